@@ -1,0 +1,1 @@
+"""Prefect flows: tables of contents of a run; `python -m flows` starts them."""

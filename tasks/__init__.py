@@ -1,0 +1,1 @@
+"""Prefect tasks: a retry policy and one call into stackyard each."""
