@@ -1,0 +1,194 @@
+"""Stage ingest: read what is new, once, in order; store blobs never seen before and who has them.
+
+Unit: a bucket of owners. A source is done when its listing is stored and all its blobs lie in
+segments; whatever a killed run left is swept and redone. Two buckets at work at once may meet the
+same new blob: a claim (one row of a scratch SQLite database) says who stores it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stackyard.ingest import Reader, Source
+from stackyard.params import canonical_json
+from stackyard.pipeline import fetch
+from stackyard.pipeline.project import Project
+from stackyard.record import BLOB_ID, LISTING, ORIGINS, SEGMENT, blob_digest, bucket_of
+from stackyard.store import files
+from stackyard.store.workspace import SOURCE_KEY, BlobIndex, Workspace
+
+SEGMENT_BYTES = 128 << 20
+"""Content of a segment: what one worker holds in memory at a time, and the grain of all later work.
+Seconds of work for every detector, and few enough files at 100 TB (about 800,000)."""
+
+
+def units(project: Project) -> list[str]:
+    """Buckets that have a source not yet done, as two hex digits."""
+    workspace = project.workspace
+    for name in ("segments", "listings", "origins"):
+        files.sweep(workspace.root / "ingest" / name)
+    workspace.write_index()
+    _claims_path(project).unlink(missing_ok=True)
+    done = _done_keys(workspace)
+    todo = [e for e in fetch.source_entries(project) if e["source_key"] not in done]
+    return sorted({f"{bucket_of(entry['name']):02x}" for entry in todo})
+
+
+def run(project: Project, unit: str) -> None:
+    """Ingests the sources of one bucket that are not yet done."""
+    bucket = int(unit, 16)
+    workspace = project.workspace
+    done = _done_keys(workspace)
+    with _Claims(_claims_path(project), bucket, workspace.index()) as claims:
+        writer = _Writer(workspace, bucket, claims)
+        for entry in fetch.source_entries(project):
+            if bucket_of(entry["name"]) == bucket and entry["source_key"] not in done:
+                source, fetched = fetch.source_with_digest(project, entry["digest"])
+                writer.add(source, Reader(source, fetched, project.params.ingest), entry)
+        writer.flush()
+
+
+def finish(project: Project) -> None:
+    """Derives the index; every blob of every live listing is now in a segment.
+
+    Raises:
+        CorruptWorkspace: one is not.
+    """
+    workspace = project.workspace
+    _claims_path(project).unlink(missing_ok=True)
+    workspace.write_index()
+    listings = workspace.listings(fetch.live_keys(project))
+    kept = listings.filter(pc.is_null(listings["rule"]))
+    workspace.index().locate(kept["blob_id"].combine_chunks())
+
+
+def _done_keys(workspace: Workspace) -> set[str]:
+    """Sources with a listing whose every blob is stored."""
+    listings = workspace.listings()
+    kept = listings.filter(pc.is_null(listings["rule"]))
+    held = workspace.index().holds(kept["blob_id"].combine_chunks())
+    lost = set(kept["source_key"].filter(pc.invert(pa.array(held))).unique().to_pylist())
+    listed: set[str] = set()
+    for path in sorted(workspace.listings_folder.glob("[!.]*.parquet")):
+        origins = files.read_table(workspace.origins_folder / path.name, ["source_key"])
+        listed |= set(origins["source_key"].to_pylist())
+    return listed - lost
+
+
+def _claims_path(project: Project) -> Path:
+    return project.private / "claims.sqlite"
+
+
+class _Claims:
+    """Who stores a blob: the segments of earlier runs, or the first worker of this run to ask."""
+
+    def __init__(self, path: Path, bucket: int, index: BlobIndex) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._bucket = bucket
+        self._index = index
+        self._mine: set[bytes] = set()
+        self._base = sqlite3.connect(path, timeout=600, isolation_level=None)
+        self._base.execute("PRAGMA journal_mode=WAL")
+        self._base.execute("PRAGMA synchronous=OFF")
+        self._base.execute(
+            "CREATE TABLE IF NOT EXISTS claims (blob_id BLOB PRIMARY KEY, bucket INT) WITHOUT ROWID"
+        )
+
+    def __enter__(self) -> _Claims:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._base.close()
+
+    def take(self, blob_id: bytes) -> bool:
+        """Whether the caller is to store this blob."""
+        if blob_id in self._mine or self._index.holds(pa.array([blob_id], BLOB_ID))[0]:
+            return False
+        self._mine.add(blob_id)
+        row = (blob_id, self._bucket)
+        if self._base.execute("INSERT OR IGNORE INTO claims VALUES (?, ?)", row).rowcount == 1:
+            return True
+        # An earlier attempt at this bucket in this run may have claimed it and died.
+        found = self._base.execute("SELECT bucket FROM claims WHERE blob_id = ?", (blob_id,))
+        return found.fetchone() == (self._bucket,)
+
+
+@dataclass
+class _Writer:
+    """Gathers blobs and listings of one bucket; writes both when a segment is full."""
+
+    workspace: Workspace
+    bucket: int
+    claims: _Claims
+    names: list[str] = field(default_factory=list)
+    blobs: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    blob_bytes: int = 0
+    listings: list[pa.Table] = field(default_factory=list)
+    origins: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, source: Source, reader: Reader, entry: dict[str, Any]) -> None:
+        rows: dict[str, list[Any]] = {name: [] for name in LISTING.names}
+        for item in reader:
+            blob_id = None
+            if item.content is not None:
+                blob_id = blob_digest(item.content)
+                if item.rule is None and self.claims.take(blob_id):
+                    self._store(item.path, blob_id, item.content)
+            rows["path"].append(item.path)
+            rows["blob_id"].append(blob_id)
+            rows["length_bytes"].append(None if item.content is None else len(item.content))
+            rows["rule"].append(item.rule)
+            rows["evidence"].append(None if item.rule is None else _evidence(item.evidence))
+        revision = reader.revision
+        count = len(rows["path"])
+        rows["repo_name"] = [str(source.name)] * count
+        rows["revision_id"] = [revision.revision_id] * count
+        listing = pa.table(rows, schema=LISTING)
+        key = pa.array([entry["source_key"]] * count, pa.string())
+        self.listings.append(listing.add_column(0, SOURCE_KEY, key))
+        self.origins.append(
+            {
+                "source_key": entry["source_key"],
+                "repo_name": str(source.name),
+                "revision_id": revision.revision_id,
+                "origin": source.origin,
+                "directory_id": revision.directory_id,
+                "branch_name": revision.branch_name,
+                "revision_date": revision.revision_date,
+                "star_events_count": source.stars,
+                "fork_events_count": source.forks,
+            }
+        )
+
+    def _store(self, path: str, blob_id: bytes, content: bytes) -> None:
+        if self.blob_bytes + len(content) > SEGMENT_BYTES:
+            self.flush()
+        self.names.append(path.rpartition("/")[2])
+        self.blobs["blob_id"].append(blob_id)
+        self.blobs["content"].append(content)
+        self.blob_bytes += len(content)
+
+    def flush(self) -> None:
+        """Writes the segment, then the listings of the sources that ended in it."""
+        if self.names:
+            table = pa.table(dict(self.blobs), schema=SEGMENT)
+            self.workspace.write_segment(self.bucket, self.names, table)
+            self.names, self.blobs, self.blob_bytes = [], defaultdict(list), 0
+        if self.origins:
+            schema = pa.schema([SOURCE_KEY, *ORIGINS])
+            origins = pa.Table.from_pylist(self.origins, schema=schema)
+            self.workspace.write_listing(self.bucket, pa.concat_tables(self.listings), origins)
+            self.listings, self.origins = [], []
+
+
+def _evidence(values: Any) -> str:
+    return canonical_json(values).decode()
+
+

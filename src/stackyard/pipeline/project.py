@@ -1,0 +1,123 @@
+"""A dataset project: its folder, parameters, sources and workspace.
+
+Layout: `params.yaml sources.yaml dvc.yaml registry/` are its own; `work/` and `release/` are made;
+`.stackyard/` holds what never leaves the machine: keys, private data, caches, the local Hub.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stackyard import dedup, filter, ingest, optout, pii, release  # noqa: A004 - a room's name
+from stackyard.errors import UsageError
+from stackyard.params import build, plain
+from stackyard.store.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ProjectParams:
+    """All sections of params.yaml; each room's Params say what they mean."""
+
+    ingest: ingest.Params = field(default_factory=ingest.Params)
+    optout: optout.Params = field(default_factory=optout.Params)
+    filter: filter.Params = field(default_factory=filter.Params)
+    dedup: dedup.Params = field(default_factory=dedup.Params)
+    pii: pii.Params = field(default_factory=pii.Params)
+    release: release.Params = field(default_factory=release.Params)
+    publish: release.PublishParams = field(default_factory=release.PublishParams)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML that refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise UsageError(
+                f"the key {twice[0]!r} stands twice in one mapping, line {node.start_mark.line + 1}",
+                next_step="remove one of them",
+            )
+        return super().construct_mapping(node, deep)
+
+
+def load_params(text: str) -> ProjectParams:
+    """The parameters of a params.yaml.
+
+    Raises:
+        UsageError: it is not YAML, or has an unknown key or a value of the wrong kind.
+    """
+    try:
+        document = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - derived from SafeLoader
+    except yaml.YAMLError as error:
+        raise UsageError(f"params.yaml is not YAML: {error}") from error
+    if not isinstance(document, Mapping):
+        raise UsageError("params.yaml is no mapping", expected="one section a stage")
+    return build(ProjectParams, document, "params")
+
+
+def params_yaml(params: ProjectParams) -> str:
+    """The text of params.yaml for given parameters, every one written out."""
+    header = "# Every parameter, with its default. docs/parameters.md says what each one means.\n"
+    return header + yaml.safe_dump(plain(params), sort_keys=False, allow_unicode=True, width=100)
+
+
+@dataclass(frozen=True)
+class Project:
+    """A dataset project at `root`."""
+
+    root: Path
+
+    @classmethod
+    def at(cls, folder: Path) -> Project:
+        """The project in a folder.
+
+        Raises:
+            UsageError: there is no project.
+        """
+        root = folder.resolve()
+        for name in ("params.yaml", "sources.yaml"):
+            if not (root / name).is_file():
+                raise UsageError(
+                    f"{folder} is no dataset project: it has no {name}",
+                    next_step="make one with `stackyard init DIR`, or name another with --project",
+                )
+        return cls(root)
+
+    @cached_property
+    def params(self) -> ProjectParams:
+        return load_params((self.root / "params.yaml").read_text(encoding="utf-8"))
+
+    @cached_property
+    def sources(self) -> tuple[ingest.Source, ...]:
+        path = self.root / "sources.yaml"
+        return ingest.load_sources(path.read_text(encoding="utf-8"), str(path.name))
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.root / "work")
+
+    @property
+    def private(self) -> Path:
+        """What never leaves the machine."""
+        return self.root / ".stackyard"
+
+    @property
+    def cache(self) -> Path:
+        """Downloaded archives, by hash."""
+        return self.private / "cache"
+
+    @property
+    def release_folder(self) -> Path:
+        return self.root / "release"
+
+
+def section_names() -> tuple[str, ...]:
+    """The sections of params.yaml."""
+    return tuple(item.name for item in fields(ProjectParams))

@@ -1,0 +1,88 @@
+"""Joins and small reads that several stages make on their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stackyard.detector import Detector
+from stackyard.pipeline import fetch
+from stackyard.pipeline.project import Project
+from stackyard.record import DECISIONS, FILE_KEY, FILES, LISTING
+from stackyard.store import files as store_files
+
+
+def rows_of(keys: pa.Table, table: pa.Table, names: Sequence[str]) -> pa.Array:
+    """For each row of `keys`, the row of `table` with the same values in `names`, or null.
+
+    `names` must be a key of `table`. Works beside list columns, which Arrow's join refuses.
+    """
+    left = keys.select(names).append_column("left", pa.array(np.arange(len(keys))))
+    right = table.select(names).append_column("right", pa.array(np.arange(len(table))))
+    joined = left.join(right, list(names), join_type="left outer").sort_by("left")
+    return joined["right"].combine_chunks()
+
+
+def without(table: pa.Table, gone: pa.Table) -> pa.Table:
+    """The rows of `table` whose file is not in `gone`, in their order."""
+    return table.filter(pc.is_null(rows_of(table, gone, FILE_KEY)))
+
+
+def by_file(table: pa.Table) -> pa.Table:
+    """The table in canonical order."""
+    return table.take(pc.sort_indices(table, [(name, "ascending") for name in FILE_KEY]))
+
+
+def live_listing(project: Project) -> pa.Table:
+    """LISTING of all live sources, in canonical order."""
+    return by_file(project.workspace.listings(fetch.live_keys(project)).select(LISTING.names))
+
+
+def ingest_decisions(listing: pa.Table) -> pa.Table:
+    """What ingest dropped, as DECISIONS."""
+    dropped = listing.filter(pc.is_valid(listing["rule"]))
+    stage = pa.repeat(pa.scalar("ingest"), len(dropped))
+    return dropped.select(DECISIONS.names[:4] + ["rule", "evidence"]).add_column(4, "stage", stage).cast(
+        DECISIONS
+    )
+
+
+def files_after_optout(project: Project) -> pa.Table:
+    """FILES that ingest kept and nobody opted out, in canonical order."""
+    listing = live_listing(project)
+    kept = listing.filter(pc.is_null(listing["rule"])).select(FILES.names)
+    return without(kept, project.workspace.table("optout", "decisions"))
+
+
+def origins_of(project: Project, files: pa.Table) -> pa.Table:
+    """ORIGINS that have one of the files."""
+    origins = project.workspace.origins(fetch.live_keys(project))
+    names = ["repo_name", "revision_id"]
+    present = files.group_by(names, use_threads=False).aggregate([])
+    return origins.filter(pc.is_valid(rows_of(origins, present, names)))
+
+
+def facts_of(
+    project: Project, detectors: Sequence[Detector], files: pa.Table
+) -> dict[str, pa.Table]:
+    """Facts of these files, by the detector's name, each sorted as it was stored."""
+    out = {}
+    for detector in detectors:
+        facts = project.workspace.facts(detector)
+        names = ["blob_id"] if detector.scope == "blob" else ["blob_id", "path"]
+        asked = files.group_by(names, use_threads=False).aggregate([])
+        facts = facts.filter(pc.is_valid(rows_of(facts, asked, names)))
+        out[detector.name] = facts.take(
+            pc.sort_indices(facts.select(names), [(name, "ascending") for name in names])
+        ).combine_chunks()
+    return out
+
+
+def write_stage(project: Project, stage: str, tables: dict[str, pa.Table]) -> None:
+    """Replaces a stage's folder by these tables."""
+    with store_files.replacing_folder(project.workspace.root / stage) as folder:
+        for name, table in tables.items():
+            store_files.write_table(folder / f"{name}.parquet", table)

@@ -1,0 +1,110 @@
+"""The table of stages: what each reads and writes, in the order in which flows and DVC run them.
+
+dvc.yaml is generated from this table (`stackyard init`); a test holds dvc.yaml, this table and the
+order of the flow together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage.
+
+    Attributes:
+        name: also the name of its DVC stage, and of `stackyard stage run <name>`.
+        unit: what its work is cut into; `whole` stages are one unit.
+        deps: paths it reads, relative to the project.
+        params: sections of params.yaml that steer it.
+        outs: paths it writes, relative to the project. Content-named directories grow in place.
+        grows: whether outs are such directories (DVC must not delete them before a run).
+    """
+
+    name: str
+    unit: str
+    deps: tuple[str, ...]
+    params: tuple[str, ...]
+    outs: tuple[str, ...]
+    grows: bool = False
+
+
+STAGES: tuple[Stage, ...] = (
+    Stage("fetch", "source", ("sources.yaml",), ("ingest",), ("work/fetch",)),
+    Stage("ingest", "bucket", ("work/fetch",), ("ingest",), ("work/ingest",), grows=True),
+    Stage(
+        "detect",
+        "segment",
+        ("work/ingest",),
+        ("filter", "dedup", "pii"),
+        ("work/facts",),
+        grows=True,
+    ),
+    Stage(
+        "optout",
+        "whole",
+        ("work/ingest", "registry/log"),
+        ("optout",),
+        ("work/optout",),
+    ),
+    Stage(
+        "filter",
+        "whole",
+        ("work/ingest", "work/facts", "work/optout", "registry/licenses.yaml"),
+        ("filter",),
+        ("work/filter",),
+    ),
+    Stage(
+        "dedup",
+        "whole",
+        ("work/ingest", "work/facts", "work/filter"),
+        ("dedup",),
+        ("work/dedup",),
+    ),
+    Stage("pii", "whole", ("work/facts", "work/dedup"), ("pii",), ("work/pii",)),
+    Stage(
+        "release",
+        "shard",
+        (
+            "work/ingest",
+            "work/optout",
+            "work/filter",
+            "work/dedup",
+            "work/pii",
+            "work/previous",
+            "registry/log",
+        ),
+        ("release", "publish", "pii"),
+        ("release",),
+    ),
+)
+
+
+def stage_named(name: str) -> Stage:
+    """The stage of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return {stage.name: stage for stage in STAGES}[name]
+
+
+def dvc_yaml() -> str:
+    """The text of dvc.yaml: one DVC stage a stage, each with its Prefect-free command."""
+    document: dict[str, Any] = {"stages": {}}
+    for stage in STAGES:
+        outs: list[Any] = [{out: {"persist": True}} if stage.grows else out for out in stage.outs]
+        document["stages"][stage.name] = {
+            "cmd": f"stackyard stage run {stage.name}",
+            "deps": list(stage.deps),
+            "params": list(stage.params),
+            "outs": outs,
+        }
+    header = (
+        "# Generated from src/stackyard/stages.py by `stackyard init`; a test keeps them equal.\n"
+    )
+    return header + yaml.safe_dump(document, sort_keys=False, width=100)
