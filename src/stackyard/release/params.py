@@ -1,0 +1,94 @@
+"""Parameters of the release stage and of publishing, sections `release` and `publish`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from stackyard.errors import UsageError
+
+Edition = Literal["permissive", "no_license", "ids"]
+
+_REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+
+
+@dataclass(frozen=True)
+class Params:
+    """How rows become files. All of it is layout: the rows themselves are decided before.
+
+    Attributes:
+        editions: which editions are published. `ids` has the rows of both licence types, without
+            `content`; `no_license` is off as nobody gave a licence for it.
+        bucket_ranges: shards a language and edition, a power of two up to 256. More ranges make a
+            takedown rewrite less and a full read open more files.
+        row_group_bytes_max: decoded bytes of a row group; one larger row is a group of its own.
+            128 MiB keeps a reader's peak low, and far from the 2 GiB that Arrow cannot read.
+        row_group_rows_max: rows of a row group, so that the page index of small files stays useful.
+        compression_level: of zstd; 3 is its default, 2-3 % larger than 6 at three times the speed.
+        bloom_filters: write Bloom filters for the columns that point queries name.
+    """
+
+    editions: tuple[Edition, ...] = ("permissive",)
+    bucket_ranges: int = 4
+    row_group_bytes_max: int = 128 * 2**20
+    row_group_rows_max: int = 65536
+    compression_level: int = 3
+    bloom_filters: bool = True
+
+    def __post_init__(self) -> None:
+        if self.bucket_ranges not in {2**n for n in range(9)}:
+            raise UsageError(
+                "release.bucket_ranges does not divide the 256 buckets",
+                expected="a power of two, 1 to 256",
+                found=str(self.bucket_ranges),
+            )
+        if not 1 <= self.row_group_bytes_max <= 2**30:
+            raise UsageError(
+                "release.row_group_bytes_max is out of range",
+                expected="1 to 2^30: Arrow cannot read string columns of 2 GiB",
+                found=str(self.row_group_bytes_max),
+            )
+        if self.row_group_rows_max < 1:
+            raise UsageError(
+                "release.row_group_rows_max is out of range",
+                expected="at least 1",
+                found=str(self.row_group_rows_max),
+            )
+        if not 1 <= self.compression_level <= 22:  # noqa: PLR2004 - zstd's own range
+            raise UsageError(
+                "release.compression_level is out of range",
+                expected="1 to 22",
+                found=str(self.compression_level),
+            )
+        if not self.editions or len(set(self.editions)) != len(self.editions):
+            raise UsageError(
+                "release.editions is empty or names one twice",
+                expected="some of permissive, no_license, ids",
+                found=", ".join(self.editions) or "nothing",
+            )
+
+    @property
+    def default_edition(self) -> Edition:
+        """What a user who names no edition gets: the first one listed."""
+        return self.editions[0]
+
+
+@dataclass(frozen=True)
+class PublishParams:
+    """Where a release goes.
+
+    Attributes:
+        hub: `local` is a directory served by the embedded Hub; `hf` is what HF_ENDPOINT names.
+        repo: dataset id on that Hub, `namespace/name`.
+    """
+
+    hub: Literal["local", "hf"] = "local"
+    repo: str = "octo-org/stackyard-sample"
+
+    def __post_init__(self) -> None:
+        if not _REPO.fullmatch(self.repo):
+            raise UsageError(
+                f"publish.repo {self.repo!r} is not a dataset id",
+                expected="namespace/name, of letters, digits and . _ -",
+            )
