@@ -1,0 +1,6 @@
+"""Deduplication: exact, near and by tree. See `decide.py`, and docs/dedup.md for the why."""
+
+from stackyard.dedup.decide import Deduped, decide, detectors
+from stackyard.dedup.params import Params
+
+__all__ = ["Deduped", "Params", "decide", "detectors"]

@@ -1,0 +1,238 @@
+"""Which files stay, and of every other one why not.
+
+In: files that the filter kept (ATTRIBUTES), their origins, the facts of `dedup-signature`, a
+reader of texts. Out: survivors (CLUSTERS) and decisions (DECISIONS), sorted by FILE_KEY.
+Always holds: (repo_name, path) is unique among survivors, and so is blob_id; every file is a
+survivor or has one decision; no file is dropped as a near-duplicate of one that it is verified to
+be less similar to than `similarity_min`; no two survivors are verified near-duplicates, as far as
+candidates reach; row order, partitions and workers do not show.
+
+Rules: `exact-duplicate` (the bytes of the representative), `near-duplicate` (verified similar to
+it), `older-revision` (another revision of the same repository has this path, newer, and nothing
+that stays resembles this one; its evidence names who represents the newer one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stackyard.dedup import clusters, evidence
+from stackyard.dedup.clusters import Contents
+from stackyard.dedup.kernel import PERMUTATIONS
+from stackyard.dedup.order import Ranked, rank
+from stackyard.dedup.params import Params
+from stackyard.dedup.signature import NAME, SIGNATURE_BYTES, SIGNATURES, SignatureDetector, matrix
+from stackyard.errors import EnvironmentFault
+from stackyard.record import BLOB_ID, CLUSTERS, DECISIONS, FILE_KEY, hex_column
+
+STAGE = "dedup"
+
+RULES = ("exact-duplicate", "near-duplicate", "older-revision")
+
+
+@dataclass(frozen=True)
+class Deduped:
+    """What dedup hands on.
+
+    Attributes:
+        files: CLUSTERS, the representatives.
+        decisions: DECISIONS, one for every other file.
+    """
+
+    files: pa.Table
+    decisions: pa.Table
+
+
+@dataclass(frozen=True)
+class Blobs:
+    """Distinct blobs in the order of their best files.
+
+    Attributes:
+        of: int64[files], by row: the blob of a file.
+        best: int64[blobs], the row of the best file of a blob.
+        current: bool[blobs], whether that file is current.
+        ids: binary(20)[blobs].
+    """
+
+    of: np.ndarray
+    best: np.ndarray
+    current: np.ndarray
+    ids: pa.Array
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What became of blobs, by rank.
+
+    Attributes:
+        representative: int64[blobs], the blob that stands for it; -1 for none.
+        similarity: float64[blobs], to that one.
+        exact: bool[blobs], whether that is exact.
+    """
+
+    representative: np.ndarray
+    similarity: np.ndarray
+    exact: np.ndarray
+
+
+def detectors(params: Params) -> tuple[SignatureDetector, ...]:
+    """The detectors whose facts `decide` needs."""
+    return (SignatureDetector(params.signature),)
+
+
+def decide(
+    files: pa.Table,
+    origins: pa.Table,
+    facts: Mapping[str, pa.Table],
+    contents: Contents,
+    params: Params,
+) -> Deduped:
+    """Survivors and decisions of all files.
+
+    Args:
+        files: ATTRIBUTES, any order of rows; (repo_name, revision_id, path) is unique.
+        origins: ORIGINS of all of them.
+        facts: `dedup-signature`: SIGNATURES, of these blobs at least; a blob without one is
+            compared exactly only.
+        contents: reads texts: given blob ids (binary(20)), a table (blob_id, text), any order.
+        params: see Params.
+
+    Raises:
+        EnvironmentFault: the facts of `dedup-signature` are missing.
+        CorruptWorkspace: an origin or a text is missing, a file is there twice.
+    """
+    ranked = rank(files, origins)
+    blobs = distinct(files, ranked)
+    signatures = _signatures(facts)
+    rows = _signature_rows(blobs.ids, signatures)
+    signed = np.flatnonzero(rows >= 0)
+    values = matrix(signatures["signature"])
+    found = clusters.cluster(
+        values,
+        rows[signed],
+        eligible=blobs.current[signed],
+        blob_ids=blobs.ids.take(pa.array(signed)),
+        lengths=files["length_bytes"].to_numpy()[blobs.best[signed]],
+        contents=contents,
+        params=params,
+    )
+    verdicts = _verdicts(blobs, signed, found)
+    return _tables(files, ranked, blobs, verdicts, (values, rows))
+
+
+def distinct(files: pa.Table, ranked: Ranked) -> Blobs:
+    """The blobs of files, best first."""
+    encoded = files["blob_id"].combine_chunks().dictionary_encode()
+    codes = encoded.indices.to_numpy().astype(np.int64)
+    _, first = np.unique(codes[ranked.order], return_index=True)
+    first.sort()
+    best = ranked.order[first]
+    places = np.empty(best.size, dtype=np.int64)
+    places[codes[best]] = np.arange(best.size)
+    ids = encoded.dictionary.take(pa.array(codes[best])).cast(BLOB_ID)
+    return Blobs(places[codes], best, ranked.current[best], ids)
+
+
+def _signatures(facts: Mapping[str, pa.Table]) -> pa.Table:
+    if NAME not in facts:
+        raise EnvironmentFault(
+            f"the facts of {NAME} are missing", next_step="run the detect stage first"
+        )
+    table = facts[NAME].select(SIGNATURES.names)
+    found = table.schema.field("signature").type
+    if found != pa.binary(SIGNATURE_BYTES):
+        raise EnvironmentFault(
+            f"the facts of {NAME} are of another kind",
+            expected=str(pa.binary(SIGNATURE_BYTES)),
+            found=str(found),
+            next_step="run the detect stage again",
+        )
+    return table
+
+
+def _signature_rows(ids: pa.Array, signatures: pa.Table) -> np.ndarray:
+    """For each blob the row of its signature, or -1."""
+    held = pc.index_in(ids, value_set=signatures["blob_id"].combine_chunks())
+    return held.fill_null(-1).to_numpy().astype(np.int64)
+
+
+def _verdicts(blobs: Blobs, signed: np.ndarray, found: clusters.Clusters) -> Verdicts:
+    """What clusters say of signed blobs; others stand for themselves if they are current."""
+    count = blobs.best.size
+    representative = np.where(blobs.current, np.arange(count), -1)
+    similarity = np.where(blobs.current, 1.0, np.nan)
+    exact = np.ones(count, dtype=np.bool_)
+    none = found.representative < 0
+    representative[signed] = np.where(none, -1, signed[found.representative])
+    similarity[signed] = found.similarity
+    exact[signed] = found.exact
+    return Verdicts(representative, similarity, exact)
+
+
+def _tables(
+    files: pa.Table,
+    ranked: Ranked,
+    blobs: Blobs,
+    verdicts: Verdicts,
+    signatures: tuple[np.ndarray, np.ndarray],
+) -> Deduped:
+    values, rows = signatures
+    count = files.num_rows
+    representative = verdicts.representative[blobs.of]
+    survives = np.zeros(count, dtype=np.bool_)
+    own = np.arange(blobs.best.size) == verdicts.representative
+    survives[blobs.best[own]] = True
+    older = representative < 0
+    rule = np.where(older, 2, np.where(representative == blobs.of, 0, 1))
+    named = representative.copy()
+    named[older] = representative[ranked.newest[older]]
+    similarity = verdicts.similarity[blobs.of]
+    exact = verdicts.exact[blobs.of]
+    similarity[older] = _estimates(values, rows[blobs.of[older]], rows[named[older]])
+    exact[older] = False
+
+    sizes = np.bincount(representative[~older], minlength=blobs.best.size)
+    kept = np.flatnonzero(survives)
+    survivors = files.select((*FILE_KEY, "blob_id", "length_bytes")).take(pa.array(kept))
+    survivors = survivors.append_column(
+        CLUSTERS.field("dedup_cluster"), hex_column(survivors["blob_id"])
+    ).append_column(CLUSTERS.field("cluster_size"), pa.array(sizes[blobs.of[kept]]))
+
+    gone = np.flatnonzero(~survives)
+    named_rows = blobs.best[named[gone]]
+    dropped = files.select((*FILE_KEY, "blob_id")).take(pa.array(gone))
+    columns = [
+        *dropped.columns,
+        pa.array([STAGE] * gone.size, pa.string()),
+        pa.DictionaryArray.from_arrays(pa.array(rule[gone].astype(np.int8)), pa.array(RULES)).cast(
+            pa.string()
+        ),
+        evidence.column(
+            files.select(["repo_name", "path", "blob_id"]).take(pa.array(named_rows)),
+            similarity[gone],
+            exact[gone],
+        ),
+    ]
+    decisions = pa.Table.from_arrays(columns, schema=DECISIONS)
+    return Deduped(_by_key(survivors.cast(CLUSTERS)), _by_key(decisions))
+
+
+def _estimates(values: np.ndarray, lefts: np.ndarray, rights: np.ndarray) -> np.ndarray:
+    """Estimated similarity of pairs of signature rows; nan where one has none."""
+    result = np.full(lefts.size, np.nan)
+    both = np.flatnonzero((lefts >= 0) & (rights >= 0))
+    for start in range(0, both.size, 1 << 16):
+        part = both[start : start + (1 << 16)]
+        equal = values[lefts[part]] == values[rights[part]]
+        result[part] = np.count_nonzero(equal, axis=1) / PERMUTATIONS
+    return result
+
+
+def _by_key(table: pa.Table) -> pa.Table:
+    order = pc.sort_indices(table, [(name, "ascending") for name in FILE_KEY])
+    return table.take(order).combine_chunks()
