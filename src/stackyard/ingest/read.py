@@ -1,0 +1,379 @@
+"""A fetched source as entries: one for each file that it holds, kept or dropped by a rule.
+
+In: what `fetch` brought. Out: entries in the order of the source, then the revision. Always holds:
+every member that is no folder gives exactly one entry; no two entries without a rule have the same
+path; what is beyond the bounds of a whole source raises before the first entry of an archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from stackyard.errors import EnvironmentFault
+from stackyard.ingest import debian, directory, git, paths, rules, swhid, tar
+from stackyard.ingest import zip as zips
+from stackyard.ingest.debian import Layer
+from stackyard.ingest.fetch import Fetched
+from stackyard.ingest.member import Member
+from stackyard.ingest.params import Params
+from stackyard.ingest.sources import Source
+from stackyard.ingest.stream import PIECE_BYTES, Budget, Stream, compression_of, pieces
+from stackyard.params import canonical_json
+from stackyard.record import Swhid, blob_digest
+
+_HELD_BYTES: Final = 32 * 1024**2
+"""An archive that unpacks to no more is unpacked once and held; a larger one is unpacked twice."""
+_NO_TIME: Final = 499162500
+"""1985-10-26 08:15 UTC, the time that npm gives to every file: as good as none."""
+_TIME_MAX: Final = 253402300799
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file of a source.
+
+    Attributes:
+        path: relative, `/` between its parts, UTF-8; escaped where its rule says so.
+        content: its bytes, or None for what a rule drops.
+        rule: None, or a key of `rules.RULES`.
+        evidence: None, or canonical JSON (an object) that says why.
+        blob_id: raw sha1_git of the content, if that was read or known.
+        length_bytes: of the content, if it has one.
+    """
+
+    path: str
+    content: bytes | None
+    rule: str | None = None
+    evidence: str | None = None
+    blob_id: bytes | None = None
+    length_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What was read.
+
+    Attributes:
+        revision_id: `swh:1:rev:` of a commit, else `swh:1:dir:` of the tree.
+        directory_id: `swh:1:dir:` of the tree, links and executable bits counted.
+        branch_name: of git, the branch it was looked for on.
+        revision_date: UTC; what sources.yaml says, else the committer's date, else the newest file
+            of an archive; None for folders and where an archive has no times.
+    """
+
+    revision_id: str
+    directory_id: str
+    branch_name: str | None
+    revision_date: datetime | None
+
+
+@dataclass(frozen=True)
+class _Archive:
+    """One archive of a source, and how its tree is laid into the whole.
+
+    Attributes:
+        path: where it lies.
+        folder: put before each path.
+        strip: whether its one top folder goes away.
+        replaced: top folders that archives above this one replace.
+    """
+
+    path: Path
+    folder: tuple[bytes, ...] = ()
+    strip: bool = True
+    replaced: frozenset[bytes] = frozenset()
+
+
+class Reader:
+    """Iterates once over the entries of a source; then `revision` is known.
+
+    Memory holds one file up to `file_bytes_max`, the names of all files, and `_HELD_BYTES`.
+
+    Args:
+        source: an entry of sources.yaml.
+        fetched: what `fetch` returned for it.
+        params: the bounds.
+
+    Raises:
+        UsageError: on iteration, if the source is damaged or beyond the bounds.
+        EnvironmentFault: on iteration, if the folder or the cache changed since it was fetched.
+    """
+
+    def __init__(self, source: Source, fetched: Fetched, params: Params) -> None:
+        self._source = source
+        self._fetched = fetched
+        self._params = params
+        self._tree = swhid.Tree()
+        self._newest = 0
+        self._revision: Revision | None = None
+
+    @property
+    def revision(self) -> Revision:
+        assert self._revision is not None, "read all entries first"
+        return self._revision
+
+    def __iter__(self) -> Iterator[Entry]:
+        read = {
+            "archive": self._read_archive,
+            "dsc": self._read_dsc,
+            "directory": self._read_directory,
+            "git": self._read_git,
+        }[self._fetched.form]
+        return read()
+
+    def _read_archive(self) -> Iterator[Entry]:
+        yield from self._read_layers([_Archive(self._fetched.path)])
+        self._finish()
+
+    def _read_dsc(self) -> Iterator[Entry]:
+        dsc = self._fetched.path
+        layers = debian.layers(dsc.read_bytes(), self._source.where)
+        yield from self._read_layers(
+            [
+                _Archive(
+                    dsc.parent / layer.file,
+                    (layer.folder,) if layer.folder else (),
+                    layer.strip,
+                    _replaced(layer, layers[number + 1 :]),
+                )
+                for number, layer in enumerate(layers)
+            ]
+        )
+        self._finish()
+
+    def _read_layers(self, archives: list[_Archive]) -> Iterator[Entry]:
+        # Each is surveyed before the first is read: a refusal comes before any entry.
+        opened = [_Opened(archive, self._params, self._source.where) for archive in archives]
+        for archive, layer in zip(archives, opened, strict=True):
+            for member in layer.members():
+                entry = self._entry(member, layer.top, archive)
+                if entry is not None:
+                    yield entry
+
+    def _read_directory(self) -> Iterator[Entry]:
+        identity = directory.Identity()
+        where = self._source.where
+        budget = Budget(self._params, self._params.unpacked_bytes_max, where)
+        for member in directory.members(self._fetched.path, where):
+            budget.spend_entry(member.name)
+            budget.spend_bytes(member.length_bytes)
+            entry = self._entry(member, b"", None)
+            digest = entry.blob_id if entry is not None and member.kind == "file" else None
+            identity.add(member, digest or b"")
+            if entry is not None:
+                yield entry
+        if identity.hexdigest() != self._fetched.identity:
+            raise EnvironmentFault(
+                f"the folder of {where} changed while it was read",
+                next_step="run again when nothing writes there",
+            )
+        self._finish()
+
+    def _read_git(self) -> Iterator[Entry]:
+        bare, commit, where = self._fetched.path, self._fetched.commit, self._source.where
+        said = git.facts(bare, commit, where)
+        budget = Budget(self._params, self._params.unpacked_bytes_max, where)
+        for member in git.members(bare, commit, self._params.file_bytes_max, where):
+            budget.spend_entry(member.name)
+            budget.spend_bytes(member.length_bytes)
+            entry = self._entry(member, b"", None)
+            if entry is not None:
+                yield entry
+        self._newest = said.committed
+        tree = Swhid("dir", bytes.fromhex(said.tree))
+        self._finish(Swhid("rev", bytes.fromhex(commit)), tree)
+
+    def _finish(self, revision: Swhid | None = None, tree: Swhid | None = None) -> None:
+        folder = tree or self._tree.swhid()
+        self._revision = Revision(
+            revision_id=str(revision or folder),
+            directory_id=str(folder),
+            branch_name=self._fetched.branch,
+            revision_date=_date(self._source.date, self._newest),
+        )
+
+    def _entry(self, member: Member, top: bytes, archive: _Archive | None) -> Entry | None:
+        """The entry of one member: None for a folder that is what it seems."""
+        parts = paths.split(member.name)
+        unsafe = paths.is_unsafe(member.name)
+        if not unsafe and top:
+            parts = parts[1:]
+        is_replaced = archive is not None and bool(parts) and parts[0] in archive.replaced
+        if archive is not None:
+            parts = archive.folder + parts
+        if member.kind == "folder" and not unsafe:
+            if is_replaced or self._tree.add_folder(parts):
+                return None
+            path, rule = paths.shown(parts, member.name, self._params.path_bytes_max)
+            return _dropped(path, rule or rules.PATH_CONFLICT, {"kind": "folder"})
+        path, rule = paths.shown(parts, member.name, self._params.path_bytes_max)
+        found = self._judge(member, parts, path, rule, is_replaced=is_replaced, unsafe=unsafe)
+        if member.kind == "file" and found.rule is None:
+            self._newest = max(self._newest, member.modified)
+        return found
+
+    def _judge(
+        self,
+        member: Member,
+        parts: tuple[bytes, ...],
+        path: str,
+        rule: str | None,
+        *,
+        is_replaced: bool,
+        unsafe: bool,
+    ) -> Entry:
+        evidence: dict[str, Any] = {"kind": member.kind}
+        if member.note:
+            evidence["note"] = member.note
+        if member.target:
+            evidence["target"] = paths.escape(member.target[: self._params.path_bytes_max])
+        content, blob_id = self._content(member)
+        length = member.length_bytes if member.kind == "file" else None
+        if is_replaced:
+            return _dropped(path, rules.OVERLAID, evidence, blob_id, length)
+        if not unsafe:
+            rule = self._place(member, parts, blob_id) or rule
+        if rule is None and member.kind != "file":
+            rule = member.kind
+        if rule is None and len(parts) - 1 > self._params.tree_depth_max:
+            rule, evidence = rules.TOO_DEEP, {"folders": len(parts) - 1}
+        if rule is None and content is None:
+            rule, evidence = rules.TOO_LARGE, {"length_bytes": member.length_bytes}
+        if rule is not None:
+            return _dropped(path, rule, evidence, blob_id, length)
+        return Entry(path, content, None, None, blob_id, length)
+
+    def _place(self, member: Member, parts: tuple[bytes, ...], blob_id: bytes | None) -> str | None:
+        """Puts a member into the tree that is hashed; the rule that it breaks there, if any."""
+        if member.kind == "file" and blob_id is not None:
+            mode = swhid.MODE_EXECUTABLE if member.executable else swhid.MODE_FILE
+            leaf = (mode, blob_id)
+        elif member.kind == "symbolic-link":
+            leaf = (swhid.MODE_SYMLINK, blob_digest(member.target))
+        elif member.kind == "hard-link":
+            other = self._find_linked(member, parts)
+            if other is None:
+                return None
+            leaf = other
+        else:
+            return None
+        return {
+            "added": None,
+            "duplicate": rules.PATH_DUPLICATE,
+            "conflict": rules.PATH_CONFLICT,
+        }[self._tree.add(parts, *leaf)]
+
+    def _find_linked(self, member: Member, parts: tuple[bytes, ...]) -> tuple[int, bytes] | None:
+        """The leaf that a hard link of an archive names: spelled like a name, so stripped alike."""
+        stripped = len(paths.split(member.name)) - len(parts)
+        target = paths.split(member.target)
+        if paths.is_unsafe(member.target) or stripped < 0:
+            return None
+        return self._tree.find(target[stripped:])
+
+    def _content(self, member: Member) -> tuple[bytes | None, bytes | None]:
+        """Content and sha1_git of a file; of one that is too large the second alone."""
+        if member.kind != "file":
+            return None, None
+        if member.length_bytes <= min(self._params.file_bytes_max, PIECE_BYTES):
+            content = b"".join(member.parts())
+            return content, blob_digest(content)
+        if member.length_bytes <= self._params.file_bytes_max:
+            content = b"".join(member.parts())
+            return content, self._hash(iter((content,)), len(content))
+        if member.blob_id is not None:
+            return None, member.blob_id
+        return None, self._hash(member.parts(), member.length_bytes)
+
+    @staticmethod
+    def _hash(parts: Iterator[bytes], length_bytes: int) -> bytes:
+        hasher = swhid.blob_hasher(length_bytes)
+        for part in parts:
+            hasher.update(part)
+        digest: bytes = hasher.digest()
+        return digest
+
+
+class _Opened:
+    """An archive that was read through once: within the bounds, whole, its top folder known."""
+
+    def __init__(self, archive: _Archive, params: Params, source: str) -> None:
+        self._path = archive.path
+        self._params = params
+        self._where = f"{archive.path.name} of {source}"
+        self._is_zip = compression_of(archive.path) == "zip"
+        self._held: list[bytes] | None = []
+        self.top = self._survey(archive.strip)
+
+    def members(self) -> Iterator[Member]:
+        if self._is_zip:
+            return zips.members(self._path, self._where)
+        source = iter(self._held) if self._held is not None else self._pieces()
+        return self._tar_members(source)
+
+    def _tar_members(self, source: Iterator[bytes]) -> Iterator[Member]:
+        stream = Stream(source, self._where)
+        return tar.members(stream, self._params.header_bytes_max, self._where)
+
+    def _pieces(self) -> Iterator[bytes]:
+        return pieces(self._path, self._params, self._budget(), self._where)
+
+    def _budget(self) -> Budget:
+        return Budget(self._params, self._path.stat().st_size, self._where)
+
+    def _survey(self, strip: bool) -> bytes:
+        budget = self._budget()
+        tops: set[bytes] = set()
+        is_nested = True
+        members = (
+            zips.members(self._path, self._where)
+            if self._is_zip
+            else self._tar_members(self._hold(self._pieces()))
+        )
+        for member in members:
+            budget.spend_entry(member.name)
+            if self._is_zip:
+                budget.spend_bytes(member.length_bytes)
+            if paths.is_unsafe(member.name):
+                continue
+            parts = paths.split(member.name)
+            tops.add(parts[0])
+            is_nested &= len(parts) > 1 or member.kind == "folder"
+        return tops.pop() if strip and is_nested and len(tops) == 1 else b""
+
+    def _hold(self, source: Iterator[bytes]) -> Iterator[bytes]:
+        held = 0
+        for piece in source:
+            held += len(piece)
+            if self._held is not None:
+                if held > _HELD_BYTES:
+                    self._held = None
+                else:
+                    self._held.append(piece)
+            yield piece
+
+
+def _replaced(layer: Layer, above: tuple[Layer, ...]) -> frozenset[bytes]:
+    return frozenset(other.replaces for other in above) if not layer.folder else frozenset()
+
+
+def _date(said: str, newest: int) -> datetime | None:
+    if said:
+        moment = datetime.fromisoformat(said)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return datetime.fromtimestamp(newest, UTC) if _NO_TIME < newest <= _TIME_MAX else None
+
+
+def _dropped(
+    path: str,
+    rule: str,
+    evidence: Mapping[str, Any],
+    blob_id: bytes | None = None,
+    length_bytes: int | None = None,
+) -> Entry:
+    text = canonical_json(evidence).decode()
+    return Entry(path, None, rule, text, blob_id, length_bytes)

@@ -1,0 +1,353 @@
+"""`sources.yaml`: which repositories a dataset is made of, and where each is got.
+
+In: the text of the file. Out: its sources, sorted. Always holds: an unknown key, a missing name, a
+value of another kind or an entry given twice stops the run, with its line and what to write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import yaml
+from packageurl import PackageURL
+
+from stackyard.errors import UsageError
+from stackyard.params import digest
+from stackyard.record import RepoName
+
+Kind = Literal["git", "archive", "directory", "package"]
+
+_KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "git": ("url", "path"),
+    "archive": ("url", "path"),
+    "directory": ("path",),
+    "package": ("purl",),
+}
+_KEYS: Final = (
+    "kind",
+    "name",
+    "url",
+    "path",
+    "purl",
+    "ref",
+    "branch",
+    "sha256",
+    "stars",
+    "forks",
+    "date",
+)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?")
+_REF: Final = re.compile(r"(?!-)(?!.*\.\.)[^\x00-\x20\x7f~^:?*\[\\]+")
+_SCP: Final = re.compile(r"([A-Za-z0-9._-]+@)?[A-Za-z0-9._-]+:(?!//)[^\s]+")
+_SCHEMES: Final[Mapping[str, frozenset[str]]] = {
+    "git": frozenset({"file", "git", "http", "https", "ssh"}),
+    "archive": frozenset({"file", "http", "https"}),
+}
+_NPM_NAME: Final = re.compile(r"[a-z0-9~_-][a-z0-9._~-]*")
+_NPM_VERSION: Final = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_PYPI_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_PYPI_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_DEB_NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_DEB_VERSION: Final = re.compile(r"[0-9][A-Za-z0-9.+~:-]*")
+
+
+@dataclass(frozen=True, order=True)
+class Source:
+    """One revision of one repository, and where it is got.
+
+    Attributes:
+        name: `owner/repo`, what opt-outs and the dataset call it.
+        kind: how it is got.
+        location: its URL, path or purl, as sources.yaml has it.
+        ref: of git: a full commit id, a tag, a branch or a date.
+        branch: of git: the branch that a date is looked for on, or that is taken without a ref.
+        sha256: of the archive; of Debian source packages: of their .dsc.
+        date: when the revision was made, UTC, if sources.yaml says so.
+        stars: GitHub-like star events, 0 if unknown.
+        forks: the same of forks.
+        line: of sources.yaml, for errors; no part of what the source is.
+    """
+
+    name: RepoName
+    kind: Kind
+    location: str
+    ref: str = ""
+    branch: str = ""
+    sha256: str = ""
+    date: str = ""
+    stars: int = 0
+    forks: int = 0
+    line: int = 0
+
+    @property
+    def origin(self) -> str:
+        """What the ORIGINS table shows: never an absolute path of this machine."""
+        if self.kind in {"git", "archive"} and _is_url(self.location):
+            parts = urlsplit(self.location)
+            if parts.scheme != "file":
+                return self.location
+            return f"file:{PurePosixPath(parts.path).name}"
+        if self.kind == "package" or (self.kind == "git" and _SCP.fullmatch(self.location)):
+            return self.location
+        path = PurePosixPath(self.location)
+        return f"file:{path.name}" if path.is_absolute() else str(path)
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the canonical JSON of all that the entry says, less its line."""
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        del said["line"]
+        return digest(said | {"name": self.name.text})
+
+    @property
+    def where(self) -> str:
+        """How errors name it."""
+        return f"{self.name} ({self.origin}, line {self.line} of sources.yaml)"
+
+    @property
+    def purl(self) -> PackageURL:
+        return PackageURL.from_string(self.location)
+
+
+def load_sources(text: str, where: str) -> tuple[Source, ...]:
+    """The sources that the text of a sources.yaml names, sorted by (name, kind, location, ref).
+
+    Args:
+        text: the file.
+        where: what errors call it.
+
+    Raises:
+        UsageError: the first entry that is wrong, its line, and what to write instead.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{where} is no YAML: {error}", next_step=_EXAMPLE) from error
+    if not isinstance(root, yaml.SequenceNode):
+        raise UsageError(f"{where} is no list of sources", next_step=_EXAMPLE)
+    sources = [_source(node, f"{where}, entry {i}") for i, node in enumerate(root.value, 1)]
+    seen: dict[tuple[str, str, str], Source] = {}
+    for source in sources:
+        key = (source.kind, source.location, source.ref)
+        if key in seen:
+            raise UsageError(
+                f"{where}, line {source.line}: {source.location!r} is there already",
+                found=f"line {seen[key].line}, {seen[key].name}",
+                next_step="remove one of the two",
+            )
+        seen[key] = source
+    return tuple(sorted(sources))
+
+
+_EXAMPLE: Final = (
+    "write a list of entries such as "
+    "`- {kind: git, url: 'https://git.example.org/octo-org/tool.git', name: octo-org/tool}`"
+)
+
+
+def _source(node: yaml.Node, where: str) -> Source:
+    line = node.start_mark.line + 1
+    where = f"{where}, line {line}"
+    values = _mapping(node, where)
+    kind = _choose_kind(values.get("kind"), where)
+    key = _location_key(kind, values, where)
+    source = Source(
+        name=_name(values, where),
+        kind=kind,
+        location=values[key],
+        ref=_text(values, "ref", _REF, where, "a tag, a branch, a full commit id or a date"),
+        branch=_text(values, "branch", _REF, where, "the name of a branch"),
+        sha256=_text(values, "sha256", _SHA256, where, "64 lower-case hex digits, in quotes"),
+        date=_date(values, where),
+        stars=_count(values, "stars", where),
+        forks=_count(values, "forks", where),
+        line=line,
+    )
+    _check_location(source, key, where)
+    _check_kind(source, key, where)
+    return source
+
+
+def _mapping(node: yaml.Node, where: str) -> dict[str, Any]:
+    if not isinstance(node, yaml.MappingNode):
+        raise UsageError(f"{where} is no mapping of keys to values", next_step=_EXAMPLE)
+    values: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key, at = key_node.value, f"{where}: line {key_node.start_mark.line + 1}"
+        if key not in _KEYS:
+            raise UsageError(
+                f"{at}: unknown key {key!r}",
+                expected=f"one of {', '.join(_KEYS)}",
+                next_step="remove it, or mend its spelling",
+            )
+        if key in values:
+            raise UsageError(f"{at}: {key} is given twice", next_step="remove one of the two")
+        if not isinstance(value_node, yaml.ScalarNode):
+            raise UsageError(f"{at}: {key} must be one value", found="a list or a mapping")
+        # Plain text as written: YAML would make a number of the commit id 1234e567.
+        is_number = key in {"stars", "forks"}
+        values[key] = _number(value_node, at) if is_number else value_node.value
+    return values
+
+
+def _number(node: yaml.ScalarNode, where: str) -> int:
+    if not re.fullmatch(r"\d{1,15}", node.value) or node.style is not None:
+        raise UsageError(
+            f"{where}: {node.value!r} is no count", expected="a whole number from 0 on"
+        )
+    return int(node.value)
+
+
+def _choose_kind(kind: Any, where: str) -> Kind:
+    if kind == "swh":
+        raise UsageError(
+            f"{where}: kind swh is not there yet",
+            expected=f"one of {', '.join(_KINDS)}",
+            next_step="take the repository as kind: git until then",
+        )
+    if kind not in _KINDS:
+        raise UsageError(
+            f"{where}: there is no kind {kind!r}" if kind else f"{where}: kind is missing",
+            expected=f"one of {', '.join(_KINDS)}",
+            next_step=_EXAMPLE,
+        )
+    return kind
+
+
+def _location_key(kind: Kind, values: Mapping[str, Any], where: str) -> str:
+    given = [key for key in ("url", "path", "purl") if values.get(key)]
+    if len(given) != 1 or given[0] not in _KINDS[kind]:
+        raise UsageError(
+            f"{where}: an entry of kind {kind} says in one place where it is",
+            expected=" or ".join(f"{key}: ..." for key in _KINDS[kind]),
+            found=", ".join(given) or "none",
+        )
+    return given[0]
+
+
+def _name(values: Mapping[str, Any], where: str) -> RepoName:
+    if not values.get("name"):
+        raise UsageError(
+            f"{where}: name is missing",
+            expected="name: owner/repo, which opt-outs and the dataset will call it by",
+        )
+    try:
+        return RepoName(values["name"])
+    except UsageError as error:
+        raise UsageError(f"{where}: {error.what}", expected=error.expected) from error
+
+
+def _text(
+    values: Mapping[str, Any], key: str, pattern: re.Pattern[str], where: str, expected: str
+) -> str:
+    value = values.get(key, "")
+    if key in values and not pattern.fullmatch(value):
+        raise UsageError(f"{where}: {key} is {value!r}", expected=expected)
+    return str(value)
+
+
+def _date(values: Mapping[str, Any], where: str) -> str:
+    text = _text(values, "date", _DATE, where, "2024-01-31 or 2024-01-31T12:00:00Z")
+    if text:
+        try:
+            datetime.fromisoformat(text).astimezone(UTC)
+        except ValueError as error:
+            raise UsageError(f"{where}: {text!r} is no date of the calendar") from error
+    return text
+
+
+def _count(values: Mapping[str, Any], key: str, where: str) -> int:
+    count = values.get(key, 0)
+    assert isinstance(count, int), where
+    return count
+
+
+def _is_url(location: str) -> bool:
+    return "://" in location
+
+
+def _check_location(source: Source, key: str, where: str) -> None:
+    if key == "path":
+        if "\0" in source.location or (source.kind == "git" and ":" in source.location):
+            raise UsageError(
+                f"{where}: {source.location!r} is no path",
+                next_step="a repository of another machine is named by url:",
+            )
+        return
+    if key == "purl":
+        _check_purl(source, where)
+        return
+    if source.kind == "git" and _SCP.fullmatch(source.location):
+        return
+    parts = urlsplit(source.location)
+    if parts.scheme not in _SCHEMES[source.kind] or any(c.isspace() for c in source.location):
+        raise UsageError(
+            f"{where}: the URL is of a kind that is not read",
+            expected=", ".join(f"{name}://" for name in sorted(_SCHEMES[source.kind])),
+            found=parts.scheme or "no scheme",
+            next_step="a file of this machine is named by path:",
+        )
+    if parts.password is not None or (parts.username and parts.scheme != "ssh"):
+        raise UsageError(
+            f"{where}: the URL holds a credential, which sources.yaml would publish",
+            next_step="remove it there, and let ssh or ~/.netrc know it",
+        )
+
+
+def _check_purl(source: Source, where: str) -> None:
+    try:
+        purl = source.purl
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}", expected=_PURLS) from error
+    qualifiers = purl.qualifiers if isinstance(purl.qualifiers, Mapping) else {}
+    namespace, version = purl.namespace or "", purl.version or ""
+    is_good = {
+        "pypi": not namespace
+        and not qualifiers
+        and _PYPI_NAME.fullmatch(purl.name)
+        and _PYPI_VERSION.fullmatch(version),
+        "npm": re.fullmatch(rf"(@{_NPM_NAME.pattern})?", namespace)
+        and not qualifiers
+        and _NPM_NAME.fullmatch(purl.name)
+        and _NPM_VERSION.fullmatch(version),
+        "deb": bool(namespace)
+        and qualifiers == {"arch": "source"}
+        and _DEB_NAME.fullmatch(purl.name)
+        and _DEB_VERSION.fullmatch(version),
+    }.get(purl.type)
+    if not is_good or purl.subpath:
+        raise UsageError(
+            f"{where}: {source.location!r} names no package that can be got", expected=_PURLS
+        )
+
+
+_PURLS: Final = (
+    "pkg:pypi/NAME@VERSION, pkg:npm/NAME@VERSION, pkg:npm/%40SCOPE/NAME@VERSION or "
+    "pkg:deb/debian/SOURCE@VERSION?arch=source, with an exact version"
+)
+
+
+def _check_kind(source: Source, key: str, where: str) -> None:
+    odd: Sequence[str] = [
+        name for name in ("ref", "branch") if getattr(source, name) and source.kind != "git"
+    ]
+    if source.sha256 and source.kind in {"git", "directory"}:
+        odd = [*odd, "sha256"]
+    if odd:
+        raise UsageError(
+            f"{where}: {odd[0]} means nothing for kind {source.kind}", next_step="remove it"
+        )
+    if not source.sha256 and (source.kind == "package" or (source.kind, key) == ("archive", "url")):
+        raise UsageError(
+            f"{where}: sha256 is missing",
+            expected="the hash that pins what is downloaded"
+            + (" (of the .dsc)" if source.location.startswith("pkg:deb/") else ""),
+            next_step="write 64 zeros, run, and take the hash that the error names if you trust it",
+        )
