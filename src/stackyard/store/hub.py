@@ -1,0 +1,592 @@
+"""Datasets on a Hub: publishing a release so that it converges, and reading without a cache.
+
+In: a finished release tree, or a dataset's name. Out: one commit and one tag, or bytes whose hash
+is checked. The only module that imports huggingface_hub; the endpoint is always passed, as the
+client reads HF_ENDPOINT once, at import.
+
+Always holds: a version's tag is made after the one commit that holds all of the version, so a
+reader sees the last release or this one (law 8), and a publish that was killed anywhere is ended by
+running it again. Reading never goes through the client's cache: with a dead server, a deleted
+repository or a bad token that cache hands out withdrawn data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+import httpx2
+from huggingface_hub import (
+    CommitOperationAdd,
+    CommitOperationDelete,
+    HfApi,
+    constants,
+    get_session,
+    hf_hub_url,
+)
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    HfHubHTTPError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.hf_api import RepoFile
+
+# The package re-exports these without saying so to type checkers.
+from huggingface_hub.utils import (  # type: ignore[attr-defined]
+    are_progress_bars_disabled,
+    build_hf_headers,
+    disable_progress_bars,
+    enable_progress_bars,
+    hf_raise_for_status,
+)
+
+from stackyard.errors import EnvironmentFault, StackyardError, UsageError, VerificationError
+
+MAIN = "main"
+
+YANKED_PATH = "yanked.json"
+"""On the branch main: the versions that stay listed and are not pulled unasked."""
+
+HUB_FILES = frozenset({".gitattributes", YANKED_PATH})
+"""Files of a repository that belong to the Hub, not to a release: kept when a release is published."""
+
+ATTEMPTS = 5
+"""Tries of one call when the Hub is busy (429, 5xx) or cuts the line, and of one publish when
+others move the branch meanwhile."""
+
+BACKOFF_SECONDS = 0.5
+"""Wait before the second try; doubled before each next one, unless the Hub says Retry-After."""
+
+RETRY_AFTER_MAX_SECONDS = 60.0
+"""What the Hub asks for beyond this is not waited for: the operator runs the command again."""
+
+TIMEOUT = httpx2.Timeout(60.0, connect=15.0)
+"""Seconds without any progress; huggingface_hub has none, and would wait for ever."""
+
+CHUNK_BYTES = 1 << 20
+
+BUSY = frozenset({429, 500, 502, 503, 504})
+CONFLICT, PRECONDITION_FAILED = 409, 412
+UNAUTHORIZED, FORBIDDEN = 401, 403
+
+_VERSION_TAG = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a publish did: the version's commit, the paths that were sent, and whether it was there."""
+
+    commit: str
+    uploaded: tuple[str, ...]
+    already: bool
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file of a commit. `sha256` is known for LFS files, `git_sha1` names the content of others."""
+
+    path: str
+    size_bytes: int
+    sha256: str | None
+    git_sha1: str | None
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file of a release tree, hashed in both ways that a Hub names contents."""
+
+    path: str
+    source: Path
+    size_bytes: int
+    sha256: str
+    git_sha1: str
+
+    def equals(self, remote: RemoteFile | None) -> bool:
+        if remote is None or remote.size_bytes != self.size_bytes:
+            return False
+        if remote.sha256 is not None:
+            return remote.sha256 == self.sha256
+        return remote.git_sha1 == self.git_sha1
+
+
+class _Moved(Exception):  # noqa: N818 - no error: another writer was faster, so look again
+    pass
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """A dataset on a Hub, by its id.
+
+    Args:
+        repo: dataset id, `owner/name`.
+        endpoint: URL of the Hub; None is HF_ENDPOINT's, else huggingface.co.
+        token: None is HF_TOKEN's, or that of `hf auth login`, if any.
+
+    Raises:
+        EnvironmentFault: (all methods) the Hub cannot be reached, is busy for too long, or refuses.
+        UsageError: (all methods) it has no such dataset, version or file.
+    """
+
+    repo: str
+    endpoint: str | None = None
+    token: str | None = None
+
+    @property
+    def url(self) -> str:
+        return self.endpoint or os.environ.get("HF_ENDPOINT") or constants.ENDPOINT
+
+    def _api(self) -> HfApi:
+        get_session().timeout = TIMEOUT
+        return HfApi(endpoint=self.url, token=self.token)
+
+    def _call(self, function: Callable[[], T]) -> T:
+        for attempt in range(ATTEMPTS):
+            try:
+                return function()
+            except (HfHubHTTPError, httpx2.TransportError, HFValidationError) as error:
+                seconds = _wait_seconds(error, attempt)
+                if seconds is None or attempt == ATTEMPTS - 1:
+                    self._refuse(error)
+                time.sleep(seconds)
+        raise AssertionError("the loop returns or raises")
+
+    def _refuse(self, error: BaseException) -> NoReturn:
+        raise _translated(error, self.repo, self.url) from error
+
+    def _refs(self) -> tuple[str, dict[str, str]]:
+        refs = self._call(
+            lambda: self._api().list_repo_refs(repo_id=self.repo, repo_type="dataset")
+        )
+        heads = {ref.name: ref.target_commit for ref in refs.branches}
+        if MAIN not in heads:
+            raise UsageError(f"dataset {self.repo} has no branch {MAIN}", found=self.url)
+        return heads[MAIN], {ref.name: ref.target_commit for ref in refs.tags}
+
+    def ensure(self) -> None:
+        """Makes the dataset if it is not there."""
+        try:
+            self._refs()
+        except UsageError as missing:
+            if not isinstance(missing.__cause__, RepositoryNotFoundError):
+                raise
+            self._call(
+                lambda: self._api().create_repo(self.repo, repo_type="dataset", exist_ok=True)
+            )
+
+    def head(self) -> str:
+        """Commit id of the branch main, as the server says now."""
+        return self._refs()[0]
+
+    def versions(self) -> dict[str, str]:
+        """Version -> commit id of all released versions, in the order of versions."""
+        found = {}
+        for name, commit in self._refs()[1].items():
+            match = _VERSION_TAG.fullmatch(name)
+            if match is not None:
+                found[tuple(int(part) for part in match.groups())] = commit
+        return {".".join(map(str, key)): found[key] for key in sorted(found)}
+
+    def resolve(self, version: str) -> str:
+        """Commit id of a version, as the server says now.
+
+        Raises:
+            UsageError: it was never released.
+        """
+        versions = self.versions()
+        if version not in versions:
+            raise UsageError(
+                f"dataset {self.repo} has no version {version}",
+                expected=f"one of {', '.join(versions)}" if versions else "a released version",
+                found=self.url,
+            )
+        return versions[version]
+
+    def files(self, commit: str) -> dict[str, RemoteFile]:
+        """All files of a commit by path, sorted."""
+        entries = self._call(
+            lambda: list(
+                self._api().list_repo_tree(
+                    self.repo, recursive=True, revision=commit, repo_type="dataset"
+                )
+            )
+        )
+        files = [
+            RemoteFile(
+                entry.path,
+                entry.size,
+                entry.lfs.sha256 if entry.lfs else None,
+                None if entry.lfs else entry.blob_id,
+            )
+            for entry in entries
+            if isinstance(entry, RepoFile)
+        ]
+        return {file.path: file for file in sorted(files, key=lambda file: file.path)}
+
+    @contextmanager
+    def _stream(self, commit: str, path: str, offset: int) -> Iterator[Iterator[bytes]]:
+        url = hf_hub_url(self.repo, path, repo_type="dataset", revision=commit, endpoint=self.url)
+        headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
+        if offset:
+            headers["Range"] = f"bytes={offset}-"
+        with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT) as response:
+            if response.is_error:
+                response.read()
+            hf_raise_for_status(response)
+            skip = offset if response.status_code == httpx2.codes.OK else 0
+            yield _without_first(response.iter_bytes(CHUNK_BYTES), skip)
+
+    def read(self, commit: str, path: str, size_max_bytes: int = 256 << 20) -> bytes:
+        """The bytes of a small file at a commit.
+
+        Raises:
+            VerificationError: it is larger than `size_max_bytes`.
+        """
+
+        def once() -> bytes:
+            content = bytearray()
+            with self._stream(commit, path, 0) as chunks:
+                for chunk in chunks:
+                    content.extend(chunk)
+                    if len(content) > size_max_bytes:
+                        raise VerificationError(
+                            f"{path} of {self.repo} is larger than it can be",
+                            expected=f"at most {size_max_bytes} bytes",
+                        )
+            return bytes(content)
+
+        return self._call(once)
+
+    def read_if_there(self, commit: str, path: str) -> bytes | None:
+        try:
+            return self.read(commit, path)
+        except UsageError as missing:
+            if isinstance(missing.__cause__, EntryNotFoundError):
+                return None
+            raise
+
+    def download(
+        self, commit: str, path: str, target: Path, *, sha256: str, size_bytes: int
+    ) -> None:
+        """Writes a file of a commit to `target`, which appears only when its hash is right.
+
+        A line that was cut is taken up where it broke.
+
+        Raises:
+            VerificationError: the Hub sends other bytes than the hash promises.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+        state = hashlib.sha256()
+        try:
+            with partial.open("wb") as sink:
+
+                def once() -> None:
+                    with self._stream(commit, path, sink.tell()) as chunks:
+                        for chunk in chunks:
+                            sink.write(chunk)
+                            state.update(chunk)
+                            if sink.tell() > size_bytes:
+                                return
+
+                self._call(once)
+                found_bytes = sink.tell()
+                sink.flush()
+                os.fsync(sink.fileno())
+            if found_bytes != size_bytes or state.hexdigest() != sha256:
+                raise VerificationError(
+                    f"the Hub sent other bytes for {path} of {self.repo} than its manifest lists",
+                    expected=f"sha256 {sha256}, {size_bytes} bytes",
+                    found=f"sha256 {state.hexdigest()}, {found_bytes} bytes",
+                    next_step="do not use this copy; tell the release manager",
+                )
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def edit(self, path: str, change: Callable[[bytes | None], bytes], title: str) -> str:
+        """Commits a change of one small file on main; the new head. No change, no commit."""
+        for _ in range(ATTEMPTS):
+            head = self.head()
+            before = self.read_if_there(head, path)
+            after = change(before)
+            if after == before:
+                return head
+            try:
+                return self._commit(head, [CommitOperationAdd(path, after)], title)
+            except _Moved:
+                continue
+        raise _contested(self.repo)
+
+    def _commit(
+        self, parent: str, operations: list[CommitOperationAdd | CommitOperationDelete], title: str
+    ) -> str:
+        """One commit on main whose parent is `parent`.
+
+        Raises:
+            _Moved: main is elsewhere by now; perhaps as an answer to this very commit got lost.
+        """
+        try:
+            with _plain_uploads(self.url):
+                info = self._api().create_commit(
+                    self.repo,
+                    operations,
+                    commit_message=title,
+                    repo_type="dataset",
+                    revision=MAIN,
+                    parent_commit=parent,
+                )
+        except (HfHubHTTPError, httpx2.TransportError, RuntimeError) as error:
+            cause = _root(error)
+            if _status(cause) == PRECONDITION_FAILED:
+                raise _Moved from error
+            seconds = _wait_seconds(cause, 0)
+            if seconds is None:
+                self._refuse(cause)
+            time.sleep(seconds)
+            raise _Moved from error
+        return info.oid
+
+    def _tag(self, name: str, commit: str) -> None:
+        """Raises: _Moved: there is such a tag by now."""
+        try:
+            self._call(
+                lambda: self._api().create_tag(
+                    self.repo, tag=name, revision=commit, repo_type="dataset"
+                )
+            )
+        except StackyardError as error:
+            if _status(error.__cause__) == CONFLICT:
+                raise _Moved from error
+            raise
+
+
+def publish(
+    release_dir: Path,
+    repo: str,
+    version: str,
+    *,
+    manifest_path: str = "manifest.json",
+    endpoint: str | None = None,
+    token: str | None = None,
+) -> Published:
+    """Publishes a release tree as version `version`: one commit, then its tag.
+
+    Run again after any failure, or with nothing to do, it ends in the same state. Files that the
+    branch already has, by hash, are not sent again; files that the release lacks are deleted.
+
+    Raises:
+        VerificationError: the version is published already, with another manifest.
+        UsageError: the version is no semantic version, or the tree has no manifest.
+        EnvironmentFault: the Hub cannot be reached, or stays busy.
+    """
+    if not _VERSION_TAG.fullmatch(f"v{version}"):
+        raise UsageError(f"{version!r} is no version", expected="three numbers, like 0.1.0")
+    local = local_files(release_dir)
+    if manifest_path not in local:
+        raise UsageError(f"{release_dir} holds no {manifest_path}: it is not a release")
+    dataset = HubDataset(repo, endpoint, token)
+    dataset.ensure()
+    uploaded: dict[str, None] = {}
+    for _ in range(ATTEMPTS):
+        try:
+            done = _converge(dataset, local, version, manifest_path, uploaded)
+        except _Moved:
+            continue
+        return Published(done.commit, tuple(sorted(uploaded)), done.already and not uploaded)
+    raise _contested(repo)
+
+
+def _converge(
+    dataset: HubDataset,
+    local: Mapping[str, LocalFile],
+    version: str,
+    manifest_path: str,
+    uploaded: dict[str, None],
+) -> Published:
+    """(1) If the tag is there: check and stop. (2) Plan. (3) Commit. (4) Read back. (5) Tag."""
+    head, tags = dataset._refs()  # noqa: SLF001 - one module, two views of it
+    commit = tags.get(f"v{version}")
+    if commit is not None:  # (1)
+        _check_same(dataset, commit, local[manifest_path], version)
+        return Published(commit, (), already=True)
+    remote = dataset.files(head)  # (2)
+    adds = [file for path, file in local.items() if not file.equals(remote.get(path))]
+    gone = sorted(remote.keys() - local.keys() - HUB_FILES)
+    if adds or gone:  # (3)
+        operations: list[CommitOperationAdd | CommitOperationDelete] = [
+            CommitOperationDelete(path, is_folder=False) for path in gone
+        ]
+        operations += [_addition(file) for file in adds]
+        uploaded |= dict.fromkeys(file.path for file in adds)
+        head = dataset._commit(head, operations, f"Release {version}")  # noqa: SLF001
+        remote = dataset.files(head)
+    for path in sorted(local.keys() | (remote.keys() - HUB_FILES)):  # (4)
+        if path not in local or not local[path].equals(remote.get(path)):
+            raise EnvironmentFault(
+                f"the Hub does not hold what was sent: {path} of {dataset.repo} differs at {head}",
+                next_step="nothing is tagged yet: run the release again",
+            )
+    dataset._tag(f"v{version}", head)  # (5) # noqa: SLF001
+    return Published(head, (), already=False)
+
+
+def _check_same(dataset: HubDataset, commit: str, manifest: LocalFile, version: str) -> None:
+    found = hashlib.sha256(dataset.read(commit, manifest.path)).hexdigest()
+    if found != manifest.sha256:
+        raise VerificationError(
+            f"version {version} of {dataset.repo} is published already, with another manifest",
+            expected=f"manifest sha256 {manifest.sha256}",
+            found=f"sha256 {found} at {commit}",
+            next_step="a published version never changes: release the next one",
+        )
+
+
+def _addition(file: LocalFile) -> CommitOperationAdd:
+    addition = CommitOperationAdd(file.path, str(file.source))
+    addition.upload_info.sha256 = bytes.fromhex(file.sha256)
+    return addition
+
+
+def local_files(release_dir: Path) -> dict[str, LocalFile]:
+    """All files of a release tree by path, sorted and hashed.
+
+    Raises:
+        UsageError: it is no folder, or holds something else than files and folders.
+    """
+    if not release_dir.is_dir():
+        raise UsageError(f"there is no release in {release_dir}")
+    files = {}
+    for source in sorted(release_dir.rglob("*")):
+        if source.is_symlink() or not (source.is_dir() or source.is_file()):
+            raise UsageError(f"{source} is neither a file nor a folder: it cannot be released")
+        if source.is_file():
+            path = source.relative_to(release_dir).as_posix()
+            if path in HUB_FILES:
+                raise UsageError(f"a release cannot hold {path}: that name is the Hub's")
+            files[path] = _hashed(path, source)
+    return dict(sorted(files.items()))
+
+
+def _hashed(path: str, source: Path) -> LocalFile:
+    size_bytes = source.stat().st_size
+    sha256 = hashlib.sha256()
+    git_sha1 = hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
+    with source.open("rb") as handle:
+        while chunk := handle.read(CHUNK_BYTES):
+            sha256.update(chunk)
+            git_sha1.update(chunk)
+    return LocalFile(path, source, size_bytes, sha256.hexdigest(), git_sha1.hexdigest())
+
+
+def _without_first(chunks: Iterator[bytes], count: int) -> Iterator[bytes]:
+    """The chunks less their first `count` bytes: for a server that ignores Range."""
+    for chunk in chunks:
+        yield chunk[count:]
+        count = max(0, count - len(chunk))
+
+
+def _root(error: BaseException) -> BaseException:
+    """The HTTP error inside: uploads in threads wrap theirs."""
+    step: BaseException | None = error
+    while step is not None:
+        if isinstance(step, (HfHubHTTPError, httpx2.TransportError)):
+            return step
+        step = step.__cause__ or step.__context__
+    return error
+
+
+def _status(error: BaseException | None) -> int:
+    response = getattr(error, "response", None)
+    return int(response.status_code) if response is not None else 0
+
+
+def _wait_seconds(error: BaseException, attempt: int) -> float | None:
+    """Seconds to wait before the next try; None if trying again cannot help."""
+    backoff = BACKOFF_SECONDS * 2**attempt
+    if isinstance(error, HfHubHTTPError):
+        if _status(error) not in BUSY:
+            return None
+        asked = error.response.headers.get("Retry-After", "")
+        if not asked.isdecimal():
+            return backoff
+        return float(asked) if float(asked) <= RETRY_AFTER_MAX_SECONDS else None
+    passing = isinstance(error, httpx2.TransportError) and not isinstance(
+        error, (httpx2.ConnectError, httpx2.UnsupportedProtocol)
+    )
+    return backoff if passing else None
+
+
+def _translated(error: BaseException, repo: str, url: str) -> StackyardError:
+    status = _status(error)
+    if isinstance(error, RepositoryNotFoundError):
+        return UsageError(
+            f"the Hub at {url} has no dataset {repo}, or does not show it to you",
+            next_step="check the name; for a private dataset set HF_TOKEN",
+        )
+    if isinstance(error, HFValidationError):
+        return UsageError(f"{repo!r} is no dataset id", expected="owner/name")
+    if isinstance(error, (RevisionNotFoundError, EntryNotFoundError)):
+        return UsageError(f"the Hub at {url} does not have this of {repo}: {_said(error)}")
+    if status in {UNAUTHORIZED, FORBIDDEN}:
+        return EnvironmentFault(
+            f"the Hub at {url} refuses this with {repo}: HTTP {status}",
+            next_step="set HF_TOKEN to a token that may do it",
+        )
+    if status:
+        return EnvironmentFault(
+            f"the Hub at {url} answers HTTP {status} for {repo}: {_said(error)}",
+            next_step="run the command again later: it takes up where it stopped",
+        )
+    return EnvironmentFault(
+        f"the Hub at {url} cannot be reached: {type(error).__name__}",
+        next_step="check the network and HF_ENDPOINT; nothing was taken from a cache instead",
+    )
+
+
+def _said(error: BaseException) -> str:
+    """What the server said, in one line; never the request, which may carry a token."""
+    said = getattr(error, "server_message", None) or "no reason given"
+    return " ".join(str(said).split())[:300]
+
+
+def _contested(repo: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"main of {repo} moved at each of {ATTEMPTS} tries: somebody else writes to it",
+        next_step="wait until they are done, then run the command again",
+    )
+
+
+@contextmanager
+def _plain_uploads(url: str) -> Iterator[None]:
+    """Uploads through LFS where there is no Xet, and no progress bars where there is no terminal.
+
+    Only huggingface.co has Xet, and the client, which chooses it, does not fall back. It passes
+    files to httpx2 in a way that httpx2 warns of; that warning is not our users' to act on.
+    """
+    before, bars = constants.HF_HUB_DISABLE_XET, not are_progress_bars_disabled()
+    has_xet = url.rstrip("/") == "https://huggingface.co"
+    constants.HF_HUB_DISABLE_XET = before or not has_xet
+    hide = bars and not sys.stderr.isatty()
+    if hide:
+        disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Use 'content=", DeprecationWarning)
+            yield
+    finally:
+        constants.HF_HUB_DISABLE_XET = before
+        if hide:
+            enable_progress_bars()
