@@ -26,7 +26,7 @@ def run(project: Project, unit: str) -> None:
 
     def texts(blob_ids: pa.Array) -> pa.Table:
         blobs = read(blob_ids)
-        text, _ = filter_room.decode(blobs["content"], project.params.filter)
+        text, _ = filter_room.decode(blobs["content"])
         return pa.table({"blob_id": blobs["blob_id"], "text": text})
 
     done = room.decide(files, origins_of(project, files), facts, texts, params)

@@ -63,7 +63,7 @@ def run(project: Project, unit: str) -> None:
     ]
     facts: list[list[pa.Table]] = [[] for _ in work]
     for group in workspace.read_segment(unit):
-        text, encoding = filter.decode(group["content"], project.params.filter)
+        text, encoding = filter.decode(group["content"])
         batch = pa.table(
             [group["blob_id"], pa.repeat("", len(group)), group["content"], text, encoding],
             schema=BATCH,

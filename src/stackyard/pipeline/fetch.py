@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from stackyard import ingest
 from stackyard.detector import code_digest
-from stackyard.ingest import Source
+from stackyard.ingest.fetch import Fetched, fetch
+from stackyard.ingest.sources import Source
 from stackyard.params import canonical_json, digest, plain
 from stackyard.pipeline.project import Project
 from stackyard.store import files
@@ -45,7 +45,7 @@ def live_keys(project: Project) -> list[str]:
     return sorted(entry["source_key"] for entry in source_entries(project))
 
 
-def source_with_digest(project: Project, unit: str) -> tuple[Source, ingest.Fetched]:
+def source_with_digest(project: Project, unit: str) -> tuple[Source, Fetched]:
     """A source and where it lies in the cache."""
     source = _source(project, unit)
     return source, _fetched(project, source)
@@ -55,8 +55,8 @@ def _source(project: Project, unit: str) -> Source:
     return next(source for source in project.sources if source.digest == unit)
 
 
-def _fetched(project: Project, source: Source) -> ingest.Fetched:
-    return ingest.fetch(source, project.cache, project.root, project.params.ingest)
+def _fetched(project: Project, source: Source) -> Fetched:
+    return fetch(source, project.cache, project.root, project.params.ingest)
 
 
 def _entry(project: Project, source: Source) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from stackyard.pipeline.tables import (
     write_stage,
 )
 
+POLICY = "registry/licenses.yaml"
+
 
 def units(project: Project) -> list[str]:
     """One unit: the tables are small."""
@@ -23,9 +25,10 @@ def run(project: Project, unit: str) -> None:
     """Decides over all files that nobody opted out."""
     del unit
     params = project.params.filter
+    policy = room.load_policy((project.root / POLICY).read_text(encoding="utf-8"), POLICY)
     files = files_after_optout(project)
     facts = facts_of(project, room.detectors(params), files)
-    done = room.decide(files, origins_of(project, files), facts, params)
+    done = room.decide(files, origins_of(project, files), facts, params, policy)
     tables = {"files": by_file(done.files), "decisions": by_file(done.decisions)}
     write_stage(project, "filter", tables)
 

@@ -16,7 +16,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stackyard.ingest import Reader, Source
+from stackyard.ingest.read import Reader
+from stackyard.ingest.sources import Source
 from stackyard.params import canonical_json
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
@@ -190,5 +191,3 @@ class _Writer:
 
 def _evidence(values: Any) -> str:
     return canonical_json(values).decode()
-
-

@@ -9,6 +9,7 @@ from stackyard.pipeline.tables import by_file, live_listing, write_stage
 from stackyard.record import FILES
 from stackyard.store.registry import open_registry
 
+
 def units(project: Project) -> list[str]:
     """One unit: the tables are small."""
     del project

@@ -7,16 +7,23 @@ Layout: `params.yaml sources.yaml dvc.yaml registry/` are its own; `work/` and `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from stackyard import dedup, filter, ingest, optout, pii, release  # noqa: A004 - a room's name
+from stackyard.dedup.params import Params as DedupParams
 from stackyard.errors import UsageError
+from stackyard.filter.params import Params as FilterParams
+from stackyard.ingest.params import Params as IngestParams
+from stackyard.ingest.sources import Source, load_sources
+from stackyard.optout.params import Params as OptoutParams
 from stackyard.params import build, plain
+from stackyard.pii.params import Params as PiiParams
+from stackyard.release.params import Params as ReleaseParams
+from stackyard.release.params import PublishParams
 from stackyard.store.workspace import Workspace
 
 
@@ -24,13 +31,13 @@ from stackyard.store.workspace import Workspace
 class ProjectParams:
     """All sections of params.yaml; each room's Params say what they mean."""
 
-    ingest: ingest.Params = field(default_factory=ingest.Params)
-    optout: optout.Params = field(default_factory=optout.Params)
-    filter: filter.Params = field(default_factory=filter.Params)
-    dedup: dedup.Params = field(default_factory=dedup.Params)
-    pii: pii.Params = field(default_factory=pii.Params)
-    release: release.Params = field(default_factory=release.Params)
-    publish: release.PublishParams = field(default_factory=release.PublishParams)
+    ingest: IngestParams = field(default_factory=IngestParams)
+    optout: OptoutParams = field(default_factory=OptoutParams)
+    filter: FilterParams = field(default_factory=FilterParams)
+    dedup: DedupParams = field(default_factory=DedupParams)
+    pii: PiiParams = field(default_factory=PiiParams)
+    release: ReleaseParams = field(default_factory=ReleaseParams)
+    publish: PublishParams = field(default_factory=PublishParams)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -95,9 +102,9 @@ class Project:
         return load_params((self.root / "params.yaml").read_text(encoding="utf-8"))
 
     @cached_property
-    def sources(self) -> tuple[ingest.Source, ...]:
+    def sources(self) -> tuple[Source, ...]:
         path = self.root / "sources.yaml"
-        return ingest.load_sources(path.read_text(encoding="utf-8"), str(path.name))
+        return load_sources(path.read_text(encoding="utf-8"), str(path.name))
 
     @property
     def workspace(self) -> Workspace:
@@ -116,8 +123,3 @@ class Project:
     @property
     def release_folder(self) -> Path:
         return self.root / "release"
-
-
-def section_names() -> tuple[str, ...]:
-    """The sections of params.yaml."""
-    return tuple(item.name for item in fields(ProjectParams))

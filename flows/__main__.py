@@ -1,0 +1,128 @@
+"""`python -m flows build | release | takedown`: starts a flow, and a Prefect server if none is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flows.server import prefect_api
+from stackyard.cli import echo_json, run
+from stackyard.pipeline.init import ensure_machinery
+from stackyard.pipeline.project import Project
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = [
+        click.option(
+            "--project",
+            type=click.Path(file_okay=False, path_type=Path),
+            default=Path(),
+            show_default="this folder",
+            help="The dataset project.",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "dask"]),
+            default="local",
+            show_default=True,
+            help="Where units of work run: processes of this machine, or a Dask cluster "
+            "(DASK_SCHEDULER_ADDRESS, else one on this machine).",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(1, 1024),
+            default=None,
+            show_default="number of cores",
+            help="Units at work at a time.",
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def flows() -> None:
+    """Build and release a dataset. A killed flow goes on where it was when started again."""
+
+
+@flows.command()
+@_common
+def build(project: Path, engine: str, workers: int | None, as_json: bool) -> None:
+    """Make facts and decisions from sources.yaml; publish nothing.
+
+    Example: python -m flows build --project my-dataset --workers 2
+    """
+    root = _ready(project)
+    with prefect_api(root / ".stackyard" / "prefect"):
+        from flows.build import build as flow
+        from flows.runner import on_engine
+
+        ran = on_engine(flow, engine, workers)(root)
+    if as_json:
+        echo_json({"ran": ran})
+    else:
+        click.echo(f"ran: {', '.join(ran)}" if ran else "everything is up to date; nothing to do")
+
+
+@flows.command()
+@_common
+@click.option(
+    "--bump",
+    type=click.Choice(["auto", "major", "minor", "patch"]),
+    default="auto",
+    show_default=True,
+    help="The version step; `auto` computes it, a larger one may be asked for.",
+)
+@click.option("--dry-run", is_flag=True, help="Build, check and report; publish nothing.")
+def release(
+    project: Path, engine: str, workers: int | None, as_json: bool, bump: str, dry_run: bool
+) -> None:
+    """Build, check, version and publish.
+
+    Example: python -m flows release --project my-dataset --dry-run
+    """
+    root = _ready(project)
+    with prefect_api(root / ".stackyard" / "prefect"):
+        from flows.release import release as flow
+        from flows.runner import on_engine
+
+        outcome = on_engine(flow, engine, workers)(root, bump, dry_run)
+    _show(outcome, as_json)
+
+
+@flows.command()
+@_common
+def takedown(project: Path, engine: str, workers: int | None, as_json: bool) -> None:
+    """Apply verified opt-outs to the last release: a patch release, and receipts.
+
+    Example: python -m flows takedown --project my-dataset
+    """
+    root = _ready(project)
+    with prefect_api(root / ".stackyard" / "prefect"):
+        from flows.runner import on_engine
+        from flows.takedown import takedown as flow
+
+        outcome = on_engine(flow, engine, workers)(root)
+    _show(outcome, as_json)
+
+
+def _ready(project: Path) -> Path:
+    root = Project.at(project).root
+    ensure_machinery(root)
+    return root
+
+
+def _show(outcome: Any, as_json: bool) -> None:
+    if as_json:
+        echo_json(outcome.document())
+    else:
+        click.echo(outcome.text())
+
+
+if __name__ == "__main__":
+    run(flows, "python -m flows")

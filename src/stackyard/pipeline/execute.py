@@ -1,0 +1,91 @@
+"""One way to run a stage, whoever drives: a flow maps its units over workers, the command line loops.
+
+A stage whose outputs DVC knows to be made from the present inputs and parameters is skipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+from stackyard.errors import EnvironmentFault
+from stackyard.pipeline.project import Project
+from stackyard.stages import Stage
+from stackyard.store.dvc import DvcProject
+from stackyard.store.files import TEMPORARY
+
+MapUnits = Callable[[Stage, Path, Sequence[str]], None]
+"""Runs every unit of a stage in a project, in any order; returns when all are done, else raises."""
+
+
+class StageModule(Protocol):
+    """What a module of `stackyard.pipeline` named after a stage offers."""
+
+    def units(self, project: Project) -> list[str]:
+        """What is left to do."""
+
+    def run(self, project: Project, unit: str) -> None:
+        """Does one unit."""
+
+    def finish(self, project: Project) -> None:
+        """Joins what the units made."""
+
+
+def stage_module(stage: Stage) -> StageModule:
+    """The module of a stage."""
+    return cast("StageModule", importlib.import_module(f"stackyard.pipeline.{stage.name}"))
+
+
+def run_unit(stage: Stage, root: Path, unit: str) -> None:
+    """Does one unit of a stage; this is what a worker calls."""
+    stage_module(stage).run(Project.at(root), unit)
+
+
+def run_units_here(stage: Stage, root: Path, units: Sequence[str]) -> None:
+    """MapUnits in this process, one after the other."""
+    for unit in units:
+        run_unit(stage, root, unit)
+
+
+def run_stage(project: Project, stage: Stage, map_units: MapUnits) -> None:
+    """Makes the outputs of a stage, without asking whether they are stale.
+
+    Raises:
+        EnvironmentFault: an input changed while the stage ran.
+    """
+    before = inputs_digest(project.root, stage)
+    module = stage_module(stage)
+    map_units(stage, project.root, module.units(project))
+    module.finish(project)
+    if inputs_digest(project.root, stage) != before:
+        raise EnvironmentFault(
+            f"an input of stage {stage.name} changed while it ran",
+            next_step="run it again, and leave the project alone meanwhile",
+        )
+
+
+def bring_up_to_date(project: Project, stage: Stage, map_units: MapUnits) -> bool:
+    """Runs a stage if DVC says that it is stale, and records it; returns whether it ran."""
+    records = DvcProject(project.root)
+    if stage.name != "fetch" and records.is_fresh(stage):
+        return False
+    run_stage(project, stage, map_units)
+    if not records.is_fresh(stage):
+        records.commit(stage)
+    return True
+
+
+def inputs_digest(root: Path, stage: Stage) -> str:
+    """Hex digest over what a stage reads: small files by content, content-named ones by name and size."""
+    state = hashlib.sha256()
+    for dep in sorted((*stage.deps, "params.yaml")):
+        path = root / dep
+        inner = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in (item for item in inner if item.is_file() and TEMPORARY not in item.name):
+            state.update(f"{file.relative_to(root)}\0{file.stat().st_size}\0".encode())
+            if file.suffix != ".parquet":
+                state.update(file.read_bytes())
+    return state.hexdigest()

@@ -1,0 +1,70 @@
+"""A new dataset project: what `stackyard init` makes, and what a flow makes sure is there."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from stackyard.filter.policy import default_policy_text
+from stackyard.pipeline.filter import POLICY
+from stackyard.pipeline.keys import ensure_release_key
+from stackyard.pipeline.project import ProjectParams, params_yaml
+from stackyard.release.params import PublishParams
+from stackyard.stages import dvc_yaml
+from stackyard.store import files, git
+from stackyard.store.dvc import init_dvc
+from stackyard.store.registry import init_registry
+
+SOURCES = """\
+# What the dataset is made of; docs/sources.md says what an entry may hold. For example:
+# - {kind: package, purl: "pkg:pypi/six@1.17.0", name: octo-org/six, sha256: <hex>}
+# - {kind: git, url: "file:///srv/git/tool.git", ref: main, name: octo-org/tool}
+# - {kind: archive, path: downloads/lib-1.0.tar.gz, name: octo-org/lib}
+# - {kind: directory, path: src/app, name: octo-org/app}
+[]
+"""
+
+GITIGNORE = """\
+/work/
+/release/
+/.stackyard/
+"""
+
+
+def init_project(root: Path, repo: str | None) -> list[str]:
+    """Makes what is missing of a project; returns the paths made, relative to it.
+
+    Raises:
+        UsageError: `repo` is no dataset id.
+    """
+    publish = PublishParams() if repo is None else PublishParams(repo=repo)
+    params = dataclasses.replace(ProjectParams(), publish=publish)
+    texts = {
+        "params.yaml": params_yaml(params),
+        "sources.yaml": SOURCES,
+        "dvc.yaml": dvc_yaml(),
+        ".gitignore": GITIGNORE,
+        POLICY: default_policy_text(),
+    }
+    made = []
+    for name, text in texts.items():
+        if not (root / name).exists():
+            files.write_bytes(root / name, text.encode())
+            made.append(name)
+    return made + ensure_machinery(root)
+
+
+def ensure_machinery(root: Path) -> list[str]:
+    """Git, DVC and the registry's keys: what a clone of a project lacks; safe to repeat."""
+    root.mkdir(parents=True, exist_ok=True)
+    made = []
+    if not (root / ".dvc" / "config").exists():
+        git.init_git(root)
+        init_dvc(root)
+        made.append(".dvc")
+    if not (root / "registry" / "checkpoint").exists():
+        made.append("registry")
+    init_registry(root)
+    if ensure_release_key(root):
+        made.append("keys")
+    return made

@@ -1,0 +1,101 @@
+"""DVC records what each stage read and made, and says whether a stage is stale. Nothing else may.
+
+Source of the behaviour relied on: DVC 3.67. `commit(force=True)` records whatever lies in the
+workspace, so callers write outputs whole first, and check that inputs did not change meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stackyard.errors import EnvironmentFault
+from stackyard.stages import Stage
+
+os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+os.environ.setdefault("DO_NOT_TRACK", "1")
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+
+logging.getLogger("dvc").setLevel(logging.ERROR)
+
+REMOTE = "yard"
+"""Name of the remote that a new project gets: a folder, so that no account is needed."""
+
+
+CONFIG = f"""[core]
+    remote = {REMOTE}
+    analytics = false
+    autostage = false
+['remote "{REMOTE}"']
+    url = ../.stackyard/remote
+"""
+"""The configuration of a new project, relative to its folder `.dvc`."""
+
+
+class DvcProject:
+    """DVC in one project.
+
+    Raises:
+        EnvironmentFault: the folder has no DVC, or DVC cannot do what was asked.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def is_fresh(self, stage: Stage) -> bool:
+        """Whether outputs are there and made from what inputs and parameters are now."""
+        with self._repo(f"say whether stage {stage.name} is stale") as repo:
+            return not repo.status(targets=[stage.name])
+
+    def commit(self, stage: Stage) -> None:
+        """Records inputs, parameters and outputs of a stage in dvc.lock and the cache."""
+        with self._repo(f"record stage {stage.name}") as repo:
+            repo.commit(stage.name, force=True)
+
+    def push(self) -> int:
+        """Sends what the remote lacks; returns the number of files sent."""
+        with self._repo("push") as repo:
+            return int(repo.push(remote=REMOTE))
+
+    @contextmanager
+    def _repo(self, what: str) -> Iterator[Repo]:
+        """A fresh view of the project: DVC remembers what it read, and we change files.
+
+        DVC looks up stages in the process's working folder, so that is where it runs.
+        """
+        with contextlib.chdir(self._root):
+            yield from self._opened(what)
+
+    def _opened(self, what: str) -> Iterator[Repo]:
+        try:
+            repo = Repo(str(self._root))
+        except DvcException as error:
+            raise EnvironmentFault(
+                f"{self._root} is not under DVC: {error}", next_step="run `stackyard init` in it"
+            ) from error
+        try:
+            yield repo
+        except DvcException as error:
+            raise EnvironmentFault(
+                f"DVC could not {what}: {error}",
+                next_step="see `dvc doctor` and `dvc status` in the project",
+            ) from error
+        finally:
+            repo.close()
+
+
+def init_dvc(root: Path) -> None:
+    """Puts a project under DVC with a folder as remote; does nothing if it is already."""
+    config = root / ".dvc" / "config"
+    if config.exists():
+        return
+    with contextlib.redirect_stdout(io.StringIO()):  # it greets
+        Repo.init(str(root), subdir=not (root / ".git").exists()).close()
+    config.write_text(CONFIG, encoding="utf-8")
