@@ -1,0 +1,223 @@
+"""Allow rules: what looks like a secret or personal data and is neither.
+
+Each has an id, by which tests and documents name it, and a reason. They hold for every detector
+of this room, the scan of a release included.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import NamedTuple
+
+
+class Allow(NamedTuple):
+    """One allow rule: whether the bytes before, of and after a match say that it is none."""
+
+    name: str
+    reason: str
+    holds: Callable[[bytes, bytes, bytes], bool]
+
+
+def first_that_holds(
+    rules: Iterable[Allow], text: bytes, start: int, end: int, context: int = 64
+) -> str | None:
+    """Name of the first rule that holds for a span, or None; reads `context` bytes either side."""
+    before, value = text[max(0, start - context) : start], text[start:end]
+    after = text[end : end + context]
+    return next((rule.name for rule in rules if rule.holds(before, value, after)), None)
+
+
+PLACEHOLDER = re.compile(rb"<(?:[A-Z0-9]+_)*[A-Z0-9]+(?:-[0-9a-f]{8})?>|0")
+"""What redaction writes: nothing in it is ever a finding (law 6)."""
+
+_DUMMY = re.compile(
+    rb"(?i)x{4,}|\*{3,}|(?<![a-z])(?:your|my|insert|replace|change|enter|put)[-_ ]?[a-z]*[-_ ]|example|"
+    rb"changeme|change_me|placeholder|redacted|dummy|sample|fixme|todo|foobar|\.\.\.|\xe2\x80\xa6|"
+    rb"0{8,}|1{8,}|(?:0123456789|1234567890|abcdefghij|a1b2c3d4|deadbeef){1}"
+)
+
+_REFERENCE = re.compile(
+    rb"\$\{|\$\(|\{\{|%[sdr]$|%\(|\{[a-z_]*\}|<[a-z][^<>]*>|^\$[A-Za-z_]|^env\.|^process\.|^os\.|^\[%|"
+    rb"^@[A-Za-z]|^#\{|<%",
+    re.IGNORECASE,
+)
+
+
+def is_dummy(value: bytes) -> bool:
+    """Whether a value says of itself that it stands for another."""
+    return bool(_DUMMY.search(value))
+
+
+TYPED_DISTINCT_MAX = 4
+"""Distinct bytes up to which a value counts as typed: `aaaaaaaa`, `abababab`, `1212-1212`."""
+
+VERSION_NUMBER_MAX = 15
+"""Versions count from zero; the numbers of hosts are spread over 0..255."""
+
+SECRET = (
+    Allow(
+        "placeholder",
+        "what redaction wrote is no finding",
+        lambda _b, value, _a: bool(PLACEHOLDER.fullmatch(value.strip(b"'\""))),
+    ),
+    Allow(
+        "template",
+        "a reference to a variable is filled in elsewhere",
+        lambda _b, value, _a: bool(_REFERENCE.search(value)),
+    ),
+    Allow(
+        "dummy",
+        "documentation keys say EXAMPLE, xxxx, your-key or count up",
+        lambda _b, value, _a: is_dummy(value),
+    ),
+    Allow(
+        "repeated",
+        "a value of four distinct characters or fewer was typed, not drawn",
+        lambda _b, value, _a: len(set(value)) <= TYPED_DISTINCT_MAX,
+    ),
+)
+"""For every secret. Provider rules with a checksum need none but the first."""
+
+EXAMPLE_DOMAIN = re.compile(
+    rb"(?i)(?:^|[@.])(?:example|test|invalid|localhost|local|localdomain|internal|lan)$|"
+    rb"(?:^|[@.])(?:example|domain|mydomain|yourdomain|company|email|foo|bar|foobar|acme|host|test|server|"
+    rb"site|mysite|yoursite)\."
+    rb"(?:com|net|org|edu|co\.uk|tld|de|fr|io|dev)$"
+)
+"""RFC 2606 and RFC 6761 names, and the few others that people make up addresses under."""
+
+_FILE_TAIL = re.compile(
+    rb"(?i)\.(?:png|jpe?g|gif|svg|webp|ico|css|s[ac]ss|less|js|mjs|cjs|jsx|ts|tsx|json|html?|xml|ya?ml|"
+    rb"py|pyc|rb|php|java|class|jar|c|h|cc|cpp|hpp|rs|go|md|rst|txt|map|lock|toml|so|dll|exe|zip|gz|"
+    rb"tgz|whl|service|socket|target|timer|mount|swift|kt|cs|vue|woff2?|ttf|example)$"
+)
+
+_REMOTE_USER = frozenset({b"git", b"hg", b"svn", b"gitlab", b"gitea", b"forgejo", b"anonymous"})
+
+_SERVICE_USER = re.compile(
+    rb"(?i)^(?:no-?reply|donotreply|mailer-daemon|postmaster|root|user(?:name)?|you(?:r(?:[-_.]?(?:name|email))?)?|me|name|"
+    rb"first(?:name)?\.last(?:name)?|someone|somebody|nobody|email|foo|bar|baz|john\.?doe|jane\.?doe|"
+    rb"jdoe|alice|bob|test(?:er|ing|user)?\d*|example|info@example)$"
+)
+
+_DEPENDENCY = re.compile(rb"[\d.]+(?:-[A-Za-z0-9.]+)?")
+
+EMAIL = (
+    Allow(
+        "remote",
+        "user@host:path names a repository, as in git@github.com:owner/repo",
+        lambda before, value, after: (
+            value.split(b"@")[0].lower() in _REMOTE_USER
+            or before.endswith((b"ssh://", b"git+ssh://", b"sftp://", b"rsync://", b"svn+ssh://"))
+            or (after[:1] == b":" and bool(re.match(rb":[~/A-Za-z][\w.-]*/", after)))
+        ),
+    ),
+    Allow(
+        "example-domain",
+        "nobody can have an address there (RFC 2606, RFC 6761) or nobody does",
+        lambda _b, value, _a: bool(EXAMPLE_DOMAIN.search(value)),
+    ),
+    Allow(
+        "url-user",
+        "user:password@host in a URL is a credential, not an address",
+        lambda before, _v, _a: bool(re.search(rb"://[^\s/@'\"<>]*$", before)),
+    ),
+    Allow(
+        "file-name",
+        "image@2x.png, unit@host.service and the like name files",
+        lambda _b, value, _a: bool(_FILE_TAIL.search(value)),
+    ),
+    Allow(
+        "package-version",
+        "name@1.2.3 pins a package",
+        lambda _b, value, _a: (
+            value.split(b"@")[1][:1].isdigit() and bool(_DEPENDENCY.fullmatch(value.split(b"@")[1]))
+        ),
+    ),
+    Allow(
+        "message-id",
+        "a Message-Id or a cid: names a message",
+        lambda before, _v, _a: bool(re.search(rb"(?i)(?:message-id: *<?|cid:|mid:)$", before)),
+    ),
+)
+
+VERSION_BEFORE = re.compile(
+    rb"(?i)(?:version|ver|v|rev|release|build|assembly|fileversion|product|section|sec\.?|chapter|"
+    rb"oid|rfc|\xc2\xa7)[\"'()]*\s*[=:(,\"'>]*\s*[\"'(vV]*$"
+)
+_OID = re.compile(rb"^(?:[0-2]\.\d{1,2}\.|1\.3\.6\.|2\.5\.)")
+
+
+def _is_public_resolver(value: bytes) -> bool:
+    return value in PUBLIC_RESOLVERS
+
+
+PUBLIC_RESOLVERS = frozenset(
+    address.encode()
+    for address in (
+        "1.1.1.1", "1.0.0.1", "1.1.1.2", "1.0.0.2", "1.1.1.3", "1.0.0.3", "8.8.8.8", "8.8.4.4",
+        "9.9.9.9", "9.9.9.10", "9.9.9.11", "149.112.112.112", "208.67.222.222", "208.67.220.220",
+        "4.2.2.1", "4.2.2.2", "4.2.2.3", "4.2.2.4", "4.2.2.5", "4.2.2.6", "64.6.64.6", "64.6.65.6",
+        "77.88.8.8", "77.88.8.1", "94.140.14.14", "94.140.15.15", "185.228.168.9", "185.228.169.9",
+        "76.76.2.0", "76.76.10.0", "114.114.114.114", "223.5.5.5", "223.6.6.6", "119.29.29.29",
+    )
+)  # fmt: skip
+"""DNS resolvers that anybody may use; their addresses name a service, not a person."""
+
+
+def _is_not_global(value: bytes) -> bool:
+    address = ipaddress.ip_address(value.decode("ascii"))
+    return not address.is_global or address.is_multicast
+
+
+def _is_round(value: bytes) -> bool:
+    """Whether it is a net mask, a prefix (a.b.0.0) or a made-up quad such as 1.2.3.4."""
+    quad = [int(part) for part in value.split(b".")]
+    return (
+        quad[0] in {0, 255}
+        or quad[2:] == [0, 0]
+        or len(set(quad)) == 1
+        or all(b - a == 1 for a, b in pairwise(quad))
+        or all(a - b == 1 for a, b in pairwise(quad))
+        or max(quad) <= VERSION_NUMBER_MAX
+    )
+
+
+IPV4 = (
+    Allow(
+        "not-global",
+        "private, loopback, link-local, documentation (RFC 5737), multicast and reserved ranges",
+        lambda _b, value, _a: _is_not_global(value),
+    ),
+    Allow("public-resolver", "names a public DNS service", lambda _b, v, _a: _is_public_resolver(v)),
+    Allow(
+        "version",
+        "four numbers after a word such as version are a version or a section",
+        lambda before, _v, _a: bool(VERSION_BEFORE.search(before)),
+    ),
+    Allow("round", "net masks, prefixes and quads of small numbers name no host",
+          lambda _b, value, _a: _is_round(value)),
+    Allow(
+        "constraint",
+        "after a comparison of versions: >=1.2.3.4, ~>1.2.3.4, ==1.2.3.4, ^1.2.3.4",
+        lambda before, _v, _a: bool(re.search(rb"(?:[<>!~^=]=|~>|[\^~])\s*$", before)),
+    ),
+)  # fmt: skip
+
+IPV6 = (
+    Allow(
+        "not-global",
+        "loopback, link-local, unique local, documentation (RFC 3849) and reserved ranges",
+        lambda _b, value, _a: _is_not_global(value),
+    ),
+    Allow(
+        "public-resolver",
+        "names a public DNS service",
+        lambda _b, value, _a: value.lower().startswith(
+            (b"2606:4700:4700:", b"2001:4860:4860:", b"2620:fe:", b"2620:119:", b"2a10:50c0:")
+        ),
+    ),
+)

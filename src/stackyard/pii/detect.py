@@ -1,0 +1,207 @@
+"""The detector of this room: candidates by the automaton, findings by exact checks.
+
+In: a batch (`record.BATCH`). Out: facts (`findings.FACTS`), never a secret. Always holds: findings
+are those that the exact checks give without the automaton; work on one blob is bounded by a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stackyard.detector import Detector, Scope
+from stackyard.pii import allow, blocks, personal, strength
+from stackyard.pii.automaton import CHUNK_BYTES, Automaton
+from stackyard.pii.findings import FACTS, LIMIT, Finding
+from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, line_around
+from stackyard.pii.params import Detection, Params
+from stackyard.pii.reference import PLUGINS, Plugin, analyze
+
+Check = Callable[[bytes, int], Iterator[Finding]]
+
+CHECK_WORK = 512
+"""Units of work of a check that reads a window around its candidate."""
+
+_CHECKS: tuple[tuple[bytes, bool, Check], ...] = (
+    (personal.EMAIL_ANCHOR, False, personal.email),
+    (personal.IPV4_ANCHOR, False, personal.ipv4),
+    (personal.IPV6_ANCHOR, False, personal.ipv6),
+    *((anchor, False, blocks.private_key) for anchor in blocks.ANCHORS),
+)
+
+
+class _Engine(NamedTuple):
+    automaton: Automaton
+    targets: tuple[Plugin | Check, ...]
+
+
+@cache
+def _engine(_detection: Detection) -> _Engine:
+    patterns: list[tuple[bytes, bool]] = []
+    targets: list[Plugin | Check] = []
+    for plugin in PLUGINS:
+        patterns.extend(plugin.anchors)
+        targets.extend([plugin] * len(plugin.anchors))
+    for anchor, caseless, check in _CHECKS:
+        patterns.append((anchor, caseless))
+        targets.append(check)
+    return _Engine(Automaton(patterns), tuple(targets))
+
+
+class PiiDetector:
+    """Personal data and secrets in a text, as span facts of its blob."""
+
+    name = "pii"
+    scope: Scope = "blob"
+    modules: Sequence[str] = ("stackyard.pii",)
+    distributions: Sequence[str] = ("detect-secrets", "hyperscan")
+    schema = FACTS
+
+    def __init__(self, detection: Detection) -> None:
+        self.params = detection
+
+    def detect(self, batch: pa.Table) -> pa.Table:
+        columns: dict[str, list[Any]] = {field.name: [] for field in FACTS}
+        blob_ids = batch["blob_id"]
+        for row, text, findings in find_in_column(batch["text"], self.params):
+            blob_id = blob_ids[row].as_py()
+            chars = _char_offsets(text, findings)
+            for finding, (start_char, end_char) in zip(findings, chars, strict=True):
+                values = (
+                    blob_id, finding.start, finding.end, start_char, end_char, finding.entity,
+                    finding.rule, finding.score, finding.validator, len(text),
+                )  # fmt: skip
+                for column, value in zip(columns.values(), values, strict=True):
+                    column.append(value)
+        return pa.table(columns, schema=FACTS)
+
+
+def detectors(params: Params) -> tuple[Detector, ...]:
+    """The detectors whose facts `decide` reads."""
+    return (PiiDetector(params.detection),)
+
+
+def _char_offsets(text: bytes, findings: Sequence[Finding]) -> list[tuple[int, int]]:
+    if text.isascii():
+        return [(f.start, f.end) for f in findings]
+    is_start = (np.frombuffer(text, np.uint8) & CONTINUATION_MASK) != CONTINUATION
+    chars = np.concatenate(([0], np.cumsum(is_start)))
+    return [(int(chars[f.start]), int(chars[f.end])) for f in findings]
+
+
+def find_in_column(
+    texts: pa.ChunkedArray | pa.Array, detection: Detection
+) -> Iterator[tuple[int, bytes, list[Finding]]]:
+    """Row number, text and findings of every row of a binary column that has any, in order."""
+    column = texts if isinstance(texts, pa.ChunkedArray) else pa.chunked_array([texts])
+    first = 0
+    for chunk in column.cast(pa.large_binary()).chunks:
+        for row, text, findings in _find_in_array(chunk, detection):
+            yield first + row, text, findings
+        first += len(chunk)
+
+
+def _find_in_array(
+    texts: pa.Array, detection: Detection
+) -> Iterator[tuple[int, bytes, list[Finding]]]:
+    if not len(texts):
+        return
+    _, offset_buffer, data = texts.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    valid = texts.is_valid().to_numpy(zero_copy_only=False)
+    view = memoryview(data) if data is not None else memoryview(b"")
+    row = 0
+    while row < len(texts):
+        last = int(np.searchsorted(offsets, offsets[row] + CHUNK_BYTES, side="right")) - 1
+        last = min(max(last, row + 1), len(texts))
+        yield from _find_in_rows(view, offsets, valid, (row, last), detection)
+        row = last
+
+
+def _find_in_rows(
+    view: memoryview,
+    offsets: npt.NDArray[np.int64],
+    valid: npt.NDArray[np.bool_],
+    cut: tuple[int, int],
+    detection: Detection,
+) -> Iterator[tuple[int, bytes, list[Finding]]]:
+    first, last = cut
+    engine = _engine(detection)
+    base = int(offsets[first])
+    patterns, ends = engine.automaton.scan(view[base : int(offsets[last])])
+    rows = np.searchsorted(offsets[first : last + 1] - base, ends, side="left") - 1 + first
+    cuts = np.flatnonzero(np.diff(rows)) + 1
+    for group in np.split(np.arange(len(rows)), cuts) if len(rows) else ():
+        row = int(rows[group[0]])
+        if not valid[row]:
+            continue
+        text = bytes(view[int(offsets[row]) : int(offsets[row + 1])])
+        candidates = zip(
+            patterns[group].tolist(), (ends[group] + (base - offsets[row])).tolist(), strict=True
+        )
+        findings = inspect(text, candidates, engine.targets, detection)
+        if findings:
+            yield row, text, findings
+
+
+def inspect(
+    text: bytes,
+    candidates: Iterator[tuple[int, int]],
+    targets: Sequence[Plugin | Check],
+    detection: Detection,
+) -> list[Finding]:
+    """Findings of one text, sorted, from its candidates; what met a limit ends with its row."""
+    found: set[Finding] = set()
+    seen: set[tuple[str, int, int]] = set()
+    work = 0
+    for pattern, end in candidates:
+        target = targets[pattern]
+        if isinstance(target, Plugin):
+            start, stop = line_around(text, end - 1)
+            if (target.slug, start, stop) in seen:
+                continue
+            seen.add((target.slug, start, stop))
+            work += stop - start
+            found.update(_from_plugin(target, text, start, stop))
+        else:
+            work += CHECK_WORK
+            found.update(target(text, end))
+        if work > detection.work_max or len(found) > detection.findings_max:
+            rule = "work" if work > detection.work_max else "findings"
+            found.add(Finding(0, 0, LIMIT, rule, 1.0))
+            break
+    return sorted(found)
+
+
+ALLOWED_SCORE = 0.05
+"""What is left of a score where an allow rule holds: the fact stays, `paranoid` alone redacts it."""
+
+
+def _from_plugin(plugin: Plugin, text: bytes, start: int, stop: int) -> Iterator[Finding]:
+    line = text[start:stop].decode("utf-8", "replace")
+    for span in analyze(plugin, line):
+        low, high = _byte_span(line, span.start, span.end)
+        rule = f"detect-secrets/{plugin.slug}"
+        name = allow.first_that_holds(allow.SECRET, text, start + low, start + high)
+        if name == "placeholder":
+            continue
+        score = ALLOWED_SCORE if name else _score(plugin, span.secret)
+        yield Finding(start + low, start + high, plugin.entity, rule, score)
+
+
+def _byte_span(line: str, start: int, end: int) -> tuple[int, int]:
+    if line.isascii():
+        return start, end
+    low = len(line[:start].encode())
+    return low, low + len(line[start:end].encode())
+
+
+def _score(plugin: Plugin, secret: str) -> float:
+    if plugin.slug in {"keyword", "basic-auth"} and strength.is_strong(secret):
+        return 0.75
+    return plugin.score
