@@ -1,0 +1,72 @@
+"""The filter: what language a file is in, under which licence, and whether its text is worth having.
+
+In: contents (for facts), then files, origins and facts (for decisions). Out: `Filtered`.
+Always holds: facts say what a file is and know no threshold; `decide` holds every threshold and
+reads no content. Every file that comes in is kept or has exactly one decision.
+
+The functions import their parts when called: the base install has `Params` without the detectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from stackyard.detector import Detector
+from stackyard.filter.params import Params
+from stackyard.filter.policy import Policy, default_policy, load_policy
+
+__all__ = [
+    "Filtered",
+    "Params",
+    "Policy",
+    "decide",
+    "decode",
+    "default_policy",
+    "detectors",
+    "load_policy",
+]
+
+
+class Filtered(NamedTuple):
+    """`files` has schema ATTRIBUTES, `decisions` DECISIONS; both sorted by FILE_KEY."""
+
+    files: pa.Table
+    decisions: pa.Table
+
+
+def detectors(params: Params) -> tuple[Detector, ...]:
+    """The detectors whose facts `decide` wants, in the order of their names."""
+    from stackyard.filter.language import LanguageDetector
+    from stackyard.filter.quality import QualityDetector
+    from stackyard.filter.statements import FileStatementDetector, TextStatementDetector
+
+    found: tuple[Detector, ...] = (
+        LanguageDetector(),
+        FileStatementDetector(params.license_text),
+        TextStatementDetector(),
+        QualityDetector(),
+    )
+    return tuple(sorted(found, key=lambda detector: detector.name))
+
+
+def decode(content: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:
+    """Texts and encodings of contents: see `text.decode`."""
+    from stackyard.filter.text import decode as decode_column
+
+    return decode_column(content)
+
+
+def decide(
+    files: pa.Table,
+    origins: pa.Table,
+    facts: Mapping[str, pa.Table],
+    params: Params,
+    policy: Policy,
+) -> Filtered:
+    """Which files go on, and one decision for each of the others: see `verdict.decide`."""
+    from stackyard.filter.verdict import decide as decide_files
+
+    return Filtered(*decide_files(files, origins, facts, params, policy))

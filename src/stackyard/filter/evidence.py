@@ -1,0 +1,303 @@
+"""Which licence statements hold for which file: own words first, then the nearest directory.
+
+In: files and the facts of statements. Out: for every file the number of its statement, and what each
+numbered statement says. Always holds: what a file says itself beats what a directory says; among
+directories the nearest that says anything; what one place says in several ways holds all at once,
+unless metadata names a choice between just those licences.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stackyard.filter.buffers import one_array
+from stackyard.filter.expression import UNRECOGNIZED, conjunction, families
+from stackyard.record import BLOB_ID
+
+_SEPARATOR = "\0"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Lists of row numbers, one after the other: those of item i are `rows[starts[i]:starts[i+1]]`."""
+
+    starts: np.ndarray
+    rows: np.ndarray
+
+    def expand(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of items in their order, and the offsets of each item's."""
+        lengths = self.starts[items + 1] - self.starts[items]
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
+        return self.rows[np.repeat(self.starts[items], lengths) + within], offsets
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What is stated for files.
+
+    Attributes:
+        expressions: the distinct expressions; the last is null: nothing stated.
+        expression_of: index into `expressions` for each file.
+        evidence: table of statements (path, kind, detector, expression, score, start_byte,
+            end_byte); `path` is null where it is that of the file itself.
+        offsets, rows: list of evidence rows for each file.
+    """
+
+    expressions: list[str | None]
+    expression_of: np.ndarray
+    evidence: pa.Table
+    offsets: np.ndarray
+    rows: np.ndarray
+
+
+_STATED = ("kind", "detector", "expression", "score", "start_byte", "end_byte")
+
+
+def gather(files: pa.Table, own: pa.Table, spoken: pa.Table) -> Stated:
+    """Statements that hold for each file.
+
+    Args:
+        files: schema FILES, sorted by FILE_KEY.
+        own: facts `license-text`.
+        spoken: facts `license-file`.
+    """
+    own_lists, own_of = _own(files, own)
+    spoken = _placed(files, spoken)
+    place_lists, place_of = _places(files, spoken)
+    own_expression = [_own_expression(stated) for stated in _stated(own, own_lists)]
+    place_expression = [_place_expression(stated) for stated in _stated(spoken, place_lists)]
+    names = sorted({*own_expression, *place_expression})
+    code = {name: i for i, name in enumerate(names)}
+    own_code = np.array([code[name] for name in own_expression] + [-1], np.int64)
+    place_code = np.array([code[name] for name in place_expression] + [-1], np.int64)
+    expression_of = np.where(own_of >= 0, own_code[own_of], place_code[place_of])
+    evidence = pa.concat_tables(
+        [
+            own.select(list(_STATED)).add_column(
+                0, pa.field("path", pa.string()), pa.nulls(own.num_rows, pa.string())
+            ),
+            spoken.select(["path", *_STATED]),
+        ]
+    ).combine_chunks()
+    merged = Rows(
+        np.concatenate([own_lists.starts, place_lists.starts[1:] + len(own_lists.rows)]),
+        np.concatenate([own_lists.rows, place_lists.rows + own.num_rows]),
+    )
+    # One list more, empty, for the files that nothing speaks for.
+    merged = Rows(np.append(merged.starts, merged.starts[-1]), merged.rows)
+    count_own, count_place = len(own_expression), len(place_expression)
+    item = np.where(
+        own_of >= 0,
+        own_of,
+        np.where(place_of >= 0, place_of + count_own, count_own + count_place),
+    )
+    rows, offsets = merged.expand(item)
+    return Stated(
+        [*names, None],
+        np.where(expression_of < 0, len(names), expression_of),
+        evidence,
+        offsets,
+        rows,
+    )
+
+
+def _own(files: pa.Table, own: pa.Table) -> tuple[Rows, np.ndarray]:
+    """Statement rows by distinct blob, and which of these each file has (-1: none)."""
+    blobs = one_array(own["blob_id"], BLOB_ID)
+    encoded = blobs.dictionary_encode()
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    counts = np.bincount(codes, minlength=len(encoded.dictionary)) if len(codes) else codes
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    found = pc.index_in(one_array(files["blob_id"], BLOB_ID), value_set=encoded.dictionary)
+    return Rows(starts, order.astype(np.int64)), _filled(found)
+
+
+def _filled(found: pa.Array) -> np.ndarray:
+    return pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _stated(table: pa.Table, lists: Rows) -> list[tuple[tuple[str, str], ...]]:
+    """(kind, expression) of the rows of each item."""
+    pairs = list(zip(table["kind"].to_pylist(), table["expression"].to_pylist(), strict=True))
+    if len(lists.starts) == 1:
+        return []
+    return [tuple(pairs[row] for row in rows) for rows in np.split(lists.rows, lists.starts[1:-1])]
+
+
+def _placed(files: pa.Table, spoken: pa.Table) -> pa.Table:
+    """Statement rows with the revision that each stands in: once for every file that holds it."""
+    keys = ["blob_id", "path"]
+    sources = files.select(["repo_name", "revision_id", *keys])
+    wanted = pc.is_in(
+        one_array(sources["blob_id"], BLOB_ID), value_set=one_array(spoken["blob_id"], BLOB_ID)
+    )
+    sources = sources.filter(wanted)
+    numbered = spoken.select(keys).append_column("row", pa.array(np.arange(spoken.num_rows)))
+    joined = sources.join(numbered, keys=keys, join_type="inner")
+    joined = joined.sort_by(
+        [("repo_name", "ascending"), ("revision_id", "ascending"), ("path", "ascending"),
+         ("row", "ascending")]
+    )  # fmt: skip
+    rest = spoken.drop_columns(keys).take(joined["row"])
+    placed = joined.drop_columns(["row", "blob_id"])
+    for field in rest.schema:
+        placed = placed.append_column(field, rest[field.name])
+    return placed.combine_chunks()
+
+
+def _places(files: pa.Table, spoken: pa.Table) -> tuple[Rows, np.ndarray]:
+    """Statement rows by distinct place, and the place that speaks for each file (-1: none)."""
+    whole = spoken["glob"].is_null().to_numpy()
+    directory, directory_depth, directory_of = _nearest(files, spoken, np.flatnonzero(whole))
+    glob_row, glob_depth = _matching(files, spoken, np.flatnonzero(~whole))
+    use_glob = (glob_row >= 0) & (glob_depth >= directory_depth)
+    both = use_glob & (glob_depth == directory_depth) & (directory_of >= 0)
+    pair = np.stack(
+        [
+            np.where(use_glob & ~both, -1, directory_of),
+            np.where(use_glob, glob_row, -1),
+        ],
+        axis=1,
+    )
+    distinct, place_of = np.unique(pair, axis=0, return_inverse=True)
+    place_of = place_of.reshape(-1).astype(np.int64)
+    lists: list[np.ndarray] = []
+    nothing = -1
+    for number, (place, row) in enumerate(distinct):
+        rows = directory[place] if place >= 0 else np.empty(0, np.int64)
+        if row >= 0:
+            rows = np.append(rows, row)
+        if len(rows) == 0:
+            nothing = number
+        lists.append(rows)
+    if nothing >= 0:
+        place_of = np.where(place_of == nothing, -1, place_of - (place_of > nothing))
+        del lists[nothing]
+    starts = np.concatenate([[0], np.cumsum([len(rows) for rows in lists])]).astype(np.int64)
+    flat = np.concatenate([np.empty(0, np.int64), *lists]).astype(np.int64)
+    return Rows(starts, flat), place_of
+
+
+def _revision_prefix(table: pa.Table) -> Any:
+    return pc.binary_join_element_wise(table["repo_name"], table["revision_id"], _SEPARATOR)
+
+
+def _nearest(
+    files: pa.Table, spoken: pa.Table, whole: np.ndarray
+) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Statement rows by directory; for each file depth and number of the nearest such directory."""
+    if len(whole) == 0:
+        none = np.full(files.num_rows, -1, np.int64)
+        return [], none, none
+    speaking = spoken.take(pa.array(whole))
+    places = one_array(
+        pc.binary_join_element_wise(_revision_prefix(speaking), speaking["scope"], _SEPARATOR),
+        pa.string(),
+    ).dictionary_encode()
+    codes = places.indices.to_numpy(zero_copy_only=False)
+    lists = [whole[codes == code] for code in range(len(places.dictionary))]
+    folders = pc.replace_substring_regex(files["path"], pattern="/?[^/]*$", replacement="")
+    keys = one_array(
+        pc.binary_join_element_wise(_revision_prefix(files), folders, _SEPARATOR), pa.string()
+    ).dictionary_encode()
+    distinct = keys.dictionary
+    number = _filled(pc.index_in(distinct, value_set=places.dictionary))
+    depth = _depth(pc.replace_substring_regex(distinct, pattern="(?s)^.*\\x00", replacement=""))
+    open_rows = np.flatnonzero((number < 0) & (depth > 0))
+    while len(open_rows):
+        parents = pc.replace_substring_regex(
+            distinct.take(pa.array(open_rows)), pattern="/?[^/\\x00]*$", replacement=""
+        )
+        depth[open_rows] -= 1
+        number[open_rows] = _filled(pc.index_in(parents, value_set=places.dictionary))
+        distinct = pc.replace_with_mask(
+            distinct, pa.array(np.isin(np.arange(len(distinct)), open_rows)), parents
+        )
+        open_rows = open_rows[(number[open_rows] < 0) & (depth[open_rows] > 0)]
+    depth[number < 0] = -1
+    of_file = keys.indices.to_numpy(zero_copy_only=False)
+    return lists, depth[of_file], number[of_file]
+
+
+def _depth(folders: Any) -> np.ndarray:
+    """Number of parts of a directory: 0 for the root."""
+    slashes = pc.count_substring(folders, "/").to_numpy(zero_copy_only=False).astype(np.int64)
+    named = pc.greater(pc.binary_length(folders), 0).to_numpy(zero_copy_only=False)
+    return slashes + named
+
+
+def _matching(
+    files: pa.Table, spoken: pa.Table, globbed: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each file the last statement row whose glob matches it, and the depth that it names."""
+    row_of = np.full(files.num_rows, -1, np.int64)
+    depth_of = np.full(files.num_rows, -1, np.int64)
+    if len(globbed) == 0:
+        return row_of, depth_of
+    prefixes = one_array(_revision_prefix(files), pa.string()).dictionary_encode()
+    codes = prefixes.indices.to_numpy(zero_copy_only=False)
+    first = np.searchsorted(codes, np.arange(len(prefixes.dictionary) + 1))
+    where = _filled(
+        pc.index_in(
+            one_array(_revision_prefix(spoken.take(pa.array(globbed))), pa.string()),
+            value_set=prefixes.dictionary,
+        )
+    )
+    scopes, globs = spoken["scope"].to_pylist(), spoken["glob"].to_pylist()
+    for row, revision in zip(globbed, where, strict=True):
+        begin, end = first[revision], first[revision + 1]
+        pattern, depth = _glob(scopes[row], globs[row])
+        paths = one_array(files["path"].slice(begin, end - begin), pa.string())
+        hit = np.flatnonzero(
+            pc.match_substring_regex(paths, pattern).to_numpy(zero_copy_only=False)
+        )
+        row_of[begin + hit] = row
+        depth_of[begin + hit] = depth
+    return row_of, depth_of
+
+
+def _glob(scope: str, glob: str) -> tuple[str, int]:
+    """RE2 pattern of a DEP-5 glob (`*` matches `/` too), and how many directories it names."""
+    glob = glob.removeprefix("./")
+    body = "".join(
+        ".*" if char == "*" else "." if char == "?" else re.escape(char) for char in glob
+    )
+    literal = re.split(r"[*?]", glob, maxsplit=1)[0]
+    depth = literal.count("/") + (scope.count("/") + 1 if scope else 0)
+    exact = literal == glob
+    prefix = re.escape(scope) + "/" if scope else ""
+    return f"(?s)^{prefix}{body}$", 1 << 20 if exact else depth
+
+
+def _own_expression(stated: tuple[tuple[str, str], ...]) -> str:
+    """What a file says of itself: its tags, and what its header says beyond them."""
+    return _explained_by("spdx-tag", stated)
+
+
+def _place_expression(stated: tuple[tuple[str, str], ...]) -> str:
+    """What one place says: its metadata, and what its licence texts say beyond them.
+
+    A licence text that nothing recognises counts where nothing else is said: then it stands.
+    """
+    known = tuple(pair for pair in stated if pair[1] != UNRECOGNIZED or pair[0] == "metadata")
+    return _explained_by("metadata", known) if known else UNRECOGNIZED
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _explained_by(kind: str, stated: tuple[tuple[str, str], ...]) -> str:
+    """Statements of `kind` say how licences combine; the texts of just these licences add nothing,
+    others hold as well.
+    """
+    said = tuple(sorted({text for other, text in stated if other == kind}))
+    rest = {text for other, text in stated if other != kind}
+    named = frozenset().union(*(families(text) for text in said))
+    return conjunction(said + tuple(sorted(text for text in rest if not families(text) <= named)))

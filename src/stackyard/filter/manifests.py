@@ -1,0 +1,192 @@
+"""Licence statements of package metadata: what a manifest, a Debian copyright or a REUSE file says.
+
+In: a path and the text of the file there. Out: claims, each with an expression and where it applies.
+Always holds: nothing is executed or imported; a manifest that cannot be read states nothing.
+Sources: PEP 639 and core metadata 2.4; package.json (npm docs); Cargo manifest; DEP-5 (Debian
+copyright format 1.0); REUSE 3.3.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from stackyard.filter.expression import canonical, simplify
+
+
+class Claim(NamedTuple):
+    """An expression and its scope: files below `scope` (a directory, "" the root) whose path from
+    there matches `glob` (null: all of them).
+    """
+
+    detector: str
+    expression: str
+    scope: str
+    glob: str | None
+    start_byte: int
+    end_byte: int
+
+
+_CLASSIFIERS = {
+    "Apache Software License": "Apache-2.0",
+    "BSD License": "LicenseRef-scancode-bsd-unchanged",
+    "Boost Software License 1.0 (BSL-1.0)": "BSL-1.0",
+    "CC0 1.0 Universal (CC0 1.0) Public Domain Dedication": "CC0-1.0",
+    "GNU Affero General Public License v3": "AGPL-3.0-only",
+    "GNU Affero General Public License v3 or later (AGPLv3+)": "AGPL-3.0-or-later",
+    "GNU General Public License (GPL)": "GPL-1.0-or-later",
+    "GNU General Public License v2 (GPLv2)": "GPL-2.0-only",
+    "GNU General Public License v2 or later (GPLv2+)": "GPL-2.0-or-later",
+    "GNU General Public License v3 (GPLv3)": "GPL-3.0-only",
+    "GNU General Public License v3 or later (GPLv3+)": "GPL-3.0-or-later",
+    "GNU Lesser General Public License v2 (LGPLv2)": "LGPL-2.0-only",
+    "GNU Lesser General Public License v2 or later (LGPLv2+)": "LGPL-2.0-or-later",
+    "GNU Lesser General Public License v3 (LGPLv3)": "LGPL-3.0-only",
+    "GNU Lesser General Public License v3 or later (LGPLv3+)": "LGPL-3.0-or-later",
+    "GNU Library or Lesser General Public License (LGPL)": "LGPL-2.0-or-later",
+    "ISC License (ISCL)": "ISC",
+    "MIT License": "MIT",
+    "MIT No Attribution License (MIT-0)": "MIT-0",
+    "Mozilla Public License 1.1 (MPL 1.1)": "MPL-1.1",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "Python Software Foundation License": "PSF-2.0",
+    "The Unlicense (Unlicense)": "Unlicense",
+    "zlib/libpng License": "Zlib",
+    "Zope Public License": "ZPL-2.1",
+}
+_NAME_CHARS_MAX = 200  # longer values are texts of licences, which have a detector of their own
+_OSI = "License :: OSI Approved :: "
+
+
+def claims(path: str, text: bytes) -> list[Claim]:
+    """Claims of the file at a path, in their order; empty if it is no metadata or says nothing."""
+    reader = _reader(path)
+    if reader is None:
+        return []
+    try:
+        return list(reader(posixpath.dirname(path), text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return []
+
+
+def is_manifest(path: str) -> bool:
+    """Whether `claims` would read the file at a path."""
+    return _reader(path) is not None
+
+
+def _reader(path: str) -> Callable[[str, bytes], Iterator[Claim]] | None:
+    folder, name = posixpath.split(path)
+    if name == "copyright" and posixpath.basename(folder) == "debian":
+        return _dep5
+    if name == "dep5" and posixpath.basename(folder) == ".reuse":
+        return _dep5
+    return _READERS.get(name)
+
+
+def _one(detector: str, statement: object, scope: str, text: bytes) -> Iterator[Claim]:
+    if not isinstance(statement, str):
+        return
+    expression = canonical(statement)
+    if expression is not None:
+        at = max(text.find(statement.encode()), 0)
+        yield Claim(detector, expression, scope, None, at, at + len(statement.encode()))
+
+
+def _package_json(scope: str, text: bytes) -> Iterator[Claim]:
+    data = json.loads(text)
+    stated = data.get("license", data.get("licenses"))
+    if isinstance(stated, dict):
+        stated = stated.get("type")
+    if isinstance(stated, list):
+        names = [item.get("type") if isinstance(item, dict) else item for item in stated]
+        stated = " OR ".join(f"({name})" for name in names if isinstance(name, str))
+    yield from _one("package.json", stated, scope, text)
+
+
+def _composer_json(scope: str, text: bytes) -> Iterator[Claim]:
+    stated = json.loads(text).get("license")
+    if isinstance(stated, list):
+        stated = " OR ".join(f"({name})" for name in stated)
+    yield from _one("composer.json", stated, scope, text)
+
+
+def _cargo(scope: str, text: bytes) -> Iterator[Claim]:
+    data = tomllib.loads(text.decode())
+    package = data.get("package") or data.get("workspace", {}).get("package", {})
+    yield from _one("Cargo.toml", package.get("license"), scope, text)
+
+
+def _pyproject(scope: str, text: bytes) -> Iterator[Claim]:
+    data = tomllib.loads(text.decode())
+    project = data.get("project", {}) or data.get("tool", {}).get("poetry", {})
+    stated = project.get("license")
+    if isinstance(stated, dict):
+        stated = stated.get("text")
+    if isinstance(stated, str) and len(stated) < _NAME_CHARS_MAX:
+        yield from _one("pyproject.toml", stated, scope, text)
+        return
+    yield from _classified("pyproject.toml", project.get("classifiers", ()), scope, text)
+
+
+def _pkg_info(scope: str, text: bytes) -> Iterator[Claim]:
+    if scope.endswith((".egg-info", ".dist-info")):
+        scope = posixpath.dirname(scope)
+    head = text.split(b"\n\n", 1)[0].decode(errors="replace")
+    fields = re.findall(r"(?m)^(License-Expression|License|Classifier): *(.*?)\r?$", head)
+    for wanted in ("License-Expression", "License"):
+        stated = [value for name, value in fields if name == wanted]
+        if stated and stated[0].strip().upper() != "UNKNOWN" and len(stated[0]) < _NAME_CHARS_MAX:
+            expression = canonical(stated[0])
+            if expression is not None:
+                yield from _one("PKG-INFO", stated[0], scope, text)
+                return
+    labels = [value for name, value in fields if name == "Classifier"]
+    yield from _classified("PKG-INFO", labels, scope, text)
+
+
+def _classified(detector: str, labels: object, scope: str, text: bytes) -> Iterator[Claim]:
+    if not isinstance(labels, (list, tuple)):
+        return
+    known = [
+        _CLASSIFIERS.get(label.removeprefix(_OSI))
+        for label in labels
+        if isinstance(label, str) and label.startswith("License ::")
+    ]
+    names = tuple(sorted({name for name in known if name is not None}))
+    if names:
+        at = max(text.find(b"License ::"), 0)
+        expression = simplify(" OR ".join(names)) if len(names) > 1 else names[0]
+        yield Claim(detector, expression, scope, None, at, at + len(b"License ::"))
+
+
+_FIELD = re.compile(rb"(?m)^([A-Za-z-]+):[ \t]*((?:.*)(?:\n[ \t].*)*)")
+
+
+def _dep5(folder: str, text: bytes) -> Iterator[Claim]:
+    """Stanzas in their order: among those that match a path, the last one holds (DEP-5, 7.2)."""
+    scope = posixpath.dirname(folder)
+    text = text.replace(b"\r\n", b"\n")
+    at = 0
+    for paragraph in re.split(rb"(\n[ \t]*\n+)", text):
+        fields = {m[1].lower(): m[2] for m in _FIELD.finditer(paragraph)}
+        if b"files" in fields and b"license" in fields:
+            short = fields[b"license"].split(b"\n", 1)[0].decode(errors="replace")
+            expression = canonical(short)
+            if expression is not None:
+                for glob in fields[b"files"].decode(errors="replace").replace(",", " ").split():
+                    yield Claim("dep5", expression, scope, glob, at, at + len(paragraph))
+        at += len(paragraph)
+
+
+_READERS: dict[str, Callable[[str, bytes], Iterator[Claim]]] = {
+    "package.json": _package_json,
+    "composer.json": _composer_json,
+    "Cargo.toml": _cargo,
+    "pyproject.toml": _pyproject,
+    "PKG-INFO": _pkg_info,
+    "METADATA": _pkg_info,
+}

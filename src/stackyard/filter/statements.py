@@ -1,0 +1,229 @@
+"""Licence statements as facts: those inside any text, and those of files that speak for others.
+
+In: texts, and paths. Out: two tables of facts: `license-text` (by blob: SPDX tags and headers,
+which speak for the file they stand in) and `license-file` (by file: licence texts and metadata,
+which speak for a directory).
+Always holds: no identifier below the stated score; a licence file that nothing recognises says so,
+as UNRECOGNIZED, and never falls silent.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import licenseclassifier
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stackyard.detector import Scope
+from stackyard.filter import headers, manifests
+from stackyard.filter.buffers import bytes_of, one_array
+from stackyard.filter.expression import UNRECOGNIZED, canonical, conjunction
+from stackyard.filter.params import LicenseTextParams
+from stackyard.record import BLOB_ID
+
+_STATED = [
+    pa.field("kind", pa.string(), nullable=False),
+    pa.field("detector", pa.string(), nullable=False),
+    pa.field("expression", pa.string(), nullable=False),
+    pa.field("score", pa.float64(), nullable=False),
+    pa.field("start_byte", pa.int64(), nullable=False),
+    pa.field("end_byte", pa.int64(), nullable=False),
+]
+TEXT_STATEMENTS = pa.schema([pa.field("blob_id", BLOB_ID, nullable=False), *_STATED])
+"""None or more rows a blob, in the order of their place in it."""
+
+FILE_STATEMENTS = pa.schema(
+    [
+        pa.field("blob_id", BLOB_ID, nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        *_STATED,
+        pa.field("scope", pa.string(), nullable=False),
+        pa.field("glob", pa.string()),
+    ]
+)
+"""None or more rows a file. The statement holds for files below the directory `scope` ("" is the
+root) whose path from there matches `glob` (null: all)."""
+
+_MODULES: Sequence[str] = (
+    "stackyard.filter.statements",
+    "stackyard.filter.headers",
+    "stackyard.filter.manifests",
+    "stackyard.filter.expression",
+    "stackyard.filter.buffers",
+    "stackyard.filter.text",
+)
+
+_LICENSE_NAME = re.compile(
+    r"(?i)(?:.*[-_.])?(?:licen[cs]es?|copying|unlicen[cs]e|ofl)(?:[-_.].*)?|copyright(?:\.txt|\.md)?"
+)
+_NO_LICENSE_SUFFIX = frozenset(
+    [
+        "asm",
+        "bat",
+        "c",
+        "cc",
+        "cfg",
+        "class",
+        "cpp",
+        "cs",
+        "css",
+        "csv",
+        "dart",
+        "el",
+        "ex",
+        "exs",
+        "go",
+        "h",
+        "hpp",
+        "hs",
+        "in",
+        "ini",
+        "ipynb",
+        "java",
+        "js",
+        "json",
+        "jsx",
+        "kt",
+        "lua",
+        "m4",
+        "mjs",
+        "ml",
+        "php",
+        "pl",
+        "pm",
+        "png",
+        "po",
+        "ps1",
+        "py",
+        "pyc",
+        "pyi",
+        "rb",
+        "rs",
+        "scala",
+        "scss",
+        "sh",
+        "sql",
+        "svg",
+        "swift",
+        "tcl",
+        "template",
+        "tmpl",
+        "toml",
+        "ts",
+        "tsx",
+        "vue",
+        "xml",
+        "yaml",
+        "yml",
+    ]
+)
+_NAMES_A_LICENSE = re.compile(r"(?i)licen[cs]e|copying")
+
+
+def is_license_name(path: str) -> bool:
+    """Whether a file of this name holds a licence text by custom: LICENSE, COPYING.LIB, MIT-LICENSE.txt."""
+    name = posixpath.basename(path)
+    if not _LICENSE_NAME.fullmatch(name):
+        return False
+    suffix = name.rpartition(".")[2].lower() if "." in name else ""
+    return suffix not in _NO_LICENSE_SUFFIX
+
+
+class TextStatementDetector:
+    """Facts `license-text`: schema TEXT_STATEMENTS."""
+
+    name = "license-text"
+    scope: Scope = "blob"
+    modules: Sequence[str] = _MODULES
+    distributions: Sequence[str] = ("license-expression",)
+    params: Any = None
+    schema = TEXT_STATEMENTS
+
+    def detect(self, batch: pa.Table) -> pa.Table:
+        text = one_array(batch["text"], pa.large_binary())
+        data, offsets = bytes_of(text)
+        blobs = one_array(batch["blob_id"], BLOB_ID)
+        rows: list[int] = []
+        stated: list[headers.Statement] = []
+        for row in np.flatnonzero(pc.is_valid(text).to_numpy(zero_copy_only=False)):
+            for statement in headers.statements(data[offsets[row] : offsets[row + 1]].tobytes()):
+                rows.append(int(row))
+                stated.append(statement)
+        columns = [list(column) for column in zip(*stated, strict=True)] or [[]] * len(_STATED)
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, _STATED, strict=True)]
+        return pa.table([blobs.take(pa.array(rows, pa.int64())), *arrays], schema=self.schema)
+
+
+class FileStatementDetector:
+    """Facts `license-file`: schema FILE_STATEMENTS."""
+
+    name = "license-file"
+    scope: Scope = "file"
+    modules: Sequence[str] = _MODULES
+    distributions: Sequence[str] = ("license-expression", "licenseclassifier")
+    schema = FILE_STATEMENTS
+
+    def __init__(self, params: LicenseTextParams) -> None:
+        self.params: Any = params
+
+    def detect(self, batch: pa.Table) -> pa.Table:
+        paths = one_array(batch["path"], pa.string())
+        text = one_array(batch["text"], pa.large_binary())
+        rows = [row for row, path in enumerate(paths.to_pylist()) if _speaks(path)]
+        found = [
+            (row, *statement)
+            for row in rows
+            if text[row].is_valid
+            for statement in self._statements(paths[row].as_py(), text[row].as_py())
+        ]
+        columns = [list(column) for column in zip(*found, strict=True)]
+        if not columns:
+            return self.schema.empty_table()
+        picked = pa.array(columns[0], pa.int64())
+        arrays = [
+            one_array(batch["blob_id"], BLOB_ID).take(picked),
+            paths.take(picked),
+            *(pa.array(c, f.type) for c, f in zip(columns[1:], list(self.schema)[2:], strict=True)),
+        ]
+        return pa.table(arrays, schema=self.schema)
+
+    def _statements(self, path: str, text: bytes) -> Iterator[tuple[Any, ...]]:
+        for claim in manifests.claims(path, text):
+            yield (
+                "metadata", claim.detector, claim.expression, 1.0,
+                claim.start_byte, claim.end_byte, claim.scope, claim.glob,
+            )  # fmt: skip
+        if is_license_name(path) and not manifests.is_manifest(path):
+            yield from self._license_file(path, text[: self.params.size_bytes_max])
+
+    def _license_file(self, path: str, raw: bytes) -> Iterator[tuple[Any, ...]]:
+        text = raw.decode(errors="replace")
+        matches = licenseclassifier.identify_license(
+            text, coverage_threshold=100 * self.params.score_min
+        )
+        scope = posixpath.dirname(path)
+        ids = {canonical(match.id) or UNRECOGNIZED for match in matches}
+        if ids:
+            start, end = matches[0].start, matches[-1].end
+            yield (
+                "license-file", "licenseclassifier", conjunction(tuple(sorted(ids))),
+                self.params.score_min, len(text[:start].encode()), len(text[:end].encode()),
+                scope, None,
+            )  # fmt: skip
+            return
+        found = headers.header_expression(headers.normal(raw[: headers.HEAD_BYTES]))
+        if found is not None:
+            yield (
+                "license-file", "header-rules", found, 0.9, 0, len(raw), scope, None,
+            )  # fmt: skip
+        elif _NAMES_A_LICENSE.search(posixpath.basename(path)) and raw.strip():
+            yield ("license-file", "none", UNRECOGNIZED, 0.0, 0, len(raw), scope, None)
+
+
+def _speaks(path: str) -> bool:
+    return manifests.is_manifest(path) or is_license_name(path)
