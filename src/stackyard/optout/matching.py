@@ -1,0 +1,438 @@
+"""Which files the requests in force name: the decisions of stage `optout`, and the gate's check.
+
+In: files and origins as Arrow tables, the verified registry. Out: one decision a file that goes.
+Always holds: letter case of owners and repositories is folded (ASCII only, so that no look-alike is
+folded into a name); paths are matched as written; what a request does not name stays. Work is by
+column over Arrow buffers: Python loops run over requests and distinct origins, never over files.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.optout.params import Params
+from stackyard.optout.registry import Registry, Request
+from stackyard.optout.selector import forge_identity, glob_regex, host_of
+from stackyard.record import BLOB_ID, DECISIONS, FILE_KEY, Swhid, blob_digest
+
+RULES = ("owner", "repo", "path", "blob", "copy", "near-copy")
+"""Rules of the stage, and their order: a file that several requests name gets the first one."""
+
+NEAR = pa.schema(
+    [
+        pa.field("blob_id", BLOB_ID, nullable=False),
+        pa.field("near_blob_id", BLOB_ID, nullable=False),
+    ]
+)
+"""Verified near-duplicate pairs of blobs, both ways round."""
+
+VIOLATIONS = pa.schema(
+    [
+        pa.field("repo_name", pa.string(), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("request", pa.string(), nullable=False),
+    ]
+)
+"""Released rows that a request in force names, sorted by (repo_name, path)."""
+
+_EMPTY_BLOB = blob_digest(b"")
+_NONE = np.iinfo(np.int32).max
+_Ranks = npt.NDArray[np.int32]
+
+
+def match(
+    files: pa.Table,
+    origins: pa.Table,
+    log: Registry,
+    params: Params,
+    near: pa.Table | None = None,
+) -> pa.Table:
+    """The files that go, of schema DECISIONS, stage `optout`, sorted by FILE_KEY.
+
+    Evidence is `{"request":"req-..."}`. If several requests name a file, the rule that comes first
+    in RULES decides, then the smallest request id.
+
+    Args:
+        files: schema FILES.
+        origins: schema ORIGINS; every (repo_name, revision_id) of `files` is in it.
+        log: the registry; the requests in force count.
+        params: aliases of renamed origins.
+        near: schema NEAR; needed as soon as a request in force asks for near copies.
+
+    Raises:
+        EnvironmentFault: an origin is missing, or near copies are asked for without `near`.
+    """
+    requests = log.effective()
+    if not requests or files.num_rows == 0:
+        return DECISIONS.empty_table()
+    ranks = _Ranking(requests)
+    found = _by_name(files, origins, ranks, params)
+    _by_blob(files.column("blob_id"), ranks, found)
+    _copies(files, origins, ranks, params, near=near, found=found)
+    return _decisions(files, found, ranks)
+
+
+def violations(
+    rows: pa.Table, log: Registry, params: Params, dropped: pa.Table | None = None
+) -> pa.Table:
+    """Law 3 at the gate: rows of a release that a request in force names; empty if all is well.
+
+    Args:
+        rows: released rows with repo_name, path (the row's own) and blob_id (raw or hex); if there
+            is a column `origins` (a list of names, or of structs with repo_name and path), every
+            origin that it names is checked too, and reported by its own name.
+        log: the registry.
+        params: as for `match`.
+        dropped: the decisions of `match` for this release; with them, exact copies of what a
+            request with copies removed are violations too.
+    """
+    requests = log.effective()
+    if not requests or rows.num_rows == 0:
+        return VIOLATIONS.empty_table()
+    ranks = _Ranking(requests)
+    files = _claims(rows)
+    origins = _bare_origins(files)
+    found = _by_name(files, origins, ranks, params)
+    _by_blob(files.column("blob_id"), ranks, found)
+    if dropped is not None:
+        _known_copies(files.column("blob_id"), dropped, ranks, found)
+    hits = _decisions(files, found, ranks)
+    request = pc.replace_substring_regex(hits["evidence"], r'.*"request":"([^"]*)".*', r"\1")
+    table = pa.table([hits["repo_name"], hits["path"], hits["rule"], request], schema=VIOLATIONS)
+    return table.sort_by([("repo_name", "ascending"), ("path", "ascending")]).combine_chunks()
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """Requests in the order in which they claim a file: rank = rule * count + place."""
+
+    requests: Sequence[Request]
+
+    def rank(self, rule: str, place: int) -> int:
+        return RULES.index(rule) * len(self.requests) + place
+
+    def of_kind(self, kind: str) -> Iterable[tuple[int, Request]]:
+        return ((i, r) for i, r in enumerate(self.requests) if r.selector.kind == kind)
+
+    def rule(self, ranks: _Ranks) -> pa.Array:
+        return pa.array(RULES).take(pa.array(ranks // len(self.requests)))
+
+    def places(self, ranks: _Ranks) -> _Ranks:
+        return (ranks % len(self.requests)).astype(np.int32)
+
+
+def _by_name(files: pa.Table, origins: pa.Table, ranks: _Ranking, params: Params) -> _Ranks:
+    """Smallest rank for each file among requests by owner, repository and path."""
+    of_origin, with_globs = _origin_ranks(origins, ranks, params)
+    place = _origin_of_file(files, origins)
+    found = of_origin[place]
+    if with_globs:
+        _by_path(files.column("path"), place, with_globs, ranks, found)
+    return found
+
+
+def _origin_ranks(
+    origins: pa.Table, ranks: _Ranking, params: Params
+) -> tuple[_Ranks, dict[int, list[int]]]:
+    """For each origin the smallest rank by owner or repository, and the places of path requests."""
+    by_name: dict[str, dict[str, list[int]]] = {
+        kind: defaultdict(list) for kind in ("owner", "repo", "path")
+    }
+    aliases = _alias_classes(params.aliases)
+    for place, request in enumerate(ranks.requests):
+        selector = request.selector
+        if selector.kind != "blob":
+            for name in _names(selector.name, aliases):
+                by_name[selector.kind][name].append(place)
+    of_origin = np.full(origins.num_rows, _NONE, dtype=np.int32)
+    with_globs: dict[int, list[int]] = {}
+    repo_names = origins.column("repo_name").to_pylist()
+    for index, (repo_name, origin) in enumerate(
+        zip(repo_names, origins.column("origin").to_pylist(), strict=True)
+    ):
+        host = host_of(origin)
+        identity = forge_identity(origin)
+        names = {_fold(repo_name)} | ({identity[1]} if identity else set())
+        claims = [
+            (rule, place)
+            for rule in ("owner", "repo", "path")
+            for name in names
+            for place in by_name[rule].get(name.split("/", 1)[0] if rule == "owner" else name, ())
+            if _same_host(ranks.requests[place].selector.host, host)
+        ]
+        whole = [ranks.rank(rule, place) for rule, place in claims if rule != "path"]
+        globs = sorted({place for rule, place in claims if rule == "path"})
+        of_origin[index] = min(whole, default=_NONE)
+        if globs:
+            with_globs[index] = globs
+    return of_origin, with_globs
+
+
+def _same_host(asked: str, host: str) -> bool:
+    """Unless the request and the origin both say a forge, the name alone decides."""
+    return not asked or not host or asked == host
+
+
+def _fold(name: str) -> str:
+    return name.translate(_LOWER)
+
+
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def _alias_classes(aliases: Mapping[str, str]) -> dict[str, set[str]]:
+    """All names that mean the same repository or account, for each name."""
+    classes: dict[str, set[str]] = {}
+    for old, new in aliases.items():
+        if old.count("/") != new.count("/") or old.count("/") > 1:
+            raise UsageError(
+                f"optout.aliases: {old!r} and {new!r} are not of one kind",
+                expected="owner/name: owner/name, or owner: owner",
+            )
+        one, two = _fold(old), _fold(new)
+        merged = classes.get(one, {one}) | classes.get(two, {two})
+        classes.update(dict.fromkeys(merged, merged))
+    return classes
+
+
+def _names(name: str, aliases: Mapping[str, set[str]]) -> set[str]:
+    """A name and what it is also called; a renamed account carries its repositories along."""
+    names = set(aliases.get(name, {name}))
+    if "/" in name:
+        for known in tuple(names):
+            owner, repo = known.split("/", 1)
+            names |= {f"{other}/{repo}" for other in aliases.get(owner, ())}
+    return names
+
+
+def _origin_of_file(files: pa.Table, origins: pa.Table) -> npt.NDArray[np.int64]:
+    """Row of `origins` for each file, by (repo_name, revision_id)."""
+    names, name_codes = _codes(files.column("repo_name"))
+    revisions, revision_codes = _codes(files.column("revision_id"))
+    key = name_codes * max(len(revisions), 1) + revision_codes
+    origin_names = pc.index_in(origins.column("repo_name"), value_set=names)
+    origin_revisions = pc.index_in(origins.column("revision_id"), value_set=revisions)
+    used = pc.and_(origin_names.is_valid(), origin_revisions.is_valid())
+    rows = np.flatnonzero(_numpy(used))
+    origin_key = (
+        _numpy(pc.fill_null(origin_names, 0)).astype(np.int64) * max(len(revisions), 1)
+        + _numpy(pc.fill_null(origin_revisions, 0)).astype(np.int64)
+    )[rows]
+    order = np.argsort(origin_key, kind="stable")
+    keys, rows = origin_key[order], rows[order]
+    at = np.minimum(np.searchsorted(keys, key), max(len(keys) - 1, 0))
+    if len(keys) == 0 or not np.array_equal(keys[at], key):
+        missing = 0 if len(keys) == 0 else int(np.flatnonzero(keys[at] != key)[0])
+        raise EnvironmentFault(
+            f"the origin of {files.column('repo_name')[missing].as_py()} is not in the table of "
+            "origins, so it cannot be known whether its owner opted out",
+            next_step="run ingest again",
+        )
+    return rows[at]
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    encoded = column.combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = pa.concat_arrays(encoded.chunks)
+    encoded = encoded.dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _numpy(column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    if isinstance(column, pa.ChunkedArray):
+        return column.to_numpy()
+    return column.to_numpy(zero_copy_only=False)
+
+
+def _by_path(
+    paths: pa.ChunkedArray,
+    place: npt.NDArray[np.int64],
+    with_globs: Mapping[int, list[int]],
+    ranks: _Ranking,
+    found: _Ranks,
+) -> None:
+    """Lowers the rank of files whose path a glob of their origin matches."""
+    wanted = np.zeros(int(place.max()) + 1, dtype=bool)
+    wanted[[index for index in with_globs if index < len(wanted)]] = True
+    rows = np.flatnonzero(wanted[place])
+    rows = rows[np.argsort(place[rows], kind="stable")]
+    texts = paths.take(pa.array(rows)).combine_chunks()
+    starts = np.flatnonzero(np.diff(place[rows], prepend=-1))
+    for start, stop in itertools.pairwise([*starts.tolist(), len(rows)]):
+        part = texts.slice(start, stop - start)
+        for request_place in with_globs[int(place[rows[start]])]:
+            regex = glob_regex(ranks.requests[request_place].selector.glob)
+            hit = rows[start:stop][_numpy(pc.match_substring_regex(part, regex)).astype(bool)]
+            found[hit] = np.minimum(found[hit], ranks.rank("path", request_place))
+
+
+def _by_blob(blobs: pa.ChunkedArray, ranks: _Ranking, found: _Ranks) -> None:
+    wanted: dict[bytes, int] = {}
+    for place, request in ranks.of_kind("blob"):
+        wanted.setdefault(Swhid.parse(request.selector.name).digest, ranks.rank("blob", place))
+    _lower_by_blob(blobs, wanted, found)
+
+
+def _lower_by_blob(blobs: pa.ChunkedArray, wanted: Mapping[bytes, int], found: _Ranks) -> None:
+    """Lowers the rank of files whose blob is wanted."""
+    if not wanted:
+        return
+    index = pc.index_in(blobs, value_set=pa.array(list(wanted), BLOB_ID))
+    values = np.fromiter(wanted.values(), dtype=np.int32, count=len(wanted))
+    rows = np.flatnonzero(_numpy(index.is_valid()))
+    hits = _numpy(index.take(pa.array(rows))).astype(np.int64)
+    found[rows] = np.minimum(found[rows], values[hits])
+
+
+def _copies(
+    files: pa.Table,
+    origins: pa.Table,
+    ranks: _Ranking,
+    params: Params,
+    *,
+    near: pa.Table | None,
+    found: _Ranks,
+) -> None:
+    """Lowers the rank of files with the blobs, or near ones, of what requests with copies name."""
+    blobs = files.column("blob_id")
+    seeds = _seeds(files, origins, ranks, params, {"exact", "near"})
+    _lower_by_blob(blobs, {b: ranks.rank("copy", place) for b, place in seeds.items()}, found)
+    if not any(r.copies == "near" for r in ranks.requests):
+        return
+    if near is None:
+        raise EnvironmentFault(
+            "a request in force asks for near copies, but nobody said which blobs are near",
+            next_step="run the near-duplicate search before opt-outs are matched",
+        )
+    seeds = _seeds(files, origins, ranks, params, {"near"})
+    pairs = near.filter(pc.is_in(near["blob_id"], value_set=pa.array(list(seeds), BLOB_ID)))
+    wanted: dict[bytes, int] = {}
+    for blob, other in zip(
+        pairs["blob_id"].to_pylist(), pairs["near_blob_id"].to_pylist(), strict=True
+    ):
+        rank = ranks.rank("near-copy", seeds[blob])
+        wanted[other] = min(rank, wanted.get(other, _NONE))
+    _lower_by_blob(blobs, wanted, found)
+
+
+def _seeds(
+    files: pa.Table, origins: pa.Table, ranks: _Ranking, params: Params, copies: set[str]
+) -> dict[bytes, int]:
+    """Blobs that requests with such copies name -> place of the smallest such request.
+
+    Matched apart from other requests, as those may claim the same files first. The empty file is
+    no copy of anybody's.
+    """
+    chosen = [(place, r) for place, r in enumerate(ranks.requests) if r.copies in copies]
+    if not chosen:
+        return {}
+    some = _Ranking([request for _, request in chosen])
+    found = _by_name(files, origins, some, params)
+    _by_blob(files.column("blob_id"), some, found)
+    hit = np.flatnonzero(found != _NONE)
+    table = pa.table(
+        {
+            "blob_id": files.column("blob_id").take(pa.array(hit)),
+            "place": pa.array(some.places(found[hit])),
+        }
+    )
+    smallest = table.group_by("blob_id").aggregate([("place", "min")])
+    seeds = dict(
+        zip(smallest["blob_id"].to_pylist(), smallest["place_min"].to_pylist(), strict=True)
+    )
+    for place, request in some.of_kind("blob"):
+        seeds.setdefault(Swhid.parse(request.selector.name).digest, place)
+    return {
+        blob: chosen[place][0] for blob, place in seeds.items() if blob not in {None, _EMPTY_BLOB}
+    }
+
+
+def _known_copies(
+    blobs: pa.ChunkedArray, dropped: pa.Table, ranks: _Ranking, found: _Ranks
+) -> None:
+    place_of = {
+        _evidence(request.request): place
+        for place, request in enumerate(ranks.requests)
+        if request.copies != "none"
+    }
+    relevant = dropped.filter(
+        pc.is_in(dropped["evidence"], value_set=pa.array(list(place_of), pa.string()))
+    )
+    wanted: dict[bytes, int] = {}
+    for blob, evidence in zip(
+        relevant["blob_id"].to_pylist(), relevant["evidence"].to_pylist(), strict=True
+    ):
+        rank = ranks.rank("copy", place_of[evidence])
+        if blob not in {None, _EMPTY_BLOB}:
+            wanted[blob] = min(rank, wanted.get(blob, _NONE))
+    _lower_by_blob(blobs, wanted, found)
+
+
+def _evidence(request: str) -> str:
+    return f'{{"request":"{request}"}}'
+
+
+def _decisions(files: pa.Table, found: _Ranks, ranks: _Ranking) -> pa.Table:
+    rows = np.flatnonzero(found != _NONE)
+    hit = files.select([*FILE_KEY, "blob_id"]).take(pa.array(rows))
+    evidence = pa.array([_evidence(r.request) for r in ranks.requests], pa.string())
+    table = pa.table(
+        [
+            *(hit[name] for name in FILE_KEY),
+            hit["blob_id"],
+            pa.repeat("optout", len(rows)),
+            ranks.rule(found[rows]),
+            evidence.take(pa.array(ranks.places(found[rows]))),
+        ],
+        schema=DECISIONS,
+    )
+    return table.sort_by([(name, "ascending") for name in FILE_KEY]).combine_chunks()
+
+
+def _claims(rows: pa.Table) -> pa.Table:
+    """Released rows as FILES-like rows, one for each origin that a row names."""
+    blob = rows["blob_id"]
+    if pa.types.is_string(blob.type) or pa.types.is_large_string(blob.type):
+        blob = pa.chunked_array([_unhex(blob)], BLOB_ID)
+    own = pa.table({"repo_name": rows["repo_name"], "path": rows["path"], "blob_id": blob})
+    parts = [own]
+    if "origins" in rows.column_names:
+        origins = rows["origins"].combine_chunks()
+        if isinstance(origins, pa.ChunkedArray):
+            origins = pa.concat_arrays(origins.chunks)
+        parent = pc.list_parent_indices(origins)
+        inner = pc.list_flatten(origins)
+        is_struct = pa.types.is_struct(inner.type)
+        names = pc.struct_field(inner, "repo_name") if is_struct else inner
+        has_path = is_struct and inner.type.get_field_index("path") >= 0
+        paths = pc.struct_field(inner, "path") if has_path else pc.take(rows["path"], parent)
+        parts.append(
+            pa.table({"repo_name": names, "path": paths, "blob_id": pc.take(blob, parent)})
+        )
+    table = pa.concat_tables(parts)
+    return table.append_column("revision_id", pa.repeat("", table.num_rows))
+
+
+def _unhex(column: pa.ChunkedArray) -> pa.Array:
+    """Hex blob ids as raw ones."""
+    text = pa.concat_arrays(column.cast(pa.string()).chunks or [pa.array([], pa.string())])
+    raw = bytes.fromhex("".join(text.to_pylist()))
+    return pa.FixedSizeBinaryArray.from_buffers(BLOB_ID, len(text), [None, pa.py_buffer(raw)])
+
+
+def _bare_origins(files: pa.Table) -> pa.Table:
+    """Origins known by name alone: what a reader of a release has."""
+    names = pc.unique(files["repo_name"])
+    empty = pa.repeat("", len(names))
+    return pa.table({"repo_name": names, "revision_id": empty, "origin": empty})

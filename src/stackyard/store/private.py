@@ -1,0 +1,259 @@
+"""The registry's private part: selectors, salts, contacts, reasons, challenges and receipts.
+
+A SQLite database in `.stackyard/private/`, or any database that SQLAlchemy knows, by the URL in
+STACKYARD_REGISTRY_URL (its password has no place in a file under git). It also keeps an index of
+the log (leaf hashes and the requests they are of), which is made anew whenever it does not fit.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import rfc8785
+import sqlalchemy as sa
+
+from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.optout.registry import Request
+from stackyard.optout.requests import Reason
+from stackyard.optout.selector import from_plain
+
+URL_VARIABLE = "STACKYARD_REGISTRY_URL"
+
+_metadata = sa.MetaData()
+
+_requests = sa.Table(
+    "requests",
+    _metadata,
+    sa.Column("request", sa.String(20), primary_key=True),
+    sa.Column("selector", sa.Text, nullable=False),
+    sa.Column("copies", sa.String(8), nullable=False),
+    sa.Column("past", sa.Boolean, nullable=False),
+    sa.Column("salt", sa.LargeBinary(32), nullable=False),
+    sa.Column("contact", sa.String(320), nullable=False),
+)
+
+_reasons = sa.Table(
+    "reasons",
+    _metadata,
+    sa.Column("commitment", sa.String(64), primary_key=True),
+    sa.Column("request", sa.String(20), nullable=False, index=True),
+    sa.Column("salt", sa.LargeBinary(32), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+_challenges = sa.Table(
+    "challenges",
+    _metadata,
+    sa.Column("request", sa.String(20), primary_key=True),
+    sa.Column("nonce", sa.String(64), nullable=False),
+    sa.Column("expires", sa.String(20), nullable=False),
+)
+
+_receipts = sa.Table(
+    "receipts",
+    _metadata,
+    sa.Column("request", sa.String(20), primary_key=True),
+    sa.Column("receipt", sa.LargeBinary, nullable=False),
+)
+
+_leaves = sa.Table(
+    "log_leaves",
+    _metadata,
+    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("request", sa.String(20), nullable=False, index=True),
+    sa.Column("leaf", sa.LargeBinary(32), nullable=False),
+)
+
+_frontier = sa.Table(
+    "log_frontier",
+    _metadata,
+    sa.Column("one", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("nodes", sa.LargeBinary, nullable=False),
+)
+
+
+class Private:
+    """The private part of one project; close it when done."""
+
+    def __init__(self, folder: Path) -> None:
+        url = os.environ.get(URL_VARIABLE)
+        if not url:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = folder / "registry.sqlite"
+            if not path.exists():
+                path.touch(mode=0o600)
+            url = f"sqlite:///{path}"
+        self._engine = sa.create_engine(
+            url, poolclass=sa.pool.StaticPool if "sqlite" in url else None
+        )
+        try:
+            _metadata.create_all(self._engine)
+        except sa.exc.SQLAlchemyError as error:
+            self._engine.dispose()
+            raise EnvironmentFault(
+                "the registry's private part cannot be opened",
+                found=type(error).__name__,
+                next_step=f"check .stackyard/private/registry.sqlite, or {URL_VARIABLE}",
+            ) from None  # SQLAlchemy's message may quote the URL, and with it a password
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def add(self, requests: Iterable[Request], reasons: Iterable[tuple[str, Reason]]) -> None:
+        """Keeps requests and reasons, durably; those that are there already stay as they are."""
+        request_rows = [
+            {
+                "request": r.request,
+                "selector": rfc8785.dumps(r.selector.plain()).decode(),
+                "copies": r.copies,
+                "past": r.past,
+                "salt": r.salt,
+                "contact": r.contact,
+            }
+            for r in requests
+        ]
+        reason_rows = [
+            {"commitment": r.commitment, "request": name, "salt": r.salt, "text": r.text}
+            for name, r in reasons
+        ]
+        with self._engine.begin() as connection:
+            if request_rows:
+                connection.execute(_requests.insert(), request_rows)
+            if reason_rows:
+                connection.execute(_reasons.insert(), reason_rows)
+
+    def requests(self) -> dict[str, Request]:
+        """All requests by id, also those whose event was never appended."""
+        with self._engine.connect() as connection:
+            return {row.request: _request(row) for row in connection.execute(_requests.select())}
+
+    def request(self, name: str) -> Request | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                _requests.select().where(_requests.c.request == name)
+            ).one_or_none()
+        return None if row is None else _request(row)
+
+    def reasons(self, name: str) -> list[str]:
+        with self._engine.connect() as connection:
+            query = sa.select(_reasons.c.text).where(_reasons.c.request == name)
+            return sorted(connection.execute(query).scalars())
+
+    def erase_contact(self, name: str) -> None:
+        """Forgets who asked; what was asked stays, or it could not be honoured."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                _requests.update().where(_requests.c.request == name).values(contact="")
+            )
+        self._vacuum()
+
+    def erase_request(self, name: str) -> None:
+        """Forgets a request that has ended: contact, selector, salt, reasons, receipt."""
+        with self._engine.begin() as connection:
+            for table in (_requests, _reasons, _challenges, _receipts):
+                connection.execute(table.delete().where(table.c.request == name))
+        self._vacuum()
+
+    def _vacuum(self) -> None:
+        """SQLite keeps deleted bytes in free pages until then."""
+        if self._engine.dialect.name == "sqlite":
+            with self._engine.connect().execution_options(
+                isolation_level="AUTOCOMMIT"
+            ) as connection:
+                connection.execute(sa.text("VACUUM"))
+
+    def set_challenge(self, name: str, nonce: str, expires: str) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(_challenges.delete().where(_challenges.c.request == name))
+            connection.execute(
+                _challenges.insert().values(request=name, nonce=nonce, expires=expires)
+            )
+
+    def challenge(self, name: str) -> tuple[str, str] | None:
+        """(nonce, expiry) of a request's open challenge."""
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                _challenges.select().where(_challenges.c.request == name)
+            ).one_or_none()
+        return None if row is None else (row.nonce, row.expires)
+
+    def end_challenge(self, name: str) -> None:
+        """A nonce is good once."""
+        with self._engine.begin() as connection:
+            connection.execute(_challenges.delete().where(_challenges.c.request == name))
+
+    def set_receipts(self, receipts: Mapping[str, bytes]) -> None:
+        if not receipts:
+            return
+        with self._engine.begin() as connection:
+            names = sorted(receipts)
+            for start in range(0, len(names), 500):
+                part = names[start : start + 500]
+                connection.execute(_receipts.delete().where(_receipts.c.request.in_(part)))
+            connection.execute(
+                _receipts.insert(),
+                [{"request": name, "receipt": receipts[name]} for name in names],
+            )
+
+    def receipt(self, name: str) -> bytes | None:
+        with self._engine.connect() as connection:
+            query = sa.select(_receipts.c.receipt).where(_receipts.c.request == name)
+            return connection.execute(query).scalar_one_or_none()
+
+    def frontier(self) -> tuple[int, list[bytes]] | None:
+        """Size and frontier of the log as the index knows it."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_frontier.select()).one_or_none()
+        if row is None:
+            return None
+        return row.size, [row.nodes[i : i + 32] for i in range(0, len(row.nodes), 32)]
+
+    def extend_index(
+        self, first: int, leaves: Sequence[tuple[str, bytes]], nodes: Sequence[bytes]
+    ) -> None:
+        """Index entries (request, leaf hash) from `first` on replace what is there from there on."""
+        rows = [
+            {"sequence": first + i, "request": name, "leaf": leaf}
+            for i, (name, leaf) in enumerate(leaves)
+        ]
+        with self._engine.begin() as connection:
+            connection.execute(_leaves.delete().where(_leaves.c.sequence >= first))
+            if rows:
+                connection.execute(_leaves.insert(), rows)
+            connection.execute(_frontier.delete())
+            connection.execute(
+                _frontier.insert().values(one=1, size=first + len(rows), nodes=b"".join(nodes))
+            )
+
+    def leaves_of(self, name: str) -> list[tuple[int, bytes]]:
+        """(sequence, leaf hash) of a request's events, in order."""
+        with self._engine.connect() as connection:
+            query = (
+                sa.select(_leaves.c.sequence, _leaves.c.leaf)
+                .where(_leaves.c.request == name)
+                .order_by(_leaves.c.sequence)
+            )
+            return [(row.sequence, row.leaf) for row in connection.execute(query)]
+
+
+def _request(row: Any) -> Request:
+    import json
+
+    try:
+        selector = from_plain(json.loads(row.selector))
+    except (ValueError, UsageError) as error:
+        raise EnvironmentFault(
+            f"the private part of request {row.request} cannot be read",
+            next_step="restore .stackyard/private from its backup",
+        ) from error
+    return Request(row.request, selector, row.copies, bool(row.past), row.salt, row.contact)

@@ -1,0 +1,516 @@
+"""The registry of a dataset project on disk: an append-only log that survives crashes and two writers.
+
+    registry/log/00000000.json     one event each, canonical JSON, never changed
+    registry/checkpoint            signed note (C2SP): size and Merkle root of the log
+    registry/keys/log.vkey         the public key
+    registry/schema/               JSON Schema of what is published
+    .stackyard/keys/registry.key   the signing key, 0600, never under git
+    .stackyard/private/            the private part; `seen`, the newest checkpoint ever opened here
+
+An append is: private part (a transaction), journal (fsync, rename), events (fsync, exclusive link),
+checkpoint (fsync, rename), index, journal away. Whoever opens the registry next finishes a journal
+that was left, so that an append has happened whole or not at all. Journals are signed work: replaying
+one signs nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from stackyard.errors import EnvironmentFault, UsageError, VerificationError
+from stackyard.optout import merkle, note, receipts, requests
+from stackyard.optout import registry as room
+from stackyard.optout.events import Event
+from stackyard.optout.registry import Registry, Request, Status
+from stackyard.optout.requests import Reason
+from stackyard.store.private import URL_VARIABLE, Private
+
+DEFAULT_NAME = "stackyard-optout-log"
+_ENTRY = re.compile(r"[0-9]{8}\.json")
+_MANY = 64
+"""From this many files on, one sync of the whole file system is cheaper than one fsync each."""
+
+
+class _Paths:
+    def __init__(self, project: Path) -> None:
+        self.log = project / "registry" / "log"
+        self.checkpoint = project / "registry" / "checkpoint"
+        self.public_key = project / "registry" / "keys" / "log.vkey"
+        self.schema = project / "registry" / "schema"
+        self.home = project / ".stackyard"
+        self.signing_key = self.home / "keys" / "registry.key"
+        self.private = self.home / "private"
+        self.seen = self.private / "seen"
+        self.journal = self.private / "journal.json"
+        self.lock = self.home / "registry.lock"
+
+    def entry(self, sequence: int) -> Path:
+        return self.log / f"{sequence:08d}.json"
+
+
+def init_registry(project: Path, name: str = DEFAULT_NAME) -> bool:
+    """Makes a new, empty, signed log; one that is there already is checked and stays as it is.
+
+    Args:
+        project: the dataset project.
+        name: name of the log and its key, without spaces and `+`; best the dataset's id.
+
+    Returns:
+        Whether a log was made.
+
+    Raises:
+        EnvironmentFault: half a registry is there: a log without its key, or the reverse.
+    """
+    paths = _Paths(project)
+    if paths.seen.exists() or paths.checkpoint.exists():
+        open_registry(project)
+        return False
+    if paths.log.exists() and any(paths.log.iterdir()):
+        raise EnvironmentFault(
+            "registry/log has events, but there is no checkpoint",
+            next_step="restore registry/ from where it is published",
+        )
+    with _locked(paths):
+        if not paths.signing_key.exists():
+            _write(paths.signing_key, f"{name}\n{secrets.token_hex(32)}\n".encode(), secret=True)
+        key = _signing_key(paths)
+        _write(paths.home / ".gitignore", b"*\n")
+        _write(paths.public_key, f"{key.verifier}\n".encode())
+        for schema, text in _schemas().items():
+            _write(paths.schema / schema, text)
+        with Private(paths.private) as private:
+            private.extend_index(0, [], [])
+        empty = note.sign(note.Checkpoint(key.name, 0, merkle.EMPTY_ROOT), key)
+        _write(paths.checkpoint, empty.encode())
+        _write(paths.seen, empty.encode())
+    return True
+
+
+def open_registry(project: Path) -> Registry:
+    """The registry of a project, verified whole (see `optout.registry.read`).
+
+    Where the operator's private part is not (a clone), the public part alone is read, and matching
+    refuses if any opt-out is in force.
+
+    Raises:
+        EnvironmentFault: there is no registry, or a file of it cannot be read.
+        VerificationError: it is not what its checkpoint was signed for, or was rolled back.
+    """
+    paths = _Paths(project)
+    if not _is_operator(paths):
+        return _read(paths, None)
+    with _locked(paths), Private(paths.private) as private:
+        _finish_journal(paths, private)
+        registry = _read(paths, private.requests())
+        _remember(paths, registry)
+        return registry
+
+
+@contextlib.contextmanager
+def open_writer(project: Path) -> Iterator[Writer]:
+    """The registry for appending, under its lock: what is read of it is verified, the rest is not.
+
+    Raises:
+        EnvironmentFault: this is not the operator's project, or files are missing.
+        VerificationError: checkpoint or index do not fit, and nor does the log as a whole.
+    """
+    paths = _Paths(project)
+    if not _is_operator(paths):
+        raise EnvironmentFault(
+            "the registry cannot be written here: its signing key is not in .stackyard/keys",
+            next_step="run this where the registry's operator keeps it, or `stackyard init` a "
+            "project of your own",
+        )
+    with _locked(paths), Private(paths.private) as private:
+        _finish_journal(paths, private)
+        yield Writer(paths, private)
+
+
+class Writer:
+    """Appends to the log while the lock is held.
+
+    Attributes:
+        private: the private part.
+        size: events in the log.
+    """
+
+    def __init__(self, paths: _Paths, private: Private) -> None:
+        self._paths = paths
+        self.private = private
+        self._key = _signing_key(paths)
+        checkpoint = note.open_note(_text(paths.checkpoint), self._key.verifier)
+        known = private.frontier()
+        if (
+            known is None
+            or known[0] != checkpoint.size
+            or merkle.frontier_root(known[1]) != checkpoint.root
+            or not _seen_fits(paths, checkpoint)
+        ):
+            registry = _read(paths, private.requests())
+            _remember(paths, registry)
+            leaves = [
+                (event.request, registry.tree.leaf(i)) for i, event in enumerate(registry.events)
+            ]
+            known = (len(leaves), merkle.frontier(registry.tree))
+            private.extend_index(0, leaves, known[1])
+        self.size, self._nodes = known
+
+    @property
+    def key(self) -> note.SignerKey:
+        return self._key
+
+    def status(self, name: str) -> Status:
+        """Where a request stands, from its own events, each checked against the index.
+
+        Raises:
+            VerificationError: there is no such request, or an event of it was changed.
+        """
+        status: Status | None = None
+        for sequence, leaf in self.private.leaves_of(name):
+            path = self._paths.entry(sequence)
+            raw = _bytes(path)
+            if merkle.leaf_hash(raw) != leaf:
+                raise VerificationError(
+                    f"registry/log/{path.name} is not what was appended",
+                    next_step="restore registry/ from where it is published",
+                )
+            status = room.follow(status, Event.from_bytes(raw, f"registry/log/{path.name}"))
+        if status is None:
+            raise VerificationError(
+                f"the registry has no request {name[:40]!r}",
+                expected="an id as `stackyard optout status` prints them",
+            )
+        return status
+
+    def append(
+        self,
+        events: Sequence[Event],
+        private_parts: Iterable[Request] = (),
+        reasons: Iterable[tuple[str, Reason]] = (),
+    ) -> None:
+        """Appends events, all or none; afterwards they are on disk and signed for.
+
+        Args:
+            events: numbered from `size` on.
+            private_parts: of those that are `submitted` among them.
+            reasons: (request id, reason) of those that commit to one.
+
+        Raises:
+            UsageError: the numbers do not go on from where the log ends.
+        """
+        if [event.sequence for event in events] != list(range(self.size, self.size + len(events))):
+            raise UsageError(f"events must be numbered from {self.size} on")
+        if not events:
+            return
+        self.private.add(private_parts, reasons)
+        entries = [event.to_bytes() for event in events]
+        nodes, size = self._nodes, self.size
+        for raw in entries:
+            nodes = merkle.frontier_append(nodes, size, merkle.leaf_hash(raw))
+            size += 1
+        root = merkle.frontier_root(nodes)
+        signed = note.sign(note.Checkpoint(self._key.name, size, root), self._key)
+        journal = {
+            "entries": [base64.b64encode(raw).decode() for raw in entries],
+            "first": self.size,
+            "nodes": [node.hex() for node in nodes],
+            "note": signed,
+        }
+        _write(self._paths.journal, json.dumps(journal).encode(), secret=True)
+        _finish_journal(self._paths, self.private)
+        self.size, self._nodes = size, nodes
+
+
+def record_applied(
+    project: Path, version: str, removed: Mapping[str, Mapping[str, Any]], time: datetime
+) -> dict[str, bytes]:
+    """Notes that requests are applied in a release, and makes their receipts.
+
+    Safe to repeat after a crash: a request that the log already has as applied in this version gets
+    the receipt that it has.
+
+    Args:
+        project: the dataset project.
+        version: the release without what they name, without `v`.
+        removed: request id -> what its receipt states of it (`receipts.removed_by`).
+        time: now.
+
+    Returns:
+        Request id -> bytes of its signed receipt with inclusion proof; kept in the private part too.
+    """
+    with open_writer(project) as writer:
+        statuses = {name: writer.status(name) for name in removed}
+        fresh = [name for name in sorted(removed) if version not in statuses[name].versions]
+        bodies = {}
+        for name in fresh:
+            request = writer.private.request(name)
+            if request is None:
+                raise EnvironmentFault(f"the private part of request {name} is missing")
+            bodies[name] = receipts.statement(
+                request,
+                state="applied",
+                log_name=writer.key.name,
+                removed={**removed[name], "version": version},
+            )
+        # Kept before the event: a crash in between leaves a receipt to be made whole, not a loss.
+        signed = {name: receipts.sign(body, writer.key) for name, body in bodies.items()}
+        writer.private.set_receipts({n: receipts.to_bytes(r) for n, r in signed.items()})
+        writer.append(
+            requests.applied(
+                {name: statuses[name] for name in fresh},
+                {name: receipts.statement_digest(body) for name, body in bodies.items()},
+                version,
+                sequence=writer.size,
+                time=time,
+            )
+        )
+    return _complete_receipts(project, sorted(removed))
+
+
+def _complete_receipts(project: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Receipts of requests, with their inclusion in the log as it is now."""
+    log = open_registry(project)
+    with Private(_Paths(project).private) as private:
+        complete = {}
+        for name in names:
+            stored = private.receipt(name)
+            if stored is None:
+                raise EnvironmentFault(f"the receipt of request {name} is missing")
+            receipt = receipts.with_inclusion(receipts.from_bytes(stored), log)
+            complete[name] = receipts.to_bytes(receipt)
+        private.set_receipts(complete)
+    return complete
+
+
+def published(log: Registry) -> dict[str, bytes]:
+    """Files of a release's registry/ folder: the public log on one page, checkpoint and key."""
+    return {
+        "registry/checkpoint": log.note.encode(),
+        "registry/log.jsonl": b"".join(event.to_bytes() + b"\n" for event in log.events),
+        "registry/log.vkey": f"{log.key}\n".encode(),
+    }
+
+
+def signing_key(project: Path) -> note.SignerKey:
+    """The registry's signing key, for receipts.
+
+    Raises:
+        EnvironmentFault: it is not here.
+    """
+    return _signing_key(_Paths(project))
+
+
+def _is_operator(paths: _Paths) -> bool:
+    return paths.signing_key.exists()
+
+
+@contextlib.contextmanager
+def _locked(paths: _Paths) -> Iterator[None]:
+    """One writer at a time, among processes and threads of this machine."""
+    paths.home.mkdir(parents=True, exist_ok=True)
+    handle = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _read(paths: _Paths, private_parts: Mapping[str, Request] | None) -> Registry:
+    key = note.VerifierKey.parse(_text(paths.public_key))
+    if _is_operator(paths) and _signing_key(paths).verifier != key:
+        raise VerificationError(
+            "registry/keys/log.vkey is not the key that this registry signs with",
+            next_step="restore registry/keys from where it is published",
+        )
+    signed = _text(paths.checkpoint)
+    size = note.open_note(signed, key).size
+    names = sorted(_entries(paths))
+    if names[:size] != [paths.entry(i).name for i in range(size)]:
+        raise VerificationError(
+            "events of registry/log are missing",
+            expected=f"{size} files from 00000000.json on",
+            found=f"{len(names)} files",
+            next_step="restore registry/ from where it is published",
+        )
+    registry = room.read([_bytes(paths.log / name) for name in names], signed, key, private_parts)
+    if paths.seen.exists():
+        room.extends(registry, _text(paths.seen))
+    return registry
+
+
+def _entries(paths: _Paths) -> Iterator[str]:
+    """Names of event files; a temporary file of a killed writer begins with a dot."""
+    if not paths.log.exists():  # git keeps no empty folder, and an empty log is a valid one
+        return
+    for item in os.scandir(paths.log):
+        if _ENTRY.fullmatch(item.name):
+            yield item.name
+        elif not item.name.startswith("."):
+            raise VerificationError(
+                f"registry/log holds {item.name[:80]!r}, which is no event",
+                next_step="remove it, after finding out how it got there",
+            )
+
+
+def _remember(paths: _Paths, registry: Registry) -> None:
+    """Notes the newest checkpoint, so that an older log with its older signature is found out."""
+    if not paths.seen.exists() or _text(paths.seen) != registry.note:
+        _write(paths.seen, registry.note.encode())
+
+
+def _seen_fits(paths: _Paths, checkpoint: note.Checkpoint) -> bool:
+    if not paths.seen.exists():
+        return False
+    seen = note.Checkpoint.parse(_text(paths.seen).partition("\n\n")[0] + "\n")
+    return seen == checkpoint
+
+
+def _finish_journal(paths: _Paths, private: Private) -> None:
+    """Brings an append to its end, from its journal; does nothing if there is none. Idempotent."""
+    if not paths.journal.exists():
+        return
+    try:
+        journal = json.loads(_bytes(paths.journal))
+        entries = [base64.b64decode(text, validate=True) for text in journal["entries"]]
+        first, signed = int(journal["first"]), str(journal["note"])
+        nodes = [bytes.fromhex(text) for text in journal["nodes"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise EnvironmentFault(
+            ".stackyard/private/journal.json cannot be read",
+            next_step="remove it: it was written whole or not at all, so this is no crash of ours",
+        ) from error
+    target = note.open_note(signed, _signing_key(paths).verifier)
+    present = note.open_note(_text(paths.checkpoint), _signing_key(paths).verifier)
+    if target.size != first + len(entries) or present.size not in {first, target.size}:
+        raise VerificationError(
+            "the journal of an unfinished append does not fit the log",
+            next_step="restore registry/ from where it is published",
+        )
+    _write_entries(paths, first, entries)
+    _write(paths.checkpoint, signed.encode())
+    _write(paths.seen, signed.encode())
+    leaves = [(json.loads(raw)["request"], merkle.leaf_hash(raw)) for raw in entries]
+    private.extend_index(first, leaves, nodes)
+    paths.journal.unlink()
+    _sync_folder(paths.private)
+
+
+def _write_entries(paths: _Paths, first: int, entries: Sequence[bytes]) -> None:
+    paths.log.mkdir(parents=True, exist_ok=True)
+    many = len(entries) > _MANY
+    for sequence, raw in enumerate(entries, start=first):
+        path = paths.entry(sequence)
+        temporary = paths.log / f".{path.name}.{os.getpid()}"
+        with temporary.open("wb") as stream:
+            stream.write(raw)
+            stream.flush()
+            if not many:
+                os.fsync(stream.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            if path.read_bytes() != raw:
+                raise VerificationError(
+                    f"registry/log/{path.name} is there already, and is another event",
+                    next_step="somebody else appended to this log; merge is not possible: restore "
+                    "registry/ from where it is published and submit again",
+                ) from None
+        finally:
+            temporary.unlink()
+    if many:
+        os.sync()
+    _sync_folder(paths.log)
+
+
+def _write(path: Path, data: bytes, *, secret: bool = False) -> None:
+    """Temporary name, fsync, rename, fsync of the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if secret else 0o777)
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if secret else 0o644)
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.rename(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _signing_key(paths: _Paths) -> note.SignerKey:
+    lines = _text(paths.signing_key).split("\n")
+    try:
+        return note.SignerKey(lines[0], bytes.fromhex(lines[1]))
+    except (IndexError, ValueError):
+        raise EnvironmentFault(
+            ".stackyard/keys/registry.key cannot be read",
+            next_step="restore it from its backup",
+        ) from None
+
+
+def _text(path: Path) -> str:
+    try:
+        return _bytes(path).decode()
+    except UnicodeDecodeError as error:
+        raise VerificationError(f"{_shown(path)} is not text") from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise EnvironmentFault(
+            f"{_shown(path)} is missing",
+            next_step="restore it from where the registry is published; a project that never had "
+            "a registry gets one from `stackyard init`",
+        ) from error
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{_shown(path)} cannot be read", found=error.strerror or ""
+        ) from error
+
+
+def _shown(path: Path) -> str:
+    """The path below its project."""
+    parts = path.parts
+    start = next((i for i, p in enumerate(parts) if p in {"registry", ".stackyard"}), 0)
+    return "/".join(parts[start:])
+
+
+def _schemas() -> dict[str, bytes]:
+    from importlib import resources
+
+    folder = resources.files("stackyard.optout") / "schemas"
+    return {
+        item.name: item.read_bytes() for item in folder.iterdir() if item.name.endswith(".json")
+    }
+
+
+__all__ = [
+    "DEFAULT_NAME",
+    "URL_VARIABLE",
+    "Writer",
+    "init_registry",
+    "open_registry",
+    "open_writer",
+    "published",
+    "record_applied",
+    "signing_key",
+]
