@@ -144,6 +144,8 @@ def deb(source: Source, folder: Path, bytes_max: int, cache: Path) -> Path:
         said = escape(done.stderr.strip().encode()[:300])
         if re.search(r"Unable to find a source|was not found|Can not find version", done.stderr):
             raise _no_package(source, said)
+        if "404" in done.stderr:
+            raise _no_package(source, "the server lacks a file that its own index names")
         raise EnvironmentFault(
             f"apt-get failed for {source.where}",
             next_step="check the connection and the machine's package sources, then run again",

@@ -179,14 +179,14 @@ def _streams(file: IO[bytes], compression: str, params: Params) -> Iterator[byte
             data = b""
             if piece:
                 yield piece
-        data = _after_padding(decompressor.unused_data, file)
+        data = _after_padding(decompressor.unused_data, file, _PACKED_BYTES)
 
 
-def _after_padding(data: bytes, file: IO[bytes]) -> bytes:
+def _after_padding(data: bytes, file: IO[bytes], count: int) -> bytes:
     """The start of the next stream: zero bytes between and after streams are padding of tapes."""
     data = data.lstrip(b"\0")
     while not data:
-        data = file.read(_PACKED_BYTES)
+        data = file.read(count)
         if not data:
             return b""
         data = data.lstrip(b"\0")
@@ -195,22 +195,21 @@ def _after_padding(data: bytes, file: IO[bytes]) -> bytes:
 
 def _zstd(file: IO[bytes], params: Params) -> Iterator[bytes]:
     window = 1 << (params.decoder_bytes_max.bit_length() - 1)
-    data = file.read(_PACKED_BYTES)
+    data = file.read(_ZSTD_BYTES)
     while data:
         reader = zstandard.ZstdDecompressor(max_window_size=window).decompressobj()
         is_open = True
         while is_open:
             if not data:
-                data = file.read(_PACKED_BYTES)
+                data = file.read(_ZSTD_BYTES)
                 if not data:
                     raise EOFError("it ends in the middle of its compressed stream")
-            packed, data = data[:_ZSTD_BYTES], data[_ZSTD_BYTES:]
-            piece = reader.decompress(packed)
+            piece = reader.decompress(data)
+            data = b""
             if piece:
                 yield piece
             is_open = not reader.eof
-        data = reader.unused_data + data
-        data = _after_padding(data, file)
+        data = _after_padding(reader.unused_data, file, _ZSTD_BYTES)
 
 
 class Stream:
