@@ -33,7 +33,7 @@ def hub() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Say where it is as one line of JSON.")
 def serve(project: Path | None, directory: Path | None, port: int, as_json: bool) -> None:
-    """Serve a Hub on 127.0.0.1 until it is interrupted.
+    r"""Serve a Hub on 127.0.0.1 until it is interrupted.
 
     Other programs find it by HF_ENDPOINT:
 
@@ -57,3 +57,6 @@ def serve(project: Path | None, directory: Path | None, port: int, as_json: bool
             server.wait()
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
+
+
+COMMANDS = [hub]
