@@ -418,7 +418,13 @@ def _claims(rows: pa.Table) -> pa.Table:
         has_path = is_struct and inner.type.get_field_index("path") >= 0
         paths = pc.struct_field(inner, "path") if has_path else pc.take(rows["path"], parent)
         parts.append(
-            pa.table({"repo_name": names, "path": paths, "blob_id": pc.take(blob, parent)})
+            pa.table(
+                {
+                    "repo_name": names.cast(pa.string()),
+                    "path": paths,
+                    "blob_id": pc.take(blob, parent),
+                }
+            )
         )
     table = pa.concat_tables(parts)
     return table.append_column("revision_id", pa.repeat("", table.num_rows))

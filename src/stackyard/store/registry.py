@@ -353,12 +353,12 @@ def _entries(paths: _Paths) -> Iterator[str]:
     """Names of event files; a temporary file of a killed writer begins with a dot."""
     if not paths.log.exists():  # git keeps no empty folder, and an empty log is a valid one
         return
-    for item in os.scandir(paths.log):
-        if _ENTRY.fullmatch(item.name):
-            yield item.name
-        elif not item.name.startswith("."):
+    for name in os.listdir(paths.log):  # noqa: PTH208 - names alone, and no handle left open
+        if _ENTRY.fullmatch(name):
+            yield name
+        elif not name.startswith("."):
             raise VerificationError(
-                f"registry/log holds {item.name[:80]!r}, which is no event",
+                f"registry/log holds {name[:80]!r}, which is no event",
                 next_step="remove it, after finding out how it got there",
             )
 
@@ -398,6 +398,8 @@ def _finish_journal(paths: _Paths, private: Private) -> None:
             next_step="restore registry/ from where it is published",
         )
     _write_entries(paths, first, entries)
+    for left in paths.log.glob(".*"):  # of a writer that was killed; we hold the lock
+        left.unlink()
     _write(paths.checkpoint, signed.encode())
     _write(paths.seen, signed.encode())
     leaves = [(json.loads(raw)["request"], merkle.leaf_hash(raw)) for raw in entries]

@@ -96,9 +96,7 @@ def test_check_consistency_every_pair_of_sizes_holds() -> None:
     for newer in range(34):
         for older in range(newer + 1):
             proof = tree.consistency(older, newer)
-            assert merkle.check_consistency(
-                older, tree.root(older), newer, tree.root(newer), proof
-            )
+            assert merkle.check_consistency(older, tree.root(older), newer, tree.root(newer), proof)
 
 
 def test_check_inclusion_wrong_anything_is_refused() -> None:
