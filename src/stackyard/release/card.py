@@ -1,0 +1,256 @@
+"""README.md of a release: the dataset card, with one config a language and one an edition.
+
+In: the manifest. Out: the card's text. Always holds: every number on it is the manifest's, and it
+reads nothing of the generated documents' own entries, so the final manifest renders the same card.
+
+The front matter is what the Hub and `datasets` read:
+https://huggingface.co/docs/datasets/repository_structure and
+https://github.com/huggingface/hub-docs/blob/main/datasetcard.md
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from stackyard.release.columns import COLUMNS
+from stackyard.release.manifest import File, Manifest
+from stackyard.release.names import language_slug
+from stackyard.release.report import size, table
+from stackyard.release.shards import schema_of
+
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"),
+    (1_000_000_000, "100M<n<1B"),
+    (10_000_000_000, "1B<n<10B"),
+    (100_000_000_000, "10B<n<100B"),
+    (1_000_000_000_000, "100B<n<1T"),
+)
+"""The Hub's own classes of dataset sizes, in rows."""
+
+
+def render(manifest: Manifest) -> str:
+    """The card."""
+    front = yaml.safe_dump(
+        front_matter(manifest),
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
+        default_flow_style=False,
+    )
+    return f"---\n{front}---\n\n{_body(manifest)}"
+
+
+def front_matter(manifest: Manifest) -> dict[str, Any]:
+    """The card's metadata, in the order that it is written in."""
+    configs = list(_configs(manifest))
+    rows = max((sum(_shard(file).rows for file in files) for _, _, files in configs), default=0)
+    return {
+        "pretty_name": manifest.name.partition("/")[2],
+        "license": "other",
+        "license_name": "of-each-file",
+        "license_link": "README.md#licences",
+        "task_categories": ["text-generation"],
+        "language": ["code"],
+        "tags": ["code", "stackyard"],
+        "size_categories": [_size_class(rows)],
+        "configs": [
+            {
+                "config_name": name,
+                **({"default": True} if name == default_edition(manifest) else {}),
+                "data_files": [{"split": "train", "path": pattern}],
+            }
+            for name, pattern, _ in configs
+        ],
+        "dataset_info": [
+            {
+                "config_name": name,
+                "splits": [
+                    {
+                        "name": "train",
+                        "num_bytes": sum(_shard(file).content_bytes for file in files),
+                        "num_examples": sum(_shard(file).rows for file in files),
+                    }
+                ],
+                "download_size": sum(file.size_bytes for file in files),
+                "dataset_size": sum(_shard(file).content_bytes for file in files),
+            }
+            for name, _, files in configs
+        ],
+    }
+
+
+def default_edition(manifest: Manifest) -> str:
+    """The edition of who names none: the first in params, or else the first that there is."""
+    release = manifest.params.get("release")
+    named = release.get("editions") if isinstance(release, dict) else None
+    present = sorted({_shard(file).edition for file in manifest.shards})
+    return next((name for name in named or () if name in present), (*present, "permissive")[0])
+
+
+def config_name(manifest: Manifest, edition: str, language: str) -> str:
+    """Config of a language: its slug in the default edition, `<edition>.<slug>` in others."""
+    slug = language_slug(language)
+    return slug if edition == default_edition(manifest) else f"{edition}.{slug}"
+
+
+def _configs(manifest: Manifest) -> Iterator[tuple[str, str, list[File]]]:
+    """Name, pattern of paths and shards of each config: editions first, then their languages."""
+    editions: dict[str, list[File]] = defaultdict(list)
+    languages: dict[tuple[str, str], list[File]] = defaultdict(list)
+    for file in manifest.shards:
+        shard = _shard(file)
+        editions[shard.edition].append(file)
+        languages[shard.edition, shard.language].append(file)
+    default = default_edition(manifest)
+    for edition in sorted(editions, key=lambda name: (name != default, name)):
+        yield edition, f"data/{edition}/*/*.parquet", editions[edition]
+    for edition, language in sorted(languages, key=lambda key: (key[0] != default, key)):
+        pattern = f"data/{edition}/{language_slug(language)}/*.parquet"
+        yield config_name(manifest, edition, language), pattern, languages[edition, language]
+
+
+def _body(manifest: Manifest) -> str:
+    totals = manifest.totals
+    name, version = manifest.name, manifest.version
+    intro = (
+        f"Version {version}: {totals.files_kept:,} source files,"
+        f" {size(totals.content_bytes)} of text, {len(totals.languages):,} languages,"
+        f" from {totals.files_seen:,} files seen ({size(totals.bytes_seen)})."
+        f" {totals.optouts:,} opt-out requests are honoured in it."
+    )
+    blocks = [
+        f"# {manifest.name.partition('/')[2]}",
+        intro,
+        (
+            "Each row is one file: its text, where it is from, its licence with the evidence for it,"
+            " and all origins that offer the same bytes. Every number here is from manifest.json, which"
+            " lists every byte of the release and is signed (manifest.dsse.json)."
+        ),
+        "## Use",
+        _fence("python", _load_example(manifest)),
+        _fence(
+            "sh",
+            f"stackyard pull {name}@{version}           # verified, pinned in stackyard.lock\n"
+            f"stackyard verify {name}@{version}         # hashes, signature, opt-out registry\n"
+            f"stackyard query {name}@{version} --license MIT --path '*.py'",
+        ),
+        (
+            "A tag names a version (`revision=` above). Take the newest patch of yours, as patches only"
+            " remove what must go: `stackyard sync DIR` does that to a pulled copy, and removals.jsonl"
+            " lists by hash what left."
+        ),
+        "## Configs",
+        table(
+            ("config", "rows", "text", "download"),
+            [
+                (
+                    f"`{config}`",
+                    f"{sum(_shard(file).rows for file in files):,}",
+                    size(sum(_shard(file).content_bytes for file in files)),
+                    size(sum(file.size_bytes for file in files)),
+                )
+                for config, _, files in _configs(manifest)
+            ],
+        ),
+        "## Columns",
+        table(
+            ("column", "type", "meaning"),
+            [
+                (f"`{field.name}`", f"`{_type(field.type)}`", COLUMNS[field.name].meaning)
+                for field in schema_of("permissive")
+            ],
+        ),
+        "## Licences",
+        (
+            "Each file stays under the licence that its authors gave it: `license_expression` is the"
+            " strictest that is known of it, over all its origins, and `license_evidence` says what let"
+            " it in. ATTRIBUTION/ has the licence texts, notices and copyright lines of the origins."
+            " Who uses a file must follow its licence."
+        ),
+        table(
+            ("licence", "rows", "text"),
+            [
+                (f"`{share.name}`", f"{share.rows:,}", size(share.content_bytes))
+                for share in sorted(totals.licenses, key=lambda part: (-part.rows, part.name))
+            ],
+        ),
+        "## What is not in it",
+        (
+            "Every file that was seen has exactly one decision; decisions/ has those of files that"
+            " are not here, with rule and evidence (none for opted-out origins)."
+        ),
+        table(
+            ("stage and rule", "files"),
+            [(f"`{part.stage}/{part.rule}`", f"{part.files:,}") for part in totals.dropped],
+        ),
+        "## Personal data and secrets",
+        (
+            "Personal data and secrets are replaced by placeholders before release; `redactions` counts"
+            " them in each row. Tell the publisher of any that is left."
+        ),
+        table(
+            ("entity", "redacted"),
+            [(f"`{part.entity}`", f"{part.count:,}") for part in totals.redactions],
+        ),
+        "## Is your code in it?",
+        _fence(
+            "sh",
+            f"stackyard explain OWNER/REPO --version {version}   # each file, and why\n"
+            "stackyard optout submit --repo OWNER/REPO --contact MAIL",
+        ),
+        (
+            "You need not give a reason. You see what a request removes before it is done, you get a"
+            " receipt that you can check against the public manifest, and you can withdraw it."
+        ),
+        "## Verification",
+        table(
+            ("what", "value"),
+            [
+                ("opt-out registry, events", f"{manifest.registry.size:,}"),
+                ("opt-out registry, Merkle root", f"`{manifest.registry.root}`"),
+                ("parameters, SHA-256", f"`{manifest.params_sha256}`"),
+                ("columns, SHA-256", f"`{manifest.schema_sha256}`"),
+                ("made by", f"Stackyard {manifest.code.version}, {manifest.code.writer}"),
+            ],
+        ).replace("---:", "---"),
+        "The release's identity is the SHA-256 of manifest.json.",
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _load_example(manifest: Manifest) -> str:
+    name, version = manifest.name, manifest.version
+    configs = list(_configs(manifest))
+    languages = [config for config, pattern, _ in configs if "/*/" not in pattern]
+    loads = [
+        f'load_dataset("{name}", "{config}", split="train", revision="v{version}")'
+        for config in (default_edition(manifest), *languages[:1])
+    ]
+    return "\n".join(["from datasets import load_dataset", "", *loads])
+
+
+def _fence(language: str, text: str) -> str:
+    return f"```{language}\n{text}\n```"
+
+
+def _shard(file: File) -> Any:
+    return file.shard
+
+
+def _size_class(rows: int) -> str:
+    at = bisect.bisect_right([bound for bound, _ in _SIZES], rows)
+    return _SIZES[at][1] if at < len(_SIZES) else "n>1T"
+
+
+def _type(kind: Any) -> str:
+    return str(kind).replace("element: ", "").replace("item: ", "")

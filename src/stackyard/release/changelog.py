@@ -1,0 +1,117 @@
+"""CHANGELOG.md: what each release changed, newest first, generated and cumulative.
+
+In: the changelog of the last release and what changed since. Out: that of this one. No dates: when a
+release was published is the Hub's to say, and a rebuilt one must have the same bytes (law 2).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from stackyard.errors import CorruptWorkspace
+from stackyard.release.diff import RowDiff
+from stackyard.release.manifest import Manifest
+from stackyard.release.report import size
+from stackyard.release.semver import Step
+
+HEADER = """# Changelog
+
+What each version of this dataset changed, newest first, counted from its manifest. Versions follow
+semantic versioning: a patch only removes rows, a minor version has new or other rows, a major version
+asks readers to look again at columns, layout or policy.
+"""
+
+_NAMES_MAX = 10
+
+
+def render(previous: str | None, manifest: Manifest, step: Step, rows: RowDiff) -> str:
+    """The changelog with an entry for this release on top.
+
+    Args:
+        previous: CHANGELOG.md of the last release, None for the first.
+        manifest: this release, with its version.
+        step: the step and its reasons.
+        rows: what changed in the rows.
+
+    Raises:
+        CorruptWorkspace: the previous changelog has no entry, or one of this version already.
+    """
+    entries = _entries(previous, manifest.version)
+    return f"{HEADER}\n{entry(manifest, step, rows)}{entries}"
+
+
+def entry(manifest: Manifest, step: Step, rows: RowDiff) -> str:
+    """The part of one version."""
+    totals = manifest.totals
+    after = f" after {manifest.previous.version}" if manifest.previous else ""
+    holds = (
+        f"It holds {totals.files_kept:,} files with {size(totals.content_bytes)} of text in"
+        f" {len(totals.languages):,} languages; {totals.optouts:,} opt-out requests are in force."
+    )
+    blocks = [
+        f"## {manifest.version}\n",
+        f"A {step.bump} version{after}: {'; '.join(step.reasons)}.\n",
+        f"{holds}\n",
+    ]
+    for title, lines in (
+        ("Added", list(_lines(rows.added, "of new files"))),
+        (
+            "Changed",
+            [
+                *_lines(rows.changed, "with another revision or content"),
+                *_lines(rows.readmitted, "of files that were dropped before"),
+                *_lines(rows.relabelled, "of which something else is said"),
+            ],
+        ),
+        ("Removed", list(_removed(rows))),
+    ):
+        if lines:
+            blocks.append("\n".join([f"### {title}\n", *lines]) + "\n")
+    return "\n".join(blocks)
+
+
+def _entries(previous: str | None, version: str) -> str:
+    if previous is None:
+        return ""
+    at = previous.find("\n## ")
+    if at < 0 or f"\n## {version}\n" in previous:
+        raise CorruptWorkspace(
+            "the last release's CHANGELOG.md is damaged",
+            expected=f"entries of earlier versions than {version}",
+            next_step="get the release again, and verify it",
+        )
+    return previous[at:]
+
+
+def _lines(rows: pa.Table, what: str) -> Iterator[str]:
+    """One line: how many rows, in which languages (most rows first)."""
+    if len(rows):
+        counts = Counter(rows["language"].to_pylist())
+        names = sorted(counts, key=lambda name: (-counts[name], name))
+        shown = ", ".join(f"{counts[name]:,} {_plain(name)}" for name in names[:_NAMES_MAX])
+        more = f" and {len(names) - _NAMES_MAX} more languages" if len(names) > _NAMES_MAX else ""
+        yield f"- {_rows(len(rows))} {what}: {shown}{more}."
+
+
+def _removed(rows: RowDiff) -> Iterator[str]:
+    """Removed rows, by whether their content stays; no names, as a removal may be an opt-out."""
+    moved = Counter(rows.moved.to_pylist())
+    if moved[False]:
+        yield f"- {_rows(moved[False])}: their contents are no longer in the dataset."
+    if moved[True]:
+        yield f"- {_rows(moved[True])}: their contents stay, from another origin."
+    if len(rows.removed):
+        yield "- removals.jsonl lists them by hash."
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" + ("s" if count != 1 else "")
+
+
+def _plain(name: str) -> str:
+    """A language's name that is no Markdown."""
+    return name if name.replace(" ", "").isalnum() else json.dumps(name, ensure_ascii=False)

@@ -1,0 +1,147 @@
+"""The report of a run: what went in, what came out, where the rest stayed.
+
+In: totals and what was written. Out: text for a terminal, Markdown for an artifact, or plain values
+for JSON. Every number is the manifest's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stackyard.release.manifest import Manifest, Totals
+from stackyard.release.semver import Step
+
+_ROWS_MAX = 12
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a release did.
+
+    Attributes:
+        name, version: the dataset and the version that is released.
+        bump, reasons: the semantic-version step and why.
+        totals: the numbers of the manifest.
+        shards_written, shards_unchanged: shards with new bytes, and those of the last release.
+        bytes_written: size of the former.
+    """
+
+    name: str
+    version: str
+    bump: str
+    reasons: tuple[str, ...]
+    totals: Totals
+    shards_written: int
+    shards_unchanged: int
+    bytes_written: int
+
+
+def report(manifest: Manifest, old: Manifest | None, step: Step) -> RunReport:
+    """The report of a release that follows another, or none."""
+    before = {file.path: file.sha256 for file in old.shards} if old else {}
+    new = [file for file in manifest.shards if before.get(file.path) != file.sha256]
+    return RunReport(
+        manifest.name,
+        manifest.version,
+        step.bump,
+        step.reasons,
+        manifest.totals,
+        len(new),
+        len(manifest.shards) - len(new),
+        sum(file.size_bytes for file in new),
+    )
+
+
+def text(run: RunReport) -> str:
+    """Lines for a terminal, the longest lists cut at a dozen with a count of the rest."""
+    blocks = [f"{run.name} {run.version} ({run.bump}: {'; '.join(run.reasons)})"]
+    for title, head, rows in _sections(run):
+        shown = [head, *rows[:_ROWS_MAX]]
+        widths = [max(len(row[at]) for row in shown) for at in range(len(head))]
+        lines = [
+            "  "
+            + "  ".join(
+                cell.ljust(width) if at == 0 else cell.rjust(width)
+                for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in shown
+        ]
+        if len(rows) > _ROWS_MAX:
+            lines.append(f"  and {len(rows) - _ROWS_MAX} more")
+        blocks.append("\n".join([title, *lines]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def markdown(run: RunReport) -> str:
+    """The same, whole, as Markdown tables."""
+    blocks = [f"# {run.name} {run.version}", f"**{run.bump}**: {'; '.join(run.reasons)}."]
+    for title, head, rows in _sections(run):
+        blocks += [f"## {title}", table(head, rows)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column to the left, numbers to the right."""
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    cells = [[_escaped(cell) for cell in row] for row in (head, rule, *rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def size(count: int) -> str:
+    """Bytes for people: `512 B`, `1.5 MiB`."""
+    power = max(0, count.bit_length() - 1) // 10
+    return f"{count} B" if power == 0 else f"{count / 1024**power:.1f} {_UNITS[power]}"
+
+
+Section = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+
+
+def _sections(run: RunReport) -> list[Section]:
+    totals = run.totals
+    files: list[tuple[str, ...]] = [("seen", _n(totals.files_seen), size(totals.bytes_seen))]
+    files += [(f"- {part.stage}/{part.rule}", _n(part.files), "") for part in totals.dropped]
+    files += [
+        ("kept", _n(totals.files_kept), size(totals.bytes_kept)),
+        ("released contents", "", size(totals.content_bytes)),
+    ]
+    by_size = sorted(totals.languages, key=lambda share: (-share.content_bytes, share.name))
+    by_rows = sorted(totals.licenses, key=lambda share: (-share.rows, share.name))
+    shares = ("rows", "bytes")
+    return [
+        ("Files", ("file", "files", "bytes"), files),
+        (
+            "Languages",
+            ("language", *shares),
+            [(share.name, _n(share.rows), size(share.content_bytes)) for share in by_size],
+        ),
+        (
+            "Licences",
+            ("licence", *shares),
+            [(share.name, _n(share.rows), size(share.content_bytes)) for share in by_rows],
+        ),
+        (
+            "Redactions",
+            ("entity", "spans"),
+            [(part.entity, _n(part.count)) for part in totals.redactions],
+        ),
+        (
+            "Release",
+            ("what", "count"),
+            [
+                ("opt-outs in force", _n(totals.optouts)),
+                ("shards written", _n(run.shards_written)),
+                ("shards unchanged", _n(run.shards_unchanged)),
+                ("bytes written", size(run.bytes_written)),
+            ],
+        ),
+    ]
+
+
+def _n(count: int) -> str:
+    return f"{count:,}"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")

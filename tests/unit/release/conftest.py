@@ -1,0 +1,279 @@
+"""A whole release, built in memory from a few files as the pipeline does it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from stackyard.params import plain
+from stackyard.record import ATTRIBUTES, CLUSTERS, DECISIONS, LISTING, ORIGINS, blob_digest
+from stackyard.release import diff, gate, shards
+from stackyard.release.compose import Composed, Last, compose
+from stackyard.release.manifest import (
+    Checkpoint,
+    Code,
+    File,
+    Manifest,
+    Shard,
+    describe,
+)
+from stackyard.release.params import Params
+from stackyard.release.totals import Tally, tally, totals
+
+REVISION = f"swh:1:rev:{1:040x}"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of an origin; `text` is what is released of it."""
+
+    repo_name: str
+    path: str
+    text: str
+    language: str = "Python"
+    license_expression: str | None = "MIT"
+    edition: str = "permissive"
+    redactions: tuple[tuple[str, int], ...] = ()
+    revision_id: str = REVISION
+
+
+@dataclass(eq=False)
+class Release:
+    """The tree with what was handed to the gate."""
+
+    manifest: Manifest
+    tree: dict[str, bytes]
+    composed: Composed
+    evidence: gate.Evidence
+    params: Params
+    rows: pa.Table
+    files: Sequence[Source] = field(default_factory=list)
+
+    @property
+    def last(self) -> Last:
+        return Last(self.manifest, self.tree["CHANGELOG.md"].decode(), self.tree["removals.jsonl"])
+
+    def open(self, path: str) -> IO[bytes]:
+        if path not in self.tree:
+            raise FileNotFoundError(path)
+        return io.BytesIO(self.tree[path])
+
+    def checks(self) -> tuple[gate.Check, ...]:
+        return gate.check(
+            self.tree["manifest.json"], self.tree, self.open, self.evidence, self.params
+        )
+
+    def broken(self) -> list[tuple[int, str]]:
+        return [(one.law, one.name) for one in self.checks() if not one.holds]
+
+
+Build = Callable[..., Release]
+
+
+@pytest.fixture
+def build() -> Build:
+    return build_release
+
+
+def build_release(
+    files: Sequence[Source],
+    *,
+    params: Params | None = None,
+    last: Release | None = None,
+    registry_size: int = 0,
+    dropped: Sequence[Source] = (),
+    name: str = "octo-org/sample",
+    settings: Mapping[str, Any] | None = None,
+) -> Release:
+    """A release of files; `dropped` ones get a decision of the filter."""
+    params = params or Params()
+    attributes = _attributes(files)
+    repos = sorted({(file.repo_name, file.revision_id) for file in files})
+    rows = shards.assemble(_clusters(attributes), attributes, _origins(repos))
+    rows, unpublished = shards.published(rows, params)
+    texts = {file.text.encode(): file for file in files}
+    tree: dict[str, bytes] = {}
+    listed: list[File] = []
+    counted = Tally()
+    tables = []
+    for plan in shards.plan(rows, params):
+        part = rows.take(pa.array(plan.rows))
+        of = [_text(blob, texts) for blob in part["blob_id"].to_pylist()]
+        redactions = [[{"entity": e, "count": n} for e, n in f.redactions] for f in of]
+        table = shards.finish(
+            part, pa.array([f.text for f in of]), pa.array(redactions, shards.REDACTIONS)
+        )
+        sink = io.BytesIO()
+        done = shards.write([table], sink, plan.edition, params)
+        tree[plan.path] = sink.getvalue()
+        shard = Shard(plan.edition, plan.language, plan.bucket_range, done.rows, done.content_bytes)
+        listed.append(File(plan.path, done.sha256, done.size_bytes, "shard", shard))
+        if plan.edition != "ids":
+            counted += tally(table)
+        edition = pa.array([plan.edition] * len(table), pa.string())
+        tables.append(table.select(diff.ROW_COLUMNS[1:]).add_column(0, "edition", edition))
+    listing = _listing([*files, *dropped])
+    decisions = (_decisions(dropped), unpublished)
+    tree["registry/log.jsonl"] = b"{}\n" * registry_size
+    new_rows = pa.concat_tables(tables) if tables else diff.empty_rows()
+    draft = Manifest(
+        name=name,
+        version="0.0.0",
+        previous=None,
+        registry=Checkpoint(registry_size, f"{registry_size:064x}"),
+        params={"release": plain(params), **(settings or {})},
+        code=Code("0.1.0", "pyarrow 26.0.1"),
+        detectors={"language": "c" * 64},
+        schema_sha256=shards.schema_digest(),
+        totals=totals(listing, rows, decisions, counted, registry_size),
+        files=tuple(
+            sorted(
+                [*listed, describe("registry/log.jsonl", tree["registry/log.jsonl"])],
+                key=lambda file: file.path,
+            )
+        ),
+    )
+    old_rows = last.rows if last else diff.empty_rows()
+    composed = compose(draft, last.last if last else None, diff.rows(old_rows, new_rows))
+    tree |= composed.documents if composed.documents or not last else last.tree
+    tree["manifest.json"] = composed.manifest.serialise()
+    tree["manifest.dsse.json"] = b"{}"
+    evidence = gate.Evidence(
+        listing=listing,
+        decisions=decisions,
+        rows=rows,
+        optouts=pa.table({"repo_name": pa.array([], pa.string())}),
+        near_duplicates=pa.table({"left": pa.array([], pa.string())}),
+        leaks={
+            "own": pa.table({"path": pa.array([], pa.string())}),
+            "second": pa.table({"path": pa.array([], pa.string())}),
+        },
+    )
+    return Release(composed.manifest, tree, composed, evidence, params, new_rows, files)
+
+
+def rewrite(release: Release, path: str, change: Callable[[pa.Table], pa.Table]) -> Release:
+    """The release with a shard changed, and a manifest that lists the new bytes."""
+    table = change(pq.read_table(io.BytesIO(release.tree[path])))
+    sink = io.BytesIO()
+    file = release.manifest.file(path)
+    assert file is not None
+    assert file.shard is not None
+    done = shards.write([table], sink, file.shard.edition, Params(row_group_rows_max=10**6))
+    content = pc.sum(pc.binary_length(table["content"])).as_py()
+    shard = dataclasses.replace(file.shard, rows=done.rows, content_bytes=content)
+    new = dataclasses.replace(file, sha256=done.sha256, size_bytes=done.size_bytes, shard=shard)
+    files = tuple(new if one.path == path else one for one in release.manifest.files)
+    manifest = dataclasses.replace(release.manifest, files=files)
+    tree = release.tree | {path: sink.getvalue(), "manifest.json": manifest.serialise()}
+    return dataclasses.replace(release, manifest=manifest, tree=tree)
+
+
+def _text(blob: bytes, texts: Mapping[bytes, Source]) -> Source:
+    return next(file for content, file in texts.items() if blob_digest(content) == blob)
+
+
+def _attributes(files: Sequence[Source]) -> pa.Table:
+    rows = [
+        {
+            "repo_name": file.repo_name,
+            "revision_id": file.revision_id,
+            "path": file.path,
+            "blob_id": blob_digest(file.text.encode()),
+            "length_bytes": len(file.text.encode()),
+            "edition": file.edition,
+            "src_encoding": "utf-8",
+            "language": file.language,
+            "extension": file.path.rsplit(".", 1)[-1],
+            "is_vendor": False,
+            "is_generated": False,
+            "license_type": file.edition,
+            "license_expression": file.license_expression,
+            "detected_licenses": [file.license_expression] if file.license_expression else [],
+            "license_evidence": [_EVIDENCE] if file.license_expression else [],
+        }
+        for file in files
+    ]
+    return pa.Table.from_pylist(rows, ATTRIBUTES)
+
+
+_EVIDENCE = {
+    "path": "LICENSE",
+    "kind": "license-file",
+    "detector": "license",
+    "expression": "MIT",
+    "score": 0.99,
+    "start_byte": 0,
+    "end_byte": 1000,
+}
+
+
+def _clusters(files: pa.Table) -> pa.Table:
+    return pa.table(
+        {
+            **{name: files[name] for name in CLUSTERS.names[:5]},
+            "dedup_cluster": pa.array(
+                [blob.hex() for blob in files["blob_id"].to_pylist()], pa.string()
+            ),
+            "cluster_size": pa.array([1] * len(files), pa.int64()),
+        }
+    ).cast(CLUSTERS)
+
+
+def _origins(repos: Sequence[tuple[str, str]]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "repo_name": repo,
+                "revision_id": revision,
+                "origin": f"https://example.org/{repo}",
+                "directory_id": f"swh:1:dir:{2:040x}",
+                "star_events_count": 0,
+                "fork_events_count": 0,
+            }
+            for repo, revision in repos
+        ],
+        ORIGINS,
+    )
+
+
+def _listing(files: Sequence[Source]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "repo_name": file.repo_name,
+                "revision_id": file.revision_id,
+                "path": file.path,
+                "blob_id": blob_digest(file.text.encode()),
+                "length_bytes": len(file.text.encode()),
+            }
+            for file in files
+        ],
+        LISTING,
+    )
+
+
+def _decisions(files: Sequence[Source]) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "repo_name": file.repo_name,
+                "revision_id": file.revision_id,
+                "path": file.path,
+                "blob_id": blob_digest(file.text.encode()),
+                "stage": "filter",
+                "rule": "license",
+                "evidence": "{}",
+            }
+            for file in files
+        ],
+        DECISIONS,
+    )
