@@ -169,6 +169,7 @@ def _body(manifest: Manifest) -> str:
                 (f"`{field.name}`", f"`{_type(field.type)}`", COLUMNS[field.name].meaning)
                 for field in schema_of("permissive")
             ],
+            numbers=False,
         ),
         "## Licences",
         (
@@ -222,7 +223,8 @@ def _body(manifest: Manifest) -> str:
                 ("columns, SHA-256", f"`{manifest.schema_sha256}`"),
                 ("made by", f"Stackyard {manifest.code.version}, {manifest.code.writer}"),
             ],
-        ).replace("---:", "---"),
+            numbers=False,
+        ),
         "The release's identity is the SHA-256 of manifest.json.",
     ]
     return "\n\n".join(blocks) + "\n"

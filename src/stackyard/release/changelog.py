@@ -6,7 +6,6 @@ release was published is the Hub's to say, and a rebuilt one must have the same 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 
@@ -114,4 +113,4 @@ def _rows(count: int) -> str:
 
 def _plain(name: str) -> str:
     """A language's name that is no Markdown."""
-    return name if name.replace(" ", "").isalnum() else json.dumps(name, ensure_ascii=False)
+    return name if name.replace(" ", "").isalnum() else f"`{name}`"

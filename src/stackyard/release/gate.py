@@ -38,7 +38,7 @@ from stackyard.release.names import UNLISTED, bucket_range_of
 from stackyard.release.params import Params
 from stackyard.release.semver import version_key
 from stackyard.release.shards import schema_digest, schema_of
-from stackyard.release.tables import one_chunk, row_bytes, sha256_column
+from stackyard.release.tables import one_chunk, row_bytes, sha256_bytes, sha256_column
 from stackyard.release.totals import TALLY_COLUMNS, Tally, tally
 
 _BLOCK_BYTES = 1 << 20
@@ -335,7 +335,7 @@ class _Scan:
         names, paths = (one_chunk(group[name]) for name in ("repo_name", "path"))
         edition = file.shard.edition if file.shard else ""
         keys = pc.binary_join_element_wise(names, paths, "\0")
-        self.places.setdefault(edition, []).append(_digests(keys))
+        self.places.setdefault(edition, []).append(sha256_bytes(keys))
         ordered = len(keys) < 2 or pc.all(pc.less_equal(keys[:-1], keys[1:])).as_py()  # noqa: PLR2004
         first = (names[0].as_py(), paths[0].as_py())
         if not ordered or first < last:
@@ -362,19 +362,10 @@ class _Scan:
         """(9) content_sha256 is that of the content; (5) it is gathered."""
         edition = file.shard.edition if file.shard else ""
         sums = sha256_column(group["content"])
-        self.content.setdefault(edition, []).append(_hex_bytes(sums))
+        self.content.setdefault(edition, []).append(bytes.fromhex("".join(sums.to_pylist())))
         wrong = pc.not_equal(sums, one_chunk(group["content_sha256"]))
         for row in group.filter(wrong).select(["repo_name", "path"]).to_pylist():
             self._tell(9, f"{file.path}: content_sha256 of {row['repo_name']}/{row['path']}")
-
-
-def _digests(texts: pa.Array) -> bytes:
-    return _hex_bytes(sha256_column(texts))
-
-
-def _hex_bytes(sums: pa.Array) -> bytes:
-    """Raw bytes of a column of hex SHA-256."""
-    return bytes.fromhex("".join(sums.to_pylist()))
 
 
 def _repeated(parts: list[bytes]) -> int:

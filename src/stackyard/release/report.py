@@ -82,9 +82,9 @@ def markdown(run: RunReport) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first column to the left, numbers to the right."""
-    rule = ["---"] + ["---:"] * (len(head) - 1)
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
+    """A Markdown table; the first column to the left, others to the right if they are numbers."""
+    rule = ["---"] + ["---:" if numbers else "---"] * (len(head) - 1)
     cells = [[_escaped(cell) for cell in row] for row in (head, rule, *rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
@@ -144,4 +144,6 @@ def _n(count: int) -> str:
 
 
 def _escaped(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    """A cell that ends no cell; `<` starts no tag, in a code span it is none."""
+    cell = cell.replace("|", "\\|").replace("\n", " ")
+    return cell if cell.startswith("`") else cell.replace("<", "&lt;")

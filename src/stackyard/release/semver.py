@@ -6,7 +6,7 @@ Always holds: equal releases ask for no step; a step depends on the two releases
            changed, an edition is gone
     minor  there are rows that were not there, or they are other than they were
     patch  rows only left, or came forward because others left; or only documents changed
-    none   nothing changed
+    none   nothing changed; an opt-out log that grew without a row going is nothing
 
 The first release is 0.1.0. Before 1.0.0 the same rules hold: a takedown is always a patch, since users
 pin what a patch may not add. `--bump` may raise the step, never lower it.
@@ -143,13 +143,12 @@ def _patch(old: Manifest, new: Manifest, rows: RowDiff) -> Iterator[tuple[Bump, 
             yield "patch", f"{_rows(rows.readmitted.num_rows)} in the place of removed ones"
         if rows.relabelled.num_rows:
             yield "patch", f"{_rows(rows.relabelled.num_rows)} with less to say after a removal"
-    if old.registry != new.registry:
-        yield "patch", "the registry of opt-outs moved on"
     kinds = {file.path: file.kind for file in (*old.files, *new.files)}
     present = {file.kind for file in new.files}
     apart = diff.files(old, new)
     touched = {kinds[path] for path in (*apart.added, *apart.removed, *apart.changed)}
-    yield from (("patch", f"{kind} changed") for kind in sorted(touched & present))
+    touched = (touched & present) - {"registry"}
+    yield from (("patch", f"{kind} changed") for kind in sorted(touched))
     if old.params_sha256 != new.params_sha256:
         yield "patch", "params.yaml changed"
     if old.detectors != new.detectors:

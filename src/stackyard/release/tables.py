@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,24 +72,36 @@ def _numbers(array: pa.Array) -> Int64s:
     return np.asarray(array.to_numpy(zero_copy_only=False)).astype(np.int64)
 
 
-def sha256_column(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Hex SHA-256 of each value's bytes (a string or binary column); no value may be null."""
+def sha256_bytes(texts: pa.Array | pa.ChunkedArray) -> bytes:
+    """SHA-256 of each value's bytes (a string or binary column), 32 bytes each, joined.
+
+    Raises:
+        ValueError: a value is null.
+    """
     array = one_chunk(texts)
     if array.null_count:
         raise ValueError("a null has no SHA-256")
+    if len(array) == 0:
+        return b""
     wide = pa.types.is_large_string(array.type) or pa.types.is_large_binary(array.type)
-    count = len(array)
     _, offsets_buffer, data = array.buffers()
-    if count == 0:
-        return pa.array([], pa.string())
     offsets = np.frombuffer(offsets_buffer, np.int64 if wide else np.int32)
-    bounds = offsets[array.offset : array.offset + count + 1].tolist()
-    view = memoryview(data) if data is not None else memoryview(b"")
+    bounds = offsets[array.offset : array.offset + len(array) + 1].tolist()
+    view = memoryview(data if data is not None else b"")
     sha256 = hashlib.sha256
-    digests = b"".join(
-        [sha256(view[bounds[i] : bounds[i + 1]]).digest() for i in range(count)],
+    return b"".join(
+        [sha256(view[start:stop]).digest() for start, stop in itertools.pairwise(bounds)]
     )
-    offsets_out = np.arange(0, _HEX_SHA256 * count + 1, _HEX_SHA256, dtype=np.int64)
+
+
+def sha256_column(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Hex SHA-256 of each value's bytes, as strings.
+
+    Raises:
+        ValueError: a value is null.
+    """
+    digests = sha256_bytes(texts)
+    ends = np.arange(0, 2 * len(digests) + 1, _HEX_SHA256, dtype=np.int64)
     text = pa.py_buffer(digests.hex().encode())
-    plain = pa.LargeStringArray.from_buffers(count, pa.py_buffer(offsets_out), text)
-    return plain.cast(pa.string())
+    wide = pa.LargeStringArray.from_buffers(len(ends) - 1, pa.py_buffer(ends), text)
+    return wide.cast(pa.string())

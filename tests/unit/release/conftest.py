@@ -15,15 +15,26 @@ import pytest
 
 from stackyard.params import plain
 from stackyard.record import ATTRIBUTES, CLUSTERS, DECISIONS, LISTING, ORIGINS, blob_digest
-from stackyard.release import diff, gate, shards
-from stackyard.release.compose import Composed, Last, compose
+from stackyard.release import (
+    card,
+    changelog,
+    citation,
+    croissant,
+    diff,
+    gate,
+    removals,
+    semver,
+    shards,
+)
 from stackyard.release.manifest import (
     Checkpoint,
     Code,
     File,
     Manifest,
+    Previous,
     Shard,
     describe,
+    identity,
 )
 from stackyard.release.params import Params
 from stackyard.release.totals import Tally, tally, totals
@@ -51,15 +62,11 @@ class Release:
 
     manifest: Manifest
     tree: dict[str, bytes]
-    composed: Composed
+    step: semver.Step
     evidence: gate.Evidence
     params: Params
     rows: pa.Table
     files: Sequence[Source] = field(default_factory=list)
-
-    @property
-    def last(self) -> Last:
-        return Last(self.manifest, self.tree["CHANGELOG.md"].decode(), self.tree["removals.jsonl"])
 
     def open(self, path: str) -> IO[bytes]:
         if path not in self.tree:
@@ -90,6 +97,7 @@ def build_release(
     last: Release | None = None,
     registry_size: int = 0,
     dropped: Sequence[Source] = (),
+    known: pa.Table | None = None,
     name: str = "octo-org/sample",
     settings: Mapping[str, Any] | None = None,
 ) -> Release:
@@ -142,9 +150,14 @@ def build_release(
         ),
     )
     old_rows = last.rows if last else diff.empty_rows()
-    composed = compose(draft, last.last if last else None, diff.rows(old_rows, new_rows))
-    tree |= composed.documents if composed.documents or not last else last.tree
-    tree["manifest.json"] = composed.manifest.serialise()
+    changed = diff.rows(old_rows, new_rows, known)
+    old = last.manifest if last else None
+    step = semver.step(old, draft, changed)
+    if last is not None and step.bump == "none":
+        manifest, tree = last.manifest, dict(last.tree)
+    else:
+        manifest = _documented(draft, last, step, changed, tree)
+    tree["manifest.json"] = manifest.serialise()
     tree["manifest.dsse.json"] = b"{}"
     evidence = gate.Evidence(
         listing=listing,
@@ -157,7 +170,34 @@ def build_release(
             "second": pa.table({"path": pa.array([], pa.string())}),
         },
     )
-    return Release(composed.manifest, tree, composed, evidence, params, new_rows, files)
+    return Release(manifest, tree, step, evidence, params, new_rows, files)
+
+
+def _documented(
+    draft: Manifest,
+    last: Release | None,
+    step: semver.Step,
+    changed: diff.RowDiff,
+    tree: dict[str, bytes],
+) -> Manifest:
+    """The manifest with its version, whose documents are put into the tree."""
+    old = last.manifest if last else None
+    manifest = dataclasses.replace(
+        draft,
+        version=semver.next_version(old.version if old else None, step.bump),
+        previous=Previous(old.version, identity(old)) if old else None,
+    )
+    log = last.tree["CHANGELOG.md"].decode() if last else None
+    removed = last.tree["removals.jsonl"] if last else b""
+    documents = {
+        "CHANGELOG.md": changelog.render(log, manifest, step, changed).encode(),
+        "CITATION.cff": citation.render(manifest).encode(),
+        "README.md": card.render(manifest).encode(),
+        "croissant.json": croissant.render(manifest),
+        "removals.jsonl": removals.render(removed, manifest.version, changed),
+    }
+    tree |= documents
+    return manifest.with_files(describe(path, content) for path, content in documents.items())
 
 
 def rewrite(release: Release, path: str, change: Callable[[pa.Table], pa.Table]) -> Release:
