@@ -8,18 +8,14 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.build import BUILD_STAGES, run_stages
+from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.publish import (
-    Outcome,
-    check,
-    fetch_previous,
-    outcome_of,
-    publish,
-    record,
-    write_plan,
-)
+from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
+from stackyard.pipeline.takedown import apply_pending, pending_ids
 from stackyard.stages import stage_named
 from stackyard.store.files import exclusive
+
+RELEASE = (stage_named("release"),)
 
 
 @flow(name="release", validate_parameters=False)
@@ -27,15 +23,15 @@ def release(root: Path, bump: str = "auto", dry_run: bool = False) -> Outcome:
     """From sources to a tag on the Hub; nothing happens twice, and a killed run goes on."""
     project = Project.at(root)
     with exclusive(project.private / "run.lock"):
+        pending = pending_ids(project)
         run_stages(project, BUILD_STAGES)
-        fetch_previous(project)
-        write_plan(project, bump)
-        run_stages(project, (stage_named("release"),))
-        outcome = outcome_of(project, dry_run=dry_run)
+        changed = fetch_previous(project, bump)
+        run_stages(project, RELEASE)
+        outcome = outcome_of(project, changed=changed, dry_run=dry_run)
         if outcome.is_new:
-            check(project)
+            outcome = check(project, outcome)
         if not dry_run:
             outcome = publish(project, outcome)
-            record(project, outcome)
+            outcome = apply_pending(project, pending, outcome)
     create_markdown_artifact(outcome.markdown(), key="release-report")
     return outcome

@@ -8,18 +8,11 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.build import BUILD_STAGES, run_stages
+from flows.release import RELEASE
+from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.publish import (
-    Outcome,
-    check,
-    fetch_previous,
-    outcome_of,
-    publish,
-    record,
-    write_plan,
-)
-from stackyard.pipeline.takedown import apply_pending, pending_ids, require_same_sources
-from stackyard.stages import stage_named
+from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
+from stackyard.pipeline.takedown import apply_pending, pending_ids, require_removal_only
 from stackyard.store.files import exclusive
 
 DECIDING_STAGES = tuple(stage for stage in BUILD_STAGES if stage.name not in {"fetch", "ingest"})
@@ -30,17 +23,15 @@ def takedown(root: Path) -> Outcome:
     """The last release without what must go; sources are not looked at."""
     project = Project.at(root)
     with exclusive(project.private / "run.lock"):
-        fetch_previous(project)
-        require_same_sources(project)
         pending = pending_ids(project)
         run_stages(project, DECIDING_STAGES)
-        write_plan(project, "auto")
-        run_stages(project, (stage_named("release"),))
-        outcome = outcome_of(project, dry_run=False)
+        changed = fetch_previous(project, "auto")
+        run_stages(project, RELEASE)
+        outcome = outcome_of(project, changed=changed, dry_run=False)
+        require_removal_only(outcome)
         if outcome.is_new:
-            check(project)
+            outcome = check(project, outcome)
         outcome = publish(project, outcome)
-        record(project, outcome)
-        apply_pending(project, pending, outcome)
+        outcome = apply_pending(project, pending, outcome)
     create_markdown_artifact(outcome.markdown(), key="takedown-report")
     return outcome

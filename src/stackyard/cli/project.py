@@ -89,14 +89,16 @@ def report(project: Path, as_json: bool) -> None:
     Example: stackyard report --project my-dataset --json
     """
     from stackyard.cli import echo_json
+    from stackyard.params import plain
     from stackyard.pipeline.project import Project
-    from stackyard.pipeline.release import last_report
+    from stackyard.pipeline.tree import last_report
+    from stackyard.release.report import text
 
     last = last_report(Project.at(project))
     if as_json:
-        echo_json(last.document())
+        echo_json(plain(last))
     else:
-        click.echo(last.text())
+        click.echo(text(last))
 
 
 COMMANDS = [init, stage, report]

@@ -68,13 +68,17 @@ def run_stage(project: Project, stage: Stage, map_units: MapUnits) -> None:
 
 
 def bring_up_to_date(project: Project, stage: Stage, map_units: MapUnits) -> bool:
-    """Runs a stage if DVC says that it is stale, and records it; returns whether it ran."""
+    """Runs a stage if DVC says that it is stale, and records it; returns whether it made anything.
+
+    Stage fetch always looks: what a folder or a branch holds is known only by looking.
+    """
     records = DvcProject(project.root)
     if stage.name != "fetch" and records.is_fresh(stage):
         return False
     run_stage(project, stage, map_units)
-    if not records.is_fresh(stage):
-        records.commit(stage)
+    if stage.name == "fetch" and records.is_fresh(stage):
+        return False
+    records.commit(stage)
     return True
 
 

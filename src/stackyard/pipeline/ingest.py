@@ -11,7 +11,7 @@ import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -102,7 +102,7 @@ class _Claims:
             "CREATE TABLE IF NOT EXISTS claims (blob_id BLOB PRIMARY KEY, bucket INT) WITHOUT ROWID"
         )
 
-    def __enter__(self) -> _Claims:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stackyard.filter.policy import default_policy_text
 from stackyard.pipeline.filter import POLICY
+from stackyard.pipeline.gate import ALLOWED
 from stackyard.pipeline.keys import ensure_release_key
 from stackyard.pipeline.project import ProjectParams, params_yaml
 from stackyard.release.params import PublishParams
@@ -22,6 +23,12 @@ SOURCES = """\
 # - {kind: archive, path: downloads/lib-1.0.tar.gz, name: octo-org/lib}
 # - {kind: directory, path: src/app, name: octo-org/app}
 []
+"""
+
+NO_ENTRIES = """\
+# Findings of the second scanner that a person looked at and that may be released; see
+# docs/quality-pii.md. An entry: {rule: ID, value_sha256: HEX, reason: TEXT}
+allow: []
 """
 
 GITIGNORE = """\
@@ -45,6 +52,8 @@ def init_project(root: Path, repo: str | None) -> list[str]:
         "dvc.yaml": dvc_yaml(),
         ".gitignore": GITIGNORE,
         POLICY: default_policy_text(),
+        ALLOWED: NO_ENTRIES,
+        "registry/log/.gitkeep": "",
     }
     made = []
     for name, text in texts.items():

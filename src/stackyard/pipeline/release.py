@@ -9,37 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.detector import code_digest
-from stackyard.params import digest, plain
+from stackyard.params import build, digest, plain
 from stackyard.pipeline.pii import released_texts
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import origins_of
+from stackyard.pipeline.tree import CachedShard, Planned, lay_out
 from stackyard.record import SPANS
 from stackyard.release import shards
 from stackyard.release.shards import ShardPlan, Written
+from stackyard.release.totals import Tally, tally
 from stackyard.store import files
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What the release stage is to write: the rows, the shards, and each shard's cache name."""
-
-    rows: pa.Table
-    unpublished: pa.Table
-    spans: pa.Table
-    shards: tuple[ShardPlan, ...]
-    keys: tuple[str, ...]
 
 
 def plan(project: Project) -> Planned:
@@ -55,38 +43,54 @@ def plan(project: Project) -> Planned:
 
 
 def units(project: Project) -> list[str]:
-    """Shards that are not in the cache, by their keys."""
-    files.sweep(_cache(project)) if _cache(project).exists() else None
+    """Shards that are not in the cache, by their keys; what each is made of lies in scratch."""
+    _cache(project).mkdir(parents=True, exist_ok=True)
+    files.sweep(_cache(project))
     planned = plan(project)
-    return sorted({key for key in planned.keys if not _sidecar(project, key).exists()})
+    todo = []
+    for key, shard in zip(planned.keys, planned.shards, strict=True):
+        if not _sidecar(project, key).exists():
+            rows = planned.rows.take(pa.array(shard.rows))
+            here = pc.is_in(planned.spans["blob_id"], value_set=rows["blob_id"].combine_chunks())
+            files.write_table(_scratch(project, key, "rows"), rows)
+            files.write_table(_scratch(project, key, "spans"), planned.spans.filter(here))
+            todo.append(f"{shard.edition}:{key}")
+    return sorted(todo)
 
 
 def run(project: Project, unit: str) -> None:
     """Writes one shard: contents are read, redacted and hashed once."""
-    planned = plan(project)
-    shard = planned.shards[planned.keys.index(unit)]
-    rows = planned.rows.take(pa.array(shard.rows))
-    path = _cache(project) / f"{unit}.parquet"
+    edition, _, key = unit.partition(":")
+    rows = files.read_table(_scratch(project, key, "rows"))
+    spans = files.read_table(_scratch(project, key, "spans"))
+    path = _cache(project) / f"{key}.parquet"
+    counted = [Tally()]
+
+    def finished() -> Iterator[pa.Table]:
+        for table in _finished(project, rows, spans):
+            counted[0] += tally(table)
+            yield table
+
     with files.replacing(path) as temporary, temporary.open("wb") as sink:
-        written = shards.write(
-            _finished(project, rows, planned.spans), sink, shard.edition, project.params.release
-        )
-    files.write_bytes(_sidecar(project, unit), json.dumps(plain(written)).encode())
+        done = shards.write(finished(), sink, edition, project.params.release)
+    document = {"written": plain(done), "tally": plain(counted[0])}
+    files.write_bytes(_sidecar(project, key), json.dumps(document).encode())
 
 
-def written(project: Project, key: str) -> Written:
-    """What a cached shard holds."""
-    return Written(**json.loads(_sidecar(project, key).read_text(encoding="ascii")))
+def finish(project: Project) -> None:
+    """Lays the tree out and signs it; see `tree.lay_out`."""
+    planned = plan(project)
+    lay_out(project, planned, [cached_shard(project, key) for key in planned.keys])
+    forget_all_but(project, set(planned.keys))
+    shutil.rmtree(project.private / "scratch" / "release", ignore_errors=True)
 
 
-def place(project: Project, key: str, target: Path) -> None:
-    """Lays a cached shard at its released path: a link where the file system can, else a copy."""
-    source = _cache(project) / f"{key}.parquet"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+def cached_shard(project: Project, key: str) -> CachedShard:
+    """A shard in the cache, and what it holds."""
+    document = json.loads(_sidecar(project, key).read_text(encoding="ascii"))
+    path = _cache(project) / f"{key}.parquet"
+    counted = build(Tally, document["tally"], "tally")
+    return CachedShard(path, Written(**document["written"]), counted)
 
 
 def forget_all_but(project: Project, keys: set[str]) -> None:
@@ -109,7 +113,9 @@ def _keys(
     project: Project, rows: pa.Table, spans: pa.Table, plans: tuple[ShardPlan, ...]
 ) -> Iterator[str]:
     """For each shard, hex digest over its rows, their spans, the parameters and the code that write it."""
-    code = {name: code_digest(f"stackyard.{name}") for name in ("pii", "release.shards", "filter.text")}
+    code = {
+        name: code_digest(f"stackyard.{name}") for name in ("pii", "release.shards", "filter.text")
+    }
     steers = digest(
         {
             "code": code,
@@ -141,6 +147,10 @@ def _canonical(table: pa.Table) -> bytes:
 
 def _cache(project: Project) -> Path:
     return project.workspace.root / "shards"
+
+
+def _scratch(project: Project, key: str, name: str) -> Path:
+    return project.private / "scratch" / "release" / f"{key}.{name}.parquet"
 
 
 def _sidecar(project: Project, key: str) -> Path:

@@ -46,7 +46,7 @@ def ingest_decisions(listing: pa.Table) -> pa.Table:
     dropped = listing.filter(pc.is_valid(listing["rule"]))
     stage = pa.repeat(pa.scalar("ingest"), len(dropped))
     return (
-        dropped.select(DECISIONS.names[:4] + ["rule", "evidence"])
+        dropped.select([*DECISIONS.names[:4], "rule", "evidence"])
         .add_column(4, "stage", stage)
         .cast(DECISIONS)
     )

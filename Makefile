@@ -1,0 +1,43 @@
+# Stackyard: `make release` and `make test` are the two commands; `make help` lists the others.
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV_VERSION := 0.13.9
+ROOM ?= all
+WORKERS ?= 2
+
+.PHONY: help setup release test check claims bench clean
+
+help:            ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -e 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## virtual environment from requirements.lock, and what the system lacks
+
+release: $(READY)  ## build and publish the dataset of sources.yaml to the embedded Hub
+	$(BIN)/python -m flows release --project . --workers $(WORKERS)
+
+test: $(READY)   ## all tests
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: $(READY)  ## formatting, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+claims: $(READY) ## measure what the docs claim: make claims ROOM=dedup|filter|pii|registry|release|ingest|all
+	$(BIN)/python -m benchmarks.claims $(ROOM)
+
+bench: $(READY)  ## time of each stage as a ratio to the copy floor, with peak memory
+	$(BIN)/python -m benchmarks.stages
+
+clean:           ## remove what was built (not the keys and private data in .stackyard)
+	rm -rf work release $(VENV)
+
+$(READY): requirements.lock pyproject.toml tools/system-packages
+	sh tools/system-packages
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable .
+	touch $(READY)

@@ -1,0 +1,134 @@
+"""The gate over the tree in `release/`: gathers the evidence, asks `release.gate`, refuses or passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stackyard import dedup, optout, pii
+from stackyard import filter as filter_room
+from stackyard.pipeline.project import Project
+from stackyard.pipeline.release import plan
+from stackyard.pipeline.tables import by_file, facts_of, live_listing, origins_of, rows_of
+from stackyard.pipeline.tree import all_decisions
+from stackyard.record import FILE_KEY
+from stackyard.release import gate
+from stackyard.release.manifest import Manifest
+from stackyard.store.registry import open_registry
+
+ALLOWED = "registry/pii-allow.yaml"
+"""Reviewed findings of the second scanner."""
+
+
+def check(project: Project) -> tuple[gate.Check, ...]:
+    """All checks over the tree; nothing is raised for one that does not hold."""
+    planned = plan(project)
+    folder = project.release_folder
+    text = (folder / "manifest.json").read_bytes()
+    release = Manifest.parse(text)
+    evidence = gate.Evidence(
+        listing=live_listing(project),
+        decisions=tuple(all_decisions(project, planned.unpublished).values()),
+        rows=planned.rows,
+        optouts=_named_by_optouts(project, release),
+        near_duplicates=_near_duplicates(project, planned.rows),
+        leaks=_leaks(project, release),
+    )
+    paths = [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()]
+    return gate.check(
+        text,
+        sorted(paths),
+        lambda path: (folder / path).open("rb"),
+        evidence,
+        project.params.release,
+    )
+
+
+def require(project: Project) -> tuple[gate.Check, ...]:
+    """The checks, if all hold.
+
+    Raises:
+        GateRefused: one does not.
+    """
+    checks = check(project)
+    gate.require(checks)
+    return checks
+
+
+def _named_by_optouts(project: Project, release: Manifest) -> pa.Table:
+    """Rows of the tree that an opt-out names, their `origins` included."""
+    columns = ["repo_name", "revision_id", "path", "blob_id", "origins"]
+    log = open_registry(project.root)
+    parts = [
+        optout.violations(
+            pq.read_table(project.release_folder / file.path, columns=columns, partitioning=None),
+            log,
+            project.params.optout,
+            dropped=project.workspace.table("optout", "decisions"),
+        )
+        for file in release.shards
+    ]
+    return pa.concat_tables(parts) if parts else pa.table({})
+
+
+def _near_duplicates(project: Project, rows: pa.Table) -> pa.Table:
+    """Released files that deduplicating the release once more would drop."""
+    attributes = project.workspace.table("filter", "files")
+    files = by_file(attributes.take(rows_of(rows, attributes, FILE_KEY)))
+    params = project.params.dedup
+    facts = facts_of(project, dedup.detectors(params), files)
+    read = project.workspace.contents()
+
+    def texts(blob_ids: pa.Array) -> pa.Table:
+        blobs = read(blob_ids)
+        text, _ = filter_room.decode(blobs["content"])
+        return pa.table({"blob_id": blobs["blob_id"], "text": text})
+
+    again = dedup.decide(files, origins_of(project, files), facts, texts, params).decisions
+    return again.select(["repo_name", "path", "rule", "evidence"])
+
+
+def _leaks(project: Project, release: Manifest) -> dict[str, pa.Table]:
+    """What two scanners find in the released texts, by scanner; never the value."""
+    allowed = pii.load_allow((project.root / ALLOWED).read_text(encoding="utf-8"), ALLOWED)
+    none = pa.table({name: pa.array([], pa.string()) for name in ("repo_name", "path", "rule")})
+    first = [none]
+    second: list[dict[str, object]] = []
+    for table in _texts(project, release):
+        found = pii.scan(table["content"], project.params.pii)
+        place = table.select(["repo_name", "path"]).take(found["row"])
+        first.append(place.append_column("rule", found["rule"]).cast(none.schema))
+        names = pc.binary_join_element_wise(table["repo_name"], table["path"], "/").to_pylist()
+        items = zip(names, (text.as_py().encode() for text in table["content"]), strict=True)
+        second.extend(
+            {
+                "name": leak.name,
+                "line": leak.line,
+                "rule": leak.rule,
+                "value_sha256": leak.value_sha256,
+            }
+            for leak in pii.second_scan(items, allowed)
+        )
+    schema = pa.schema(
+        [
+            ("name", pa.string()),
+            ("line", pa.int64()),
+            ("rule", pa.string()),
+            ("value_sha256", pa.string()),
+        ]
+    )
+    return {
+        "stackyard": pa.concat_tables(first),
+        pii.second_scanner(): pa.Table.from_pylist(second, schema=schema),
+    }
+
+
+def _texts(project: Project, release: Manifest) -> Iterator[pa.Table]:
+    for file in release.shards:
+        with pq.ParquetFile(project.release_folder / file.path) as shard:
+            if "content" in shard.schema_arrow.names:
+                for number in range(shard.num_row_groups):
+                    yield shard.read_row_group(number, columns=["repo_name", "path", "content"])

@@ -1,0 +1,161 @@
+"""The release before this one: what the Hub has now, as inputs of the stage release.
+
+Out, under `work/previous/`: `bump.json`; and unless there is no release yet `manifest.json`, `files/`
+(its documents, under their paths), `rows.parquet` (ROW_COLUMNS and `shard` of every row) and
+`known.parquet` (FILE_KEY of every file it had a word about).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stackyard.errors import VerificationError
+from stackyard.hub import EmbeddedHub
+from stackyard.pipeline.project import Project
+from stackyard.record import FILE_KEY
+from stackyard.release.diff import ROW_COLUMNS
+from stackyard.release.manifest import File, Manifest, identity
+from stackyard.release.semver import version_key
+from stackyard.stages import stage_named
+from stackyard.store import files
+from stackyard.store.dvc import DvcProject
+from stackyard.store.hub import HubDataset
+
+LOCAL_HUB = "hub"
+"""Folder of the embedded Hub, in `.stackyard/`."""
+
+
+@contextmanager
+def hub_endpoint(project: Project) -> Iterator[str | None]:
+    """The endpoint to publish to: the embedded Hub, served for the time of the call, or HF_ENDPOINT's."""
+    if project.params.publish.hub == "hf":
+        yield None
+        return
+    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+    with EmbeddedHub(project.private / LOCAL_HUB) as hub:
+        yield hub.endpoint
+
+
+def latest(dataset: HubDataset) -> tuple[str, str] | None:
+    """Version and commit of the newest release, or None."""
+    dataset.ensure()
+    versions = dataset.versions()
+    if not versions:
+        return None
+    version = max(versions, key=version_key)
+    return version, versions[version]
+
+
+def fetch_previous(project: Project, bump: str) -> bool:
+    """Gets the last release's words; returns False if what lies here is that release, unchanged.
+
+    Raises:
+        VerificationError: the Hub's newest version is not what its tag says.
+        EnvironmentFault: the Hub cannot be reached.
+    """
+    with hub_endpoint(project) as endpoint:
+        dataset = HubDataset(project.params.publish.repo, endpoint)
+        newest = latest(dataset)
+        manifest = None if newest is None else _manifest(dataset, *newest)
+        here = released_here(project)
+        same = manifest is not None and here is not None and identity(manifest) == identity(here)
+        if bump == "auto" and same and DvcProject(project.root).is_fresh(stage_named("release")):
+            return False
+        with files.replacing_folder(project.workspace.root / "previous") as folder:
+            files.write_bytes(folder / "bump.json", json.dumps({"bump": bump}).encode())
+            if newest is not None and manifest is not None:
+                _write(project, dataset, newest[1], manifest, folder, from_here=same)
+    return True
+
+
+def released_here(project: Project) -> Manifest | None:
+    """The manifest of the tree in `release/`, if there is one."""
+    path = project.release_folder / "manifest.json"
+    return Manifest.parse(path.read_bytes()) if path.exists() else None
+
+
+def previous_manifest(project: Project) -> Manifest | None:
+    """What `fetch_previous` got."""
+    path = project.workspace.root / "previous" / "manifest.json"
+    return Manifest.parse(path.read_bytes()) if path.exists() else None
+
+
+def previous_document(project: Project, path: str) -> bytes | None:
+    """A document of the last release; None before the first, and where it had none."""
+    found = project.workspace.root / "previous" / "files" / path
+    return found.read_bytes() if found.exists() else None
+
+
+def row_columns(path: Path, edition: str, shard: str) -> pa.Table:
+    """ROW_COLUMNS and `shard` of one shard."""
+    table = pq.read_table(path, columns=list(ROW_COLUMNS[1:]), partitioning=None)
+    count = len(table)
+    return table.add_column(0, "edition", pa.repeat(edition, count)).append_column(
+        "shard", pa.repeat(shard, count)
+    )
+
+
+def _manifest(dataset: HubDataset, version: str, commit: str) -> Manifest:
+    manifest = Manifest.parse(dataset.read(commit, "manifest.json"))
+    if manifest.version != version:
+        raise VerificationError(
+            f"the tag v{version} of {dataset.repo} holds another version",
+            expected=version,
+            found=manifest.version,
+            next_step="somebody moved the tag: find out who before anything is published",
+        )
+    return manifest
+
+
+def _write(
+    project: Project,
+    dataset: HubDataset,
+    commit: str,
+    manifest: Manifest,
+    folder: Path,
+    *,
+    from_here: bool,
+) -> None:
+    scratch = project.private / "scratch" / "previous"
+    shutil.rmtree(scratch, ignore_errors=True)
+
+    def got(file: File) -> Path:
+        if from_here:
+            return project.release_folder / file.path
+        target = scratch / file.path
+        dataset.download(commit, file.path, target, sha256=file.sha256, size_bytes=file.size_bytes)
+        return target
+
+    rows, known = [], [pa.table({name: pa.array([], pa.string()) for name in FILE_KEY})]
+    for file in manifest.files:
+        if file.shard is not None:
+            path = got(file)
+            rows.append(row_columns(path, file.shard.edition, file.path))
+            known.append(_offered(path))
+        elif file.kind == "decisions":
+            known.append(pq.read_table(got(file), columns=list(FILE_KEY), partitioning=None))
+        else:
+            files.write_bytes(folder / "files" / file.path, got(file).read_bytes())
+    if rows:
+        files.write_table(folder / "rows.parquet", pa.concat_tables(rows))
+    every = pa.concat_tables(known).group_by(list(FILE_KEY), use_threads=False).aggregate([])
+    order = pc.sort_indices(every, [(name, "ascending") for name in FILE_KEY])
+    files.write_table(folder / "known.parquet", every.take(order).select(FILE_KEY))
+    files.write_bytes(folder / "manifest.json", manifest.serialise())
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _offered(path: Path) -> pa.Table:
+    """FILE_KEY of every file that offers a row's blob."""
+    origins = pq.read_table(path, columns=["origins"], partitioning=None)["origins"]
+    flat = pc.list_flatten(origins.combine_chunks())
+    return pa.table({name: pc.struct_field(flat, name) for name in FILE_KEY})

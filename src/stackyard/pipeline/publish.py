@@ -1,0 +1,134 @@
+"""Publishing what the stage release made: Hub first, so that a reader sees all or nothing; then git."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from stackyard.errors import EnvironmentFault
+from stackyard.params import plain
+from stackyard.pipeline import gate, previous
+from stackyard.pipeline.project import Project
+from stackyard.pipeline.tree import last_report
+from stackyard.release import report
+from stackyard.release.manifest import identity
+from stackyard.release.report import RunReport
+from stackyard.store import git
+from stackyard.store.dvc import DvcProject
+from stackyard.store.hub import publish as publish_tree
+
+COMMITTED = (
+    ".dvc", ".dvcignore", ".gitignore", "dvc.lock", "dvc.yaml", "params.yaml", "registry", "sources.yaml",
+)  # fmt: skip
+"""What of a project a release commits: all that is not made."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a release run came to.
+
+    Attributes:
+        run: the report.
+        manifest_sha256: identity of the release.
+        project: its folder; `hub`: `local` or `hf`.
+        is_new: whether the run made a version that was not there.
+        checks: how many checks of the gate held.
+        uploaded: paths that were sent.
+        dry_run: whether publishing was left out.
+        receipts: paths of receipts that were written.
+    """
+
+    run: RunReport
+    manifest_sha256: str
+    project: Path
+    hub: str
+    is_new: bool
+    checks: int = 0
+    uploaded: tuple[str, ...] = ()
+    dry_run: bool = False
+    receipts: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {**plain(self), "project": str(self.project)}
+
+    def text(self) -> str:
+        """For a terminal: what happened, and what to do next."""
+        name, version = self.run.name, self.run.version
+        if not self.is_new:
+            return f"nothing changed since {name} {version}; nothing to release\n" + self._next()
+        where = "checked, not published (dry run)" if self.dry_run else f"published as v{version}"
+        lines = [
+            report.text(self.run),
+            f"gate: {self.checks} checks hold",
+            f"manifest sha256: {self.manifest_sha256}",
+            f"{where}; {len(self.uploaded)} files sent",
+            *(f"receipt: {path}" for path in self.receipts),
+        ]
+        return "\n".join(lines) + "\n" + self._next()
+
+    def markdown(self) -> str:
+        """For a Prefect artifact."""
+        if not self.is_new:
+            return f"Nothing changed since {self.run.name} {self.run.version}."
+        return report.markdown(self.run)
+
+    def _next(self) -> str:
+        name = f"{self.run.name}@{self.run.version}"
+        place = f" --project {self.project}"
+        where = (
+            f"on the embedded Hub in {self.project / '.stackyard' / previous.LOCAL_HUB}"
+            if self.hub == "local"
+            else "on the Hub that HF_ENDPOINT names"
+        )
+        return "\n".join(
+            [
+                f"the release is {where}; next:",
+                f"  stackyard pull {name}{place}",
+                f"  stackyard verify {name}{place}",
+                f"  stackyard query {name}{place} --language Python --format json",
+            ]
+        )
+
+
+def outcome_of(project: Project, *, changed: bool, dry_run: bool) -> Outcome:
+    """What the tree in `release/` brings; `changed` is what `fetch_previous` said."""
+    run = last_report(project)
+    manifest = previous.released_here(project)
+    if manifest is None:
+        raise EnvironmentFault("the stage release left no tree", next_step="run it again")
+    old = previous.previous_manifest(project)
+    return Outcome(
+        run=run,
+        manifest_sha256=identity(manifest),
+        project=project.root,
+        hub=project.params.publish.hub,
+        is_new=changed and (old is None or identity(old) != identity(manifest)),
+        dry_run=dry_run,
+    )
+
+
+def check(project: Project, outcome: Outcome) -> Outcome:
+    """The outcome, if the gate lets it pass.
+
+    Raises:
+        GateRefused: it does not.
+    """
+    return replace(outcome, checks=len(gate.require(project)))
+
+
+def publish(project: Project, outcome: Outcome) -> Outcome:
+    """Records with DVC, publishes on the Hub, tags in git; each step is safe to repeat.
+
+    Raises:
+        EnvironmentFault: DVC's remote, the Hub or git cannot be reached.
+        VerificationError: the version is there with another manifest.
+    """
+    version = outcome.run.version
+    DvcProject(project.root).push()
+    git.commit(project.root, COMMITTED, f"Release {outcome.run.name} {version}")
+    with previous.hub_endpoint(project) as endpoint:
+        done = publish_tree(project.release_folder, outcome.run.name, version, endpoint=endpoint)
+    git.tag(project.root, f"data-v{version}", f"{outcome.run.name} {version}")
+    return replace(outcome, uploaded=done.uploaded)

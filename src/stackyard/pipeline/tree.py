@@ -1,0 +1,319 @@
+"""The tree in `release/`: shards and decisions under their released names, documents, manifest last.
+
+Always holds: the tree is replaced as a whole; what it says of itself is counted from its tables;
+where nothing that matters changed it is the last release again, byte for byte.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stackyard import __version__, optout
+from stackyard import filter as filter_room
+from stackyard.detector import fingerprint
+from stackyard.errors import CorruptWorkspace, UsageError
+from stackyard.params import build, plain
+from stackyard.pipeline import detect
+from stackyard.pipeline.keys import release_key
+from stackyard.pipeline.previous import previous_document, previous_manifest, row_columns
+from stackyard.pipeline.project import Project
+from stackyard.pipeline.tables import (
+    by_file,
+    files_after_optout,
+    ingest_decisions,
+    live_listing,
+    origins_of,
+    rows_of,
+    without,
+)
+from stackyard.record import DECISIONS, bucket_of, hex_column
+from stackyard.release import (
+    attribution,
+    card,
+    changelog,
+    citation,
+    croissant,
+    diff,
+    dsse,
+    removals,
+    report,
+    semver,
+    shards,
+)
+from stackyard.release.manifest import (
+    Checkpoint,
+    Code,
+    File,
+    Manifest,
+    Previous,
+    Shard,
+    describe,
+    identity,
+)
+from stackyard.release.names import ENVELOPE, MANIFEST, bucket_range
+from stackyard.release.shards import ShardPlan, Written
+from stackyard.release.totals import Tally, totals
+from stackyard.store import files
+from stackyard.store.registry import open_registry, published
+
+REPORT = "report.json"
+"""In `work/`: what the last run of the stage did."""
+
+NOTICE_NAMES = r"(?i)(^|/)(licen[cs]e|copying|copyright|notice|unlicense)[^/]*$"
+"""Files that hold the texts which licences ask to be passed on."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What the release stage is to write: the rows, the shards, and each shard's cache name."""
+
+    rows: pa.Table
+    unpublished: pa.Table
+    spans: pa.Table
+    shards: tuple[ShardPlan, ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CachedShard:
+    """A shard that is written, and what it holds."""
+
+    path: Path
+    written: Written
+    tally: Tally
+
+
+def all_decisions(project: Project, unpublished: pa.Table) -> dict[str, pa.Table]:
+    """DECISIONS of every stage; together with the released rows they are all files seen (law 1)."""
+    opted_out = project.workspace.table("optout", "decisions")
+    listing = without(live_listing(project), opted_out)
+    return {
+        "ingest": ingest_decisions(listing),
+        "optout": opted_out,
+        **{
+            stage: project.workspace.table(stage, "decisions")
+            for stage in ("filter", "dedup", "pii")
+        },
+        "release": unpublished,
+    }
+
+
+def lay_out(project: Project, planned: Planned, cached: Sequence[CachedShard]) -> None:
+    """Makes the tree, signed, with the version that its changes ask for."""
+    old = previous_manifest(project)
+    with files.replacing_folder(project.release_folder) as folder:
+        draft = _draft(project, planned, cached, folder)
+        rows = _row_diff(project, folder, draft, old)
+        step = _step(project, old, draft, rows)
+        if old is not None and step.bump == "none":
+            manifest = old
+            _restore_documents(project, folder, old)
+        else:
+            manifest = _documented(project, folder, draft, step, rows)
+        text = manifest.serialise()
+        files.write_bytes(folder / MANIFEST, text)
+        files.write_bytes(folder / ENVELOPE, dsse.sign(text, release_key(project.root)).serialise())
+    run = report.report(manifest, old, step)
+    files.write_bytes(project.workspace.root / REPORT, json.dumps(plain(run)).encode())
+
+
+def _step(
+    project: Project, old: Manifest | None, draft: Manifest, rows: diff.RowDiff
+) -> semver.Step:
+    """The step; an opt-out log that grew without any row going is no reason for a release."""
+    text = (project.workspace.root / "previous" / "bump.json").read_text(encoding="ascii")
+    step = semver.step(old, draft, rows)
+    if step.bump == "patch" and old is not None and _says_the_same(old, draft):
+        step = semver.Step("none", ("nothing changed in the data",))
+    return step.raised(json.loads(text)["bump"])
+
+
+def _says_the_same(old: Manifest, draft: Manifest) -> bool:
+    apart = diff.files(old, draft)
+    touched = {path.partition("/")[0] for path in (*apart.added, *apart.changed)}
+    gone = {path for path in apart.removed if path.startswith(("data/", "decisions/"))}
+    return touched <= {"registry"} and not gone and old.params == draft.params
+
+
+def _restore_documents(project: Project, folder: Path, old: Manifest) -> None:
+    """Puts the last release's documents where the new draft's would be.
+
+    Raises:
+        CorruptWorkspace: one is not what its manifest lists.
+    """
+    shutil.rmtree(folder / "registry", ignore_errors=True)
+    shutil.rmtree(folder / "ATTRIBUTION", ignore_errors=True)
+    for file in old.files:
+        if file.kind not in {"shard", "decisions"}:
+            content = previous_document(project, file.path)
+            if content is None or describe(file.path, content) != file:
+                raise CorruptWorkspace(
+                    f"work/previous/files/{file.path} is not what the last release lists",
+                    next_step="remove work/previous and release again",
+                )
+            files.write_bytes(folder / file.path, content)
+
+
+def _documented(
+    project: Project, folder: Path, draft: Manifest, step: semver.Step, rows: diff.RowDiff
+) -> Manifest:
+    """The manifest with its version, and the documents that it generates."""
+    old = previous_manifest(project)
+    manifest = dataclasses.replace(
+        draft,
+        version=semver.next_version(old.version if old else None, step.bump),
+        previous=Previous(old.version, identity(old)) if old else None,
+    )
+    log = previous_document(project, "CHANGELOG.md")
+    texts = {
+        "CHANGELOG.md": changelog.render(
+            log.decode() if log else None, manifest, step, rows
+        ).encode(),
+        "removals.jsonl": removals.render(
+            previous_document(project, "removals.jsonl") or b"", manifest.version, rows
+        ),
+        "README.md": card.render(manifest).encode(),
+        "CITATION.cff": citation.render(manifest).encode(),
+        "croissant.json": croissant.render(manifest),
+    }
+    for path, content in texts.items():
+        files.write_bytes(folder / path, content)
+    return manifest.with_files(describe(path, content) for path, content in texts.items())
+
+
+def last_report(project: Project) -> report.RunReport:
+    """The report of the last tree that was made.
+
+    Raises:
+        UsageError: there is none.
+    """
+    path = project.workspace.root / REPORT
+    if not path.exists():
+        raise UsageError(
+            "this project has made no release yet",
+            next_step=f"run `python -m flows release --project {project.root}`",
+        )
+    return build(report.RunReport, json.loads(path.read_text(encoding="utf-8")), "report")
+
+
+def _draft(
+    project: Project, planned: Planned, cached: Sequence[CachedShard], folder: Path
+) -> Manifest:
+    """The manifest of all that does not depend on the version; its files lie in the folder."""
+    decisions = all_decisions(project, planned.unpublished)
+    log = open_registry(project.root)
+    documents = {**published(log), **_attribution(project, planned.rows)}
+    for path, content in documents.items():
+        files.write_bytes(folder / path, content)
+    listed = [
+        *_place_shards(planned, cached, folder),
+        *_write_decisions(project, decisions, folder),
+        *(describe(path, content) for path, content in documents.items()),
+    ]
+    checkpoint = optout.checkpoint(log)
+    counted = sum((shard.tally for shard in cached), Tally())
+    return Manifest(
+        name=project.params.publish.repo,
+        version=semver.FIRST,
+        previous=None,
+        registry=Checkpoint(checkpoint.size, checkpoint.root, checkpoint.note),
+        params=plain(project.params),
+        code=Code(__version__, f"pyarrow {pa.__version__}"),
+        detectors={each.name: fingerprint(each) for each in detect.detectors(project)},
+        schema_sha256=shards.schema_digest(),
+        totals=totals(
+            live_listing(project), planned.rows, decisions.values(), counted, len(log.effective())
+        ),
+        files=tuple(sorted(listed, key=lambda file: file.path)),
+    )
+
+
+def _place_shards(planned: Planned, cached: Sequence[CachedShard], folder: Path) -> Iterator[File]:
+    for shard, held in zip(planned.shards, cached, strict=True):
+        target = folder / shard.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(held.path, target)
+        except OSError:  # a file system without links, or another one
+            shutil.copyfile(held.path, target)
+        done = held.written
+        about = Shard(
+            shard.edition, shard.language, shard.bucket_range, done.rows, done.content_bytes
+        )
+        yield File(shard.path, done.sha256, done.size_bytes, "shard", about)
+
+
+def _write_decisions(
+    project: Project, decisions: dict[str, pa.Table], folder: Path
+) -> Iterator[File]:
+    """What is not there and why, by bucket range; nothing of what was opted out."""
+    parts = [table.cast(DECISIONS) for stage, table in decisions.items() if stage != "optout"]
+    table = by_file(pa.concat_tables(parts))
+    ids = hex_column(table["blob_id"])
+    table = table.set_column(table.schema.get_field_index("blob_id"), "blob_id", ids)
+    owners = table["repo_name"].combine_chunks().dictionary_encode()
+    ranges = project.params.release.bucket_ranges
+    names = pa.array(
+        [bucket_range(bucket_of(name), ranges) for name in owners.dictionary.to_pylist()],
+        pa.string(),
+    ).take(owners.indices)
+    for name in sorted(names.unique().to_pylist()):
+        path = f"decisions/{name}.parquet"
+        files.write_table(folder / path, table.filter(pc.equal(names, name)))
+        yield describe(path, (folder / path).read_bytes())
+
+
+def _attribution(project: Project, rows: pa.Table) -> dict[str, bytes]:
+    """ATTRIBUTION/ of the origins that have released rows."""
+    listed = files_after_optout(project)
+    found = listed.filter(pc.match_substring_regex(listed["path"], NOTICE_NAMES))
+    found = found.filter(pc.is_in(found["repo_name"], value_set=pc.unique(rows["repo_name"])))
+    text, _ = filter_room.decode(
+        project.workspace.contents()(found["blob_id"].combine_chunks())["content"]
+    )
+    origin = origins_of(project, found)
+    names = ["repo_name", "revision_id"]
+    notices = pa.table(
+        {
+            "repo_name": found["repo_name"],
+            "origin": origin["origin"].take(rows_of(found, origin, names)),
+            "path": found["path"],
+            "text": text.cast(pa.large_string()).cast(pa.string()),
+            "copyrights": pa.array([[]] * len(found), pa.list_(pa.string())),
+        }
+    ).cast(attribution.NOTICES)
+    return dict(attribution.render(notices, rows, project.params.release))
+
+
+def _row_diff(
+    project: Project, folder: Path, draft: Manifest, old: Manifest | None
+) -> diff.RowDiff:
+    """Rows of the shards that differ, in both releases."""
+    touched = set(diff.shards_to_compare(old, draft))
+    known = None
+    before = [diff.empty_rows()]
+    if old is not None:
+        table = project.workspace.table("previous", "rows")
+        mask = pc.is_in(table["shard"], value_set=pa.array(sorted(touched), pa.string()))
+        before.append(table.filter(mask).select(diff.ROW_COLUMNS))
+        known = project.workspace.table("previous", "known")
+    after = [diff.empty_rows()]
+    for file in draft.shards:
+        if file.shard is not None and file.path in touched:
+            rows = row_columns(folder / file.path, file.shard.edition, file.path)
+            after.append(rows.select(diff.ROW_COLUMNS))
+    schema = before[0].schema
+    return diff.rows(
+        pa.concat_tables([part.cast(schema) for part in before]),
+        pa.concat_tables([part.cast(schema) for part in after]),
+        known,
+    )
