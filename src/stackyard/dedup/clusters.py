@@ -16,7 +16,10 @@ workers can show. Union-find would be as fast, and wrong.
 
 **Verification.** The estimate (equal values of 256) decides if it is below `estimate_min` or from
 `estimate_sure` on; between, the texts are compared. Texts are read in batches, so the loop runs
-again with what was learnt until it asks for nothing new: a few rounds, each cheap.
+again with what was learnt until it asks for nothing new: a few rounds, each cheap. Until a pair is
+known it goes by its estimate; a blob that would leave on a guess near the threshold is a tentative
+representative too, so that what its staying would ask for is asked in the same round. The last
+round has no guesses, so they cannot show.
 """
 
 from __future__ import annotations
@@ -39,6 +42,9 @@ Contents = Callable[[pa.Array], pa.Table]
 
 BATCH_BYTES = 1 << 26
 """Texts that are held at once to compare exactly: 64 MiB, twice in memory while they are put in order."""
+
+_UNSURE = 0.06
+"""Estimates up to two standard errors above the threshold are guesses worth a second question."""
 
 PARTITION_ROWS = 1 << 24
 """Bands that are sorted at once: 16 Mi of 12 bytes and the sort's 8, some 350 MB."""
@@ -67,6 +73,24 @@ class Clusters:
 
 
 @dataclass(frozen=True)
+class Texts:
+    """How to read the texts of blobs, by rank.
+
+    Attributes:
+        contents: given blob ids, a table (blob_id, text), any order.
+        blob_ids: binary(20)[blobs].
+        lengths: int64[blobs], bytes of a text, roughly: only the size of a batch hangs on it.
+        places: int64[blobs], a number that blobs stored near each other share: that of the
+            repository. Batches are of few places, so a reader reads few segments for each.
+    """
+
+    contents: Contents
+    blob_ids: pa.Array
+    lengths: np.ndarray
+    places: np.ndarray
+
+
+@dataclass(frozen=True)
 class Graph:
     """Buckets by blob and their capacity: `numbers[starts[i]:starts[i + 1]]` are those of blob i,
     in order of their bands; `slots[b]:slots[b + 1]` is room for the representatives of bucket b.
@@ -78,7 +102,7 @@ class Graph:
 
 
 def graph(signatures: np.ndarray, rows: np.ndarray, params: Params) -> Graph:
-    """Buckets of the signatures of `rows`, in rank order, partition by partition."""
+    """Buckets of the signatures of `rows`, best blob first, partition by partition."""
     blobs = rows.size
     parts = max(1, -(-blobs * params.band_count // PARTITION_ROWS))
     numbers, members, total = [], [], 0
@@ -87,12 +111,18 @@ def graph(signatures: np.ndarray, rows: np.ndarray, params: Params) -> Graph:
         numbers.append(number + np.uint32(total))
         members.append(member)
         total += count
-    number, member = np.concatenate(numbers), np.concatenate(members)
-    sizes = np.minimum(np.bincount(number, minlength=total), params.representatives_max)
+    return linked(np.concatenate(numbers), np.concatenate(members), total, blobs, params)
+
+
+def linked(
+    numbers: np.ndarray, members: np.ndarray, total: int, blobs: int, params: Params
+) -> Graph:
+    """Graph of the rows (bucket number, member), sorted by number; `total` buckets."""
+    sizes = np.minimum(np.bincount(numbers, minlength=total), params.representatives_max)
     starts = np.zeros(blobs + 1, dtype=np.int64)
-    np.cumsum(np.bincount(member, minlength=blobs), out=starts[1:])
-    by_blob = np.empty(number.size, dtype=np.uint32)
-    _scatter(number, member, starts[:-1].copy(), by_blob)
+    np.cumsum(np.bincount(members, minlength=blobs), out=starts[1:])
+    by_blob = np.empty(numbers.size, dtype=np.uint32)
+    _scatter(numbers, members, starts[:-1].copy(), by_blob)
     slots = np.zeros(total + 1, dtype=np.int64)
     np.cumsum(sizes, out=slots[1:])
     return Graph(starts, by_blob, slots)
@@ -145,13 +175,15 @@ def _greedy(  # noqa: PLR0917 - compiled functions take positions
 ) -> int:
     """One pass; returns how many pairs are asked for (more than `asked` holds: those are lost)."""
     blobs = eligible.size
-    least, likely, sure = limits[0], limits[1], limits[2]
+    least, likely, sure, unsure = limits[0], limits[1], limits[2], limits[3]
     filled = np.zeros(slots.size - 1, dtype=np.int32)
     held = np.empty(slots[-1], dtype=np.uint32)
     stamp = np.full(blobs, -1, dtype=np.int64)
+    tentative = np.zeros(blobs, dtype=np.bool_)
     asks = 0
     for blob in range(blobs):
         best = np.int64(-1)
+        guessed = False
         for at in range(starts[blob], starts[blob + 1]):
             bucket = numbers[at]
             for slot in range(slots[bucket], slots[bucket] + filled[bucket]):
@@ -162,16 +194,18 @@ def _greedy(  # noqa: PLR0917 - compiled functions take positions
                     continue
                 stamp[other] = blob
                 equal = _equal_values(signatures[rows[other]], signatures[rows[blob]])
-                if equal < least:
+                if equal < least or (equal >= sure and tentative[other]):
                     continue
                 if equal >= sure:
+                    guessed = False
                     best = other
                     similarity[blob] = equal / kernel.PERMUTATIONS
                     exact[blob] = False
                     continue
                 known = _find(keys, np.uint64(other) << np.uint64(32) | np.uint64(blob))
                 if known >= 0:
-                    if measured[known] >= threshold:
+                    if measured[known] >= threshold and not tentative[other]:
+                        guessed = False
                         best = other
                         similarity[blob] = measured[known]
                         exact[blob] = True
@@ -179,13 +213,16 @@ def _greedy(  # noqa: PLR0917 - compiled functions take positions
                 if asks < asked.size:
                     asked[asks] = np.uint64(other) << np.uint64(32) | np.uint64(blob)
                 asks += 1
-                if equal >= likely:
+                if equal >= likely and not tentative[other]:
+                    guessed = equal < unsure
                     best = other
         representative[blob] = best
+        tentative[blob] = guessed
         if best < 0 and eligible[blob]:
             representative[blob] = blob
             similarity[blob] = 1.0
             exact[blob] = True
+        if eligible[blob] and (best < 0 or guessed):
             for at in range(starts[blob], starts[blob + 1]):
                 bucket = numbers[at]
                 if filled[bucket] < slots[bucket + 1] - slots[bucket]:
@@ -197,11 +234,10 @@ def _greedy(  # noqa: PLR0917 - compiled functions take positions
 def cluster(
     signatures: np.ndarray,
     rows: np.ndarray,
+    links: Graph,
     *,
     eligible: np.ndarray,
-    blob_ids: pa.Array,
-    lengths: np.ndarray,
-    contents: Contents,
+    texts: Texts,
     params: Params,
     known: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Clusters:
@@ -210,19 +246,26 @@ def cluster(
     Args:
         signatures: uint32[any, 256].
         rows: int64[blobs], the row of the signature of each blob, best blob first.
+        links: the graph of those blobs.
         eligible: bool[blobs], which of them may represent.
-        blob_ids: binary(20)[blobs].
-        lengths: int64[blobs], bytes of their texts, roughly: only the size of a batch hangs on it.
-        contents: reads texts: table (blob_id, text).
+        texts: how to read the texts of blobs.
         params: see Params.
         known: pairs measured before: keys uint64 (left << 32 | right, by rank, sorted), float64.
     """
     blobs = eligible.size
-    links = graph(signatures, rows, params)
     keys, measured = known if known is not None else (np.empty(0, np.uint64), np.empty(0))
     scale = kernel.PERMUTATIONS
     limits = np.ceil(
-        np.array([params.estimate_min, params.similarity_min, params.estimate_sure]) * scale - 1e-9
+        np.array(
+            [
+                params.estimate_min,
+                params.similarity_min,
+                params.estimate_sure,
+                params.similarity_min + _UNSURE,
+            ]
+        )
+        * scale
+        - 1e-9
     ).astype(np.int64)
     representative = np.empty(blobs, dtype=np.int64)
     similarity = np.full(blobs, np.nan)
@@ -238,7 +281,7 @@ def cluster(
         if asks == 0:
             break
         fresh = np.sort(asked[: min(asks, asked.size)])
-        values = _measure(fresh, blob_ids, lengths, contents)
+        values = _measure(fresh, texts)
         keys = np.concatenate([keys, fresh])
         by_key = np.argsort(keys, kind="stable")
         keys, measured = keys[by_key], np.concatenate([measured, values])[by_key]
@@ -252,21 +295,21 @@ def cluster(
     )
 
 
-def _measure(
-    pairs: np.ndarray, blob_ids: pa.Array, lengths: np.ndarray, contents: Contents
-) -> np.ndarray:
-    """Exact similarities of pairs of ranks, sorted, in batches of texts."""
+def _measure(pairs: np.ndarray, texts: Texts) -> np.ndarray:
+    """Exact similarities of pairs of ranks, in batches whose texts lie near each other."""
     lefts = (pairs >> np.uint64(32)).astype(np.int64)
     rights = (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    order = np.lexsort([rights, lefts, texts.places[rights], texts.places[lefts]])
+    lefts, rights = lefts[order], rights[order]
     result = np.empty(pairs.size, dtype=np.float64)
-    for start, stop in _batches(lefts, rights, lengths):
-        wanted, places = np.unique(
+    for start, stop in _batches(lefts, rights, texts.lengths):
+        wanted, numbers = np.unique(
             np.concatenate([lefts[start:stop], rights[start:stop]]), return_inverse=True
         )
-        data, offsets = _texts(contents, blob_ids.take(pa.array(wanted)))
+        data, offsets = _read(texts, wanted)
         middle = stop - start
-        result[start:stop] = kernel.jaccard(
-            data, offsets, places[:middle], places[middle:], kernel.CLASSES
+        result[order[start:stop]] = kernel.jaccard(
+            data, offsets, numbers[:middle], numbers[middle:], kernel.CLASSES
         )
     return result
 
@@ -287,22 +330,23 @@ def _batches(
         start = stop
 
 
-def _texts(contents: Contents, wanted: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes and offsets of the texts of blobs, in the order of `wanted`.
+def _read(texts: Texts, blobs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bytes and offsets of the texts of blobs, in their order.
 
     Raises:
         CorruptWorkspace: a text is missing.
     """
-    table = contents(wanted)
+    wanted = texts.blob_ids.take(pa.array(blobs))
+    table = texts.contents(wanted)
     held = table["blob_id"].combine_chunks().cast(BLOB_ID)
     rows = pc.index_in(wanted, value_set=held)
-    texts = table["text"].cast(pa.large_binary()).take(rows).combine_chunks()
-    if texts.null_count:
-        missing = texts.is_null().index(True).as_py()
+    found = table["text"].cast(pa.large_binary()).take(rows).combine_chunks()
+    if found.null_count:
+        missing = found.is_null().index(True).as_py()
         raise CorruptWorkspace(
             f"the text of blob {wanted[missing].as_py().hex()} cannot be read",
             expected="a text for every blob that has a signature",
             next_step="run ingest and detect again",
         )
-    data, offsets, _ = buffers(texts)
+    data, offsets, _ = buffers(found)
     return data, offsets

@@ -115,10 +115,14 @@ def decide(
     found = clusters.cluster(
         values,
         rows[signed],
+        clusters.graph(values, rows[signed], params),
         eligible=blobs.current[signed],
-        blob_ids=blobs.ids.take(pa.array(signed)),
-        lengths=files["length_bytes"].to_numpy()[blobs.best[signed]],
-        contents=contents,
+        texts=clusters.Texts(
+            contents,
+            blobs.ids.take(pa.array(signed)),
+            files["length_bytes"].to_numpy()[blobs.best[signed]],
+            ranked.repository[blobs.best[signed]],
+        ),
         params=params,
     )
     verdicts = _verdicts(blobs, signed, found)

@@ -23,11 +23,13 @@ class Ranked:
         order: int64[files], row of the file of each rank, best first.
         current: bool[files], by row: of the newest revision of its (repo_name, path).
         newest: int64[files], by row: the row of the current file of its (repo_name, path).
+        repository: int64[files], by row: the rank of its repo_name among all.
     """
 
     order: np.ndarray
     current: np.ndarray
     newest: np.ndarray
+    repository: np.ndarray
 
 
 def rank(files: pa.Table, origins: pa.Table, released: np.ndarray | None = None) -> Ranked:
@@ -58,7 +60,7 @@ def rank(files: pa.Table, origins: pa.Table, released: np.ndarray | None = None)
     keys = [minor, major]
     if not current.all():  # two revisions may share all that is above
         keys = [age[origin], _codes(files["blob_id"]), *keys]
-    return Ranked(np.lexsort(keys), current, newest)
+    return Ranked(np.lexsort(keys), current, newest, repo)
 
 
 def _codes(column: pa.ChunkedArray) -> np.ndarray:
