@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from stackyard.errors import EnvironmentFault, UsageError
 from stackyard.optout.params import Params
 from stackyard.optout.registry import Registry, Request
-from stackyard.optout.selector import forge_identity, glob_regex, host_of
+from stackyard.optout.selector import fold_name, forge_identity, glob_regex, host_of
 from stackyard.record import BLOB_ID, DECISIONS, FILE_KEY, Swhid, blob_digest
 
 RULES = ("owner", "repo", "path", "blob", "copy", "near-copy")
@@ -100,7 +100,7 @@ def violations(
     if not requests or rows.num_rows == 0:
         return VIOLATIONS.empty_table()
     ranks = _Ranking(requests)
-    files = _claims(rows)
+    files = claims_of(rows)
     origins = _bare_origins(files)
     found = _by_name(files, origins, ranks, params)
     _by_blob(files.column("blob_id"), ranks, found)
@@ -162,7 +162,7 @@ def _origin_ranks(
     ):
         host = host_of(origin)
         identity = forge_identity(origin)
-        names = {_fold(repo_name)} | ({identity[1]} if identity else set())
+        names = {fold_name(repo_name)} | ({identity[1]} if identity else set())
         claims = [
             (rule, place)
             for rule in ("owner", "repo", "path")
@@ -183,13 +183,6 @@ def _same_host(asked: str, host: str) -> bool:
     return not asked or not host or asked == host
 
 
-def _fold(name: str) -> str:
-    return name.translate(_LOWER)
-
-
-_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
-
-
 def _alias_classes(aliases: Mapping[str, str]) -> dict[str, set[str]]:
     """All names that mean the same repository or account, for each name."""
     classes: dict[str, set[str]] = {}
@@ -199,7 +192,7 @@ def _alias_classes(aliases: Mapping[str, str]) -> dict[str, set[str]]:
                 f"optout.aliases: {old!r} and {new!r} are not of one kind",
                 expected="owner/name: owner/name, or owner: owner",
             )
-        one, two = _fold(old), _fold(new)
+        one, two = fold_name(old), fold_name(new)
         merged = classes.get(one, {one}) | classes.get(two, {two})
         classes.update(dict.fromkeys(merged, merged))
     return classes
@@ -400,8 +393,11 @@ def _decisions(files: pa.Table, found: _Ranks, ranks: _Ranking) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in FILE_KEY]).combine_chunks()
 
 
-def _claims(rows: pa.Table) -> pa.Table:
-    """Released rows as FILES-like rows, one for each origin that a row names."""
+def claims_of(rows: pa.Table) -> pa.Table:
+    """What released rows name: repo_name, path and raw blob_id of each row and of its `origins`.
+
+    `revision_id` is empty: a request is of all revisions.
+    """
     blob = rows["blob_id"]
     if pa.types.is_string(blob.type) or pa.types.is_large_string(blob.type):
         blob = pa.chunked_array([_unhex(blob)], BLOB_ID)

@@ -21,8 +21,9 @@ import rfc8785
 from stackyard.errors import UsageError, VerificationError
 from stackyard.optout import events as ev
 from stackyard.optout import merkle, note
+from stackyard.optout.absence import Presence, absent_keys, check_absent, own_key
 from stackyard.optout.registry import Registry, Request
-from stackyard.optout.selector import from_plain
+from stackyard.optout.selector import Selector, from_plain
 
 FORMAT = "stackyard-optout-receipt/1"
 _LABEL = b"stackyard-optout-receipt/1\n"
@@ -67,6 +68,29 @@ def removed_by(request: str, decisions: pa.Table) -> dict[str, Any]:
     return {"blobs": pc.count_distinct(mine["blob_id"]).as_py(), "files": mine.num_rows}
 
 
+def absence_of(request: Request, decisions: pa.Table, presence: Presence) -> dict[str, Any]:
+    """What a statement says of absence: the absent keys, and the presence tree they are absent from.
+
+    A request that names a forge says nothing of an origin of the same name on another one: what that
+    one keeps in the release is not called absent.
+
+    Raises:
+        VerificationError: something that the request names is in the release.
+    """
+    keys = absent_keys(request, decisions)
+    if request.selector.host:
+        keys = [key for key in keys if key not in presence]
+    if any(key in presence for key in keys):
+        raise VerificationError(
+            f"the release holds something that request {request.request} names",
+            next_step="do not publish it: run the takedown again and report this",
+        )
+    return {
+        "absent": [key.hex() for key in keys],
+        "presence": {"root": presence.root, "size": len(presence.keys)},
+    }
+
+
 def statement_digest(body: Mapping[str, Any]) -> str:
     """Hex SHA-256 of the statement's RFC 8785 form: what the `applied` event holds."""
     return hashlib.sha256(rfc8785.dumps(dict(body))).hexdigest()
@@ -104,6 +128,16 @@ def with_inclusion(receipt: Mapping[str, Any], log: Registry) -> dict[str, Any]:
     return {**receipt, "inclusion": inclusion}
 
 
+def with_absence(receipt: Mapping[str, Any], presence: Presence) -> dict[str, Any]:
+    """The receipt with a proof, for each key that its statement calls absent, that it is.
+
+    Raises:
+        VerificationError: one of them is in the release.
+    """
+    keys = receipt["statement"]["removed"]["absent"]
+    return {**receipt, "absence": [presence.prove_absent(bytes.fromhex(key)) for key in keys]}
+
+
 def check(receipt: Mapping[str, Any], key: note.VerifierKey) -> dict[str, Any]:
     """What a receipt states, after checking all that can be checked without a release.
 
@@ -111,6 +145,9 @@ def check(receipt: Mapping[str, Any], key: note.VerifierKey) -> dict[str, Any]:
     2. The selector and the salt open the commitment that the request's id comes from.
     3. The event in `inclusion` is of this request and holds this statement's digest.
     4. The event is in the log of a checkpoint that the registry's key signed.
+    5. What the statement calls absent covers what the selector names, and `absence` proves it of the
+       presence tree whose root the statement holds; that this root is the release's is for whoever
+       has the release (`PRESENCE_PATH` of it).
 
     Raises:
         VerificationError: the receipt is malformed, or one of these does not hold.
@@ -119,7 +156,8 @@ def check(receipt: Mapping[str, Any], key: note.VerifierKey) -> dict[str, Any]:
         body = dict(receipt["statement"])
         message = _LABEL + rfc8785.dumps(body)
         signature = bytes.fromhex(receipt["signature"])
-        committed = ev.commitment(from_plain(body["selector"]), bytes.fromhex(body["salt"]))
+        selector = from_plain(body["selector"])
+        committed = ev.commitment(selector, bytes.fromhex(body["salt"]))
         request, log_name = body["request"], body["log"]
     except (KeyError, TypeError, ValueError, UsageError) as error:
         raise VerificationError("this is not a receipt of an opt-out") from error
@@ -132,7 +170,38 @@ def check(receipt: Mapping[str, Any], key: note.VerifierKey) -> dict[str, Any]:
         raise VerificationError("the receipt is of another request or another registry")
     if "inclusion" in receipt:
         _check_inclusion(receipt["inclusion"], body, key)
+    if "absence" in receipt:
+        _check_absence(receipt["absence"], body, selector)
     return body
+
+
+def absent_in(body: Mapping[str, Any]) -> list[bytes]:
+    """Keys that a checked statement calls absent.
+
+    Raises:
+        VerificationError: it calls nothing absent: it is no receipt of something applied.
+    """
+    try:
+        return [bytes.fromhex(key) for key in body["removed"]["absent"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise VerificationError(
+            "this receipt does not say what is absent",
+            next_step="use the receipt of the takedown, not that of the submission",
+        ) from error
+
+
+def _check_absence(proofs: Any, body: Mapping[str, Any], selector: Selector) -> None:
+    keys = absent_in(body)
+    own = own_key(selector)
+    try:
+        size, root = body["removed"]["presence"]["size"], body["removed"]["presence"]["root"]
+        pairs = list(zip(keys, proofs, strict=True))
+        known_root = bytes.fromhex(root)
+    except (KeyError, TypeError, ValueError) as error:
+        raise VerificationError("the receipt's absence proof cannot be read") from error
+    covered = own is None or own in keys or bool(selector.host)
+    if not covered or not all(check_absent(p, key, size, known_root) for key, p in pairs):  # (5)
+        raise VerificationError("the receipt does not prove that what it names is absent")
 
 
 def _check_inclusion(

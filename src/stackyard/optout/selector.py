@@ -108,6 +108,14 @@ def parse(kind: str, text: str) -> Selector:
     return Selector("repo", _repo(parts, host, text), host)
 
 
+def fold_name(name: str) -> str:
+    """A name with its ASCII letters in lower case; others stay, so no look-alike becomes a name."""
+    return name.translate(_LOWER)
+
+
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
 def from_plain(values: object) -> Selector:
     """A selector from its JSON, which must be exactly what `Selector.plain` writes.
 

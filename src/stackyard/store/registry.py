@@ -27,9 +27,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from stackyard.errors import EnvironmentFault, UsageError, VerificationError
 from stackyard.optout import merkle, note, receipts, requests
 from stackyard.optout import registry as room
+from stackyard.optout.absence import Presence
 from stackyard.optout.events import Event
 from stackyard.optout.registry import Registry, Request, Status
 from stackyard.optout.requests import Reason
@@ -232,38 +235,43 @@ class Writer:
 
 
 def record_applied(
-    project: Path, version: str, removed: Mapping[str, Mapping[str, Any]], time: datetime
+    project: Path,
+    names: Iterable[str],
+    version: str,
+    *,
+    decisions: pa.Table,
+    presence: Presence,
+    time: datetime,
 ) -> dict[str, bytes]:
-    """Notes that requests are applied in a release, and makes their receipts.
+    """Notes in the log that requests are applied in a release, and makes their receipts.
 
-    Safe to repeat after a crash: a request that the log already has as applied in this version gets
-    the receipt that it has.
+    Safe to repeat after a crash at any moment: a request that the log already has as applied in this
+    version keeps its event and gets its receipt again.
 
     Args:
         project: the dataset project.
+        names: ids of the requests.
         version: the release without what they name, without `v`.
-        removed: request id -> what its receipt states of it (`receipts.removed_by`).
+        decisions: of stage `optout` for that release.
+        presence: the presence tree of that release.
         time: now.
 
     Returns:
-        Request id -> bytes of its signed receipt with inclusion proof; kept in the private part too.
+        Request id -> signed receipt with its proofs; the private part keeps it too.
+
+    Raises:
+        VerificationError: something that a request names is in the release.
     """
+    wanted = sorted(names)
     with open_writer(project) as writer:
-        statuses = {name: writer.status(name) for name in removed}
-        fresh = [name for name in sorted(removed) if version not in statuses[name].versions]
-        bodies = {}
-        for name in fresh:
-            request = writer.private.request(name)
-            if request is None:
-                raise EnvironmentFault(f"the private part of request {name} is missing")
-            bodies[name] = receipts.statement(
-                request,
-                state="applied",
-                log_name=writer.key.name,
-                removed={**removed[name], "version": version},
-            )
+        statuses = {name: writer.status(name) for name in wanted}
+        fresh = [name for name in wanted if version not in statuses[name].versions]
+        bodies = {name: _statement(writer, name, version, decisions, presence) for name in fresh}
         # Kept before the event: a crash in between leaves a receipt to be made whole, not a loss.
-        signed = {name: receipts.sign(body, writer.key) for name, body in bodies.items()}
+        signed = {
+            name: receipts.with_absence(receipts.sign(body, writer.key), presence)
+            for name, body in bodies.items()
+        }
         writer.private.set_receipts({n: receipts.to_bytes(r) for n, r in signed.items()})
         writer.append(
             requests.applied(
@@ -274,7 +282,21 @@ def record_applied(
                 time=time,
             )
         )
-    return _complete_receipts(project, sorted(removed))
+    return _complete_receipts(project, wanted)
+
+
+def _statement(
+    writer: Writer, name: str, version: str, decisions: pa.Table, presence: Presence
+) -> dict[str, Any]:
+    request = writer.private.request(name)
+    if request is None:
+        raise EnvironmentFault(f"the private part of request {name} is missing")
+    removed = {
+        **receipts.removed_by(name, decisions),
+        **receipts.absence_of(request, decisions, presence),
+        "version": version,
+    }
+    return receipts.statement(request, state="applied", log_name=writer.key.name, removed=removed)
 
 
 def _complete_receipts(project: Path, names: Sequence[str]) -> dict[str, bytes]:

@@ -10,11 +10,14 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from stackyard.errors import EnvironmentFault, StackyardError, VerificationError
 from stackyard.optout import note, pending, receipts, requests
+from stackyard.optout.absence import Presence, key_of
 from stackyard.optout.selector import parse
+from stackyard.record import DECISIONS
 from stackyard.store.private import Private
 from stackyard.store.registry import (
     init_registry,
@@ -290,20 +293,44 @@ def test_append_killed_at_any_moment_leaves_a_whole_log(project: Path, turn: int
     assert not [p for p in (project / "registry" / "log").iterdir() if p.name.startswith(".")]
 
 
+KEPT = Presence.of(
+    pa.table({"repo_name": ["else/q"], "path": ["a"], "blob_id": ["11" * 20], "origins": [[]]})
+)
+
+
+def dropped(name: str) -> pa.Table:
+    return pa.Table.from_pylist(
+        [
+            {
+                "repo_name": "Octo/P",
+                "revision_id": "swh:1:dir:" + "0" * 40,
+                "path": path,
+                "blob_id": b"b" * 20,
+                "stage": "optout",
+                "rule": "repo",
+                "evidence": f'{{"request":"{name}"}}',
+            }
+            for path in ("a", "b")
+        ],
+        schema=DECISIONS,
+    )
+
+
 def test_record_applied_gives_receipts_that_hold_and_is_safe_to_repeat(project: Path) -> None:
     name = submit(project, "octo/p")
     accept(project, name)
-    removed = {name: {"files": 2, "blobs": 1}}
-    first = record_applied(project, "0.1.1", removed, NOW)
-    second = record_applied(project, "0.1.1", removed, NOW)
+    first, second = (
+        record_applied(project, [name], "0.1.1", decisions=dropped(name), presence=KEPT, time=NOW)
+        for _ in range(2)
+    )
     log = open_registry(project)
     assert [e.event for e in log.events].count("applied") == 1
     assert pending(log) == ()
-    for raw in (first[name], second[name]):
-        body = receipts.check(receipts.from_bytes(raw), log.key)
-        assert body["removed"] == {"files": 2, "blobs": 1, "version": "0.1.1"}
-        assert body["selector"]["name"] == "octo/p"
-    assert b"example.org/log" in first[name]
+    assert first == second
+    body = receipts.check(receipts.from_bytes(first[name]), log.key)
+    assert (body["removed"]["files"], body["removed"]["blobs"]) == (2, 1)
+    assert body["removed"]["version"] == "0.1.1"
+    assert receipts.absent_in(body) == [key_of("repo", "octo/p")]
     assert b"me@example.org" not in first[name]
 
 
@@ -312,7 +339,18 @@ def test_record_applied_killed_before_its_event_gets_its_receipt_on_repeat(proje
     accept(project, name)
     with Private(project / ".stackyard" / "private") as private:
         private.set_receipts({name: b"{}"})  # kept, but the event never came
-    assert name in record_applied(project, "0.1.1", {name: {"files": 1, "blobs": 1}}, NOW)
+    made = record_applied(
+        project, [name], "0.1.1", decisions=dropped(name), presence=KEPT, time=NOW
+    )
+    assert receipts.check(receipts.from_bytes(made[name]), open_registry(project).key)
+
+
+def test_record_applied_of_a_release_that_still_has_it_stops(project: Path) -> None:
+    name = submit(project, "else/q")
+    accept(project, name)
+    with pytest.raises(VerificationError, match="holds something"):
+        record_applied(project, [name], "0.1.1", decisions=dropped(name), presence=KEPT, time=NOW)
+    assert len(open_registry(project).events) == 3
 
 
 def test_published_log_reads_back_as_the_same(project: Path) -> None:
