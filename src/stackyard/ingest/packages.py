@@ -30,6 +30,8 @@ from stackyard.ingest.sources import Source
 
 _SECONDS_MAX: Final = 1800
 _TRIES: Final = 3
+MACHINE: Final = Path("/etc/apt")
+"""Where Debian keeps apt's configuration and sources."""
 
 
 def pypi(source: Source, folder: Path, bytes_max: int) -> Path:
@@ -113,7 +115,7 @@ def npm(source: Source, folder: Path, bytes_max: int) -> Path:
     return path
 
 
-def deb(source: Source, folder: Path, bytes_max: int, cache: Path) -> Path:
+def deb(source: Source, folder: Path, bytes_max: int, cache: Path, machine: Path = MACHINE) -> Path:
     """The .dsc of a source package with its files beside it, from the machine's Debian archive.
 
     The machine's own package lists are not touched: a configuration of its own beside the cache
@@ -133,7 +135,7 @@ def deb(source: Source, folder: Path, bytes_max: int, cache: Path) -> Path:
         f"{purl.name}={purl.version}",
     ]
     with caches.locked(cache, "apt"):
-        apt = Apt(cache / "apt")
+        apt = Apt(cache / "apt", machine)
         apt.configure()
         # Lists of an earlier run will do if they still name the version.
         done = apt.run(command, source, folder) if apt.has_lists() else None
@@ -183,15 +185,17 @@ class Apt:
     """apt with a configuration, lists and cache of its own.
 
     Args:
-        root: the folder that holds them all; the machine's files are only read.
+        root: the folder that holds them all.
+        machine: the machine's configuration, which is only read.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, machine: Path) -> None:
         self._root = root
+        self._machine = machine
 
     def configure(self) -> None:
         """Copies the machine's configuration and sources, asking for source packages."""
-        machine = _machine_config()
+        machine = _machine_config(self._machine)
         for name in ("conf.d", "sources.d", "lists/partial", "cache/archives/partial"):
             (self._root / name).mkdir(parents=True, exist_ok=True)
         for folder in ("conf.d", "sources.d"):
@@ -251,8 +255,7 @@ class _MachineConfig:
         self.sources = sources
 
 
-def _machine_config() -> _MachineConfig:
-    etc = Path("/etc/apt")
+def _machine_config(etc: Path) -> _MachineConfig:
     main, sources = etc / "apt.conf", etc / "sources.list"
     parts, lists = etc / "apt.conf.d", etc / "sources.list.d"
     configs = [

@@ -43,8 +43,8 @@ _KEYS: Final = (
     "date",
 )
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?")
-_REF: Final = re.compile(r"(?!-)(?!.*\.\.)[^\x00-\x20\x7f~^:?*\[\\]+")
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?", re.ASCII)
+_REF: Final = re.compile(rf"{_DATE.pattern}|(?!-)(?!.*\.\.)[^\x00-\x20\x7f~^:?*\[\\]+")
 _SCP: Final = re.compile(r"(\w[\w.-]*@)?\w[\w.-]*:(?!//|:)[^\s]+", re.ASCII)
 _SCHEMES: Final[Mapping[str, frozenset[str]]] = {
     "git": frozenset({"file", "git", "http", "https", "ssh"}),
