@@ -68,8 +68,8 @@ def _repo(
 ) -> Iterator[str]:
     yield name
     yield from (f"  from {origin}" for origin in sorted({notice["origin"] for notice in notices}))
-    lines = {line for notice in notices for line in notice["copyrights"]}
-    yield from (f"  {' '.join(line.split())}" for line in sorted(lines))
+    lines = {" ".join(line.split()) for notice in notices for line in notice["copyrights"]}
+    yield from (f"  {line}" for line in sorted(lines))
     places = {(numbers[_text(n)], n["path"]) for n in notices if n["text"]}
     yield from (f"  [{number}] {path}" for number, path in sorted(places))
 
