@@ -13,7 +13,17 @@ from datasketch import MinHash, MinHashLSH
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stackyard.dedup import Deduped, Params, bands, decide, detectors, shingle, signature
+from stackyard.dedup import (
+    Deduped,
+    Index,
+    Params,
+    bands,
+    build_on,
+    decide,
+    detectors,
+    shingle,
+    signature,
+)
 from stackyard.record import ATTRIBUTES, BATCH, FILE_KEY, ORIGINS, blob_digest
 
 SETTINGS = settings(
@@ -335,3 +345,53 @@ def test_buckets_of_all_partitions_are_those_of_one(
         for part in range(parts)
     ]
     assert pa.concat_tables(many).equals(one)
+
+
+@given(WORLD, st.lists(st.sets(st.integers(0, 15)), min_size=1, max_size=4), st.booleans())
+@SETTINGS
+def test_build_on_any_history_equals_a_full_build(
+    world: tuple[list[File], Origins], steps: list[set[int]], changing: bool
+) -> None:
+    """Law 4: files come, go and come back in any order; the result is that of a build from nothing."""
+    files, origins = world
+    params = Params()
+    index = Index.empty(params)
+    for number, step in enumerate(steps):
+        here = [file for i, file in enumerate(files) if i in step]
+        now = dict(origins)
+        if changing:  # popularity moves between builds
+            now = {key: replace(each, stars=(each.stars + number) % 3) for key, each in now.items()}
+        stored = index.tables(params)
+        done, index = build_on(
+            Index.load(stored, params),
+            attributes(here),
+            origin_table(now),
+            facts(here, params),
+            reader(here),
+            params,
+        )
+        full = run(here, now, params)
+        assert done.files.equals(full.files)
+        assert done.decisions.equals(full.decisions)
+
+
+@given(WORLD, st.sets(st.integers(0, 15)))
+@SETTINGS
+def test_build_on_reads_no_text_that_a_full_build_would_not(
+    world: tuple[list[File], Origins], fewer: set[int]
+) -> None:
+    files, origins = world
+    params = Params()
+    given_to = (attributes(files), origin_table(origins), facts(files, params))
+    _, index = build_on(Index.empty(params), *given_to, reader(files), params)
+
+    def refuse(blob_ids: pa.Array) -> pa.Table:
+        raise AssertionError(f"{len(blob_ids)} texts are read again")
+
+    again, _ = build_on(index, *given_to, refuse, params)
+    assert again.decisions.equals(run(files, origins, params).decisions)
+    left = [file for i, file in enumerate(files) if i not in fewer]
+    done, _ = build_on(
+        index, attributes(left), origin_table(origins), facts(left, params), reader(left), params
+    )
+    assert done.decisions.equals(run(left, origins, params).decisions)

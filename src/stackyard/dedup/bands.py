@@ -68,19 +68,19 @@ def _hashes(  # noqa: PLR0917 - compiled functions take positions
 
 
 @kernel.compiled
-def _shared(bands: Any, order: Any, rows: Any, out_bucket: Any, out_row: Any) -> Any:
+def _shared(bands: Any, rows: Any, out_bucket: Any, out_row: Any) -> Any:
     """Number the runs of two or more equal bands; returns how many rows are in how many runs."""
     count = 0
     runs = 0
     start = 0
-    while start < order.size:
+    while start < bands.size:
         stop = start + 1
-        while stop < order.size and bands[order[stop]] == bands[order[start]]:
+        while stop < bands.size and bands[stop] == bands[start]:
             stop += 1
         if stop - start > 1:
             for i in range(start, stop):
                 out_bucket[count] = runs
-                out_row[count] = rows[order[i]]
+                out_row[count] = rows[i]
                 count += 1
             runs += 1
         start = stop
@@ -134,11 +134,19 @@ def hashes(
 def shared(
     signatures: np.ndarray, picked: np.ndarray, params: Params, part: int = 0, parts: int = 1
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Buckets of a partition: their numbers (in order of bands), members, and how many they are.
+    """Buckets of a partition: their numbers (in order of bands), members, and how many they are."""
+    bands, rows = hashes(signatures, picked, params, part, parts)
+    bands, rows = repeated(bands, rows)
+    numbers, members = np.empty(rows.size, np.uint32), np.empty(rows.size, np.uint32)
+    count, runs = _shared(bands, rows, numbers, members)
+    return numbers[:count].copy(), members[:count].copy(), runs
+
+
+def repeated(bands: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bands that more than one row has, and few others, sorted; their rows. Uses up its arguments.
 
     Most bands are of one blob alone: two tables of bits drop nearly all of those before the sort.
     """
-    bands, rows = hashes(signatures, picked, params, part, parts)
     bits = max(10, int(bands.size * 8).bit_length())
     shift = np.uint64(64 - bits)
     once = np.zeros(1 << (bits - 6), dtype=np.uint64)
@@ -147,9 +155,7 @@ def shared(
     kept = _keep(bands, rows, shift, twice)
     bands, rows = bands[:kept], rows[:kept]
     order = np.argsort(bands, kind="stable")
-    numbers, members = np.empty(kept, np.uint32), np.empty(kept, np.uint32)
-    count, runs = _shared(bands, order, rows, numbers, members)
-    return numbers[:count].copy(), members[:count].copy(), runs
+    return bands[order], rows[order]
 
 
 def bands(facts: pa.Table, params: Params, part: int = 0, parts: int = 1) -> pa.Table:

@@ -80,6 +80,27 @@ class Verdicts:
     exact: np.ndarray
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Files in their order, with the signatures of their blobs.
+
+    Attributes:
+        files: ATTRIBUTES.
+        ranked: their order.
+        blobs: their blobs.
+        signed: int64[signed], the blobs that have a signature.
+        rows: int64[blobs], the row in `values` of the signature of a blob, or -1.
+        values: uint32[any, 256].
+    """
+
+    files: pa.Table
+    ranked: Ranked
+    blobs: Blobs
+    signed: np.ndarray
+    rows: np.ndarray
+    values: np.ndarray
+
+
 def detectors(params: Params) -> tuple[SignatureDetector, ...]:
     """The detectors whose facts `decide` needs."""
     return (SignatureDetector(params.signature),)
@@ -91,6 +112,8 @@ def decide(
     facts: Mapping[str, pa.Table],
     contents: Contents,
     params: Params,
+    *,
+    released: pa.Table | None = None,
 ) -> Deduped:
     """Survivors and decisions of all files.
 
@@ -101,32 +124,67 @@ def decide(
             compared exactly only.
         contents: reads texts: given blob ids (binary(20)), a table (blob_id, text), any order.
         params: see Params.
+        released: what the last release held: table (repo_name, path, blob_id). Only counts with
+            `prefer: released_wins`; a first release has none.
 
     Raises:
         EnvironmentFault: the facts of `dedup-signature` are missing.
         CorruptWorkspace: an origin or a text is missing, a file is there twice.
     """
-    ranked = rank(files, origins)
+    problem = prepare(files, origins, facts, params, released)
+    links = clusters.graph(problem.values, problem.rows[problem.signed], params)
+    return conclude(problem, solve(problem, links, contents, params))
+
+
+def prepare(
+    files: pa.Table,
+    origins: pa.Table,
+    facts: Mapping[str, pa.Table],
+    params: Params,
+    released: pa.Table | None = None,
+) -> Problem:
+    """Files in their order, with the signatures of their blobs; arguments as of `decide`."""
+    first = None
+    if params.prefer == "released_wins" and released is not None:
+        first = _among(files, released)
+    ranked = rank(files, origins, first)
     blobs = distinct(files, ranked)
     signatures = _signatures(facts)
     rows = _signature_rows(blobs.ids, signatures)
-    signed = np.flatnonzero(rows >= 0)
-    values = matrix(signatures["signature"])
-    found = clusters.cluster(
-        values,
-        rows[signed],
-        clusters.graph(values, rows[signed], params),
+    return Problem(
+        files, ranked, blobs, np.flatnonzero(rows >= 0), rows, matrix(signatures["signature"])
+    )
+
+
+def solve(
+    problem: Problem,
+    links: clusters.Graph,
+    contents: Contents,
+    params: Params,
+    known: tuple[np.ndarray, np.ndarray] | None = None,
+) -> clusters.Clusters:
+    """Clusters of the blobs that have signatures."""
+    signed, blobs = problem.signed, problem.blobs
+    best = blobs.best[signed]
+    return clusters.cluster(
+        problem.values,
+        problem.rows[signed],
+        links,
         eligible=blobs.current[signed],
         texts=clusters.Texts(
             contents,
             blobs.ids.take(pa.array(signed)),
-            files["length_bytes"].to_numpy()[blobs.best[signed]],
-            ranked.repository[blobs.best[signed]],
+            problem.files["length_bytes"].to_numpy()[best],
+            problem.ranked.repository[best],
         ),
         params=params,
+        known=known,
     )
-    verdicts = _verdicts(blobs, signed, found)
-    return _tables(files, ranked, blobs, verdicts, (values, rows))
+
+
+def conclude(problem: Problem, found: clusters.Clusters) -> Deduped:
+    """Survivors and decisions of all files, from the clusters of their blobs."""
+    return _tables(problem, _verdicts(problem.blobs, problem.signed, found))
 
 
 def distinct(files: pa.Table, ranked: Ranked) -> Blobs:
@@ -178,14 +236,24 @@ def _verdicts(blobs: Blobs, signed: np.ndarray, found: clusters.Clusters) -> Ver
     return Verdicts(representative, similarity, exact)
 
 
-def _tables(
-    files: pa.Table,
-    ranked: Ranked,
-    blobs: Blobs,
-    verdicts: Verdicts,
-    signatures: tuple[np.ndarray, np.ndarray],
-) -> Deduped:
-    values, rows = signatures
+def _among(files: pa.Table, released: pa.Table) -> np.ndarray:
+    """bool[files]: the last release held this file, with this content."""
+    names = ["repo_name", "path", "blob_id"]
+    keys = [
+        pc.binary_join_element_wise(
+            table["repo_name"].cast(pa.large_binary()),
+            table["path"].cast(pa.large_binary()),
+            table["blob_id"].cast(pa.large_binary()),
+            pa.scalar(b"\0", pa.large_binary()),
+        )
+        for table in (files.select(names), released.select(names))
+    ]
+    return pc.is_in(keys[0], value_set=keys[1].combine_chunks()).to_numpy()
+
+
+def _tables(problem: Problem, verdicts: Verdicts) -> Deduped:
+    files, ranked, blobs = problem.files, problem.ranked, problem.blobs
+    values, rows = problem.values, problem.rows
     count = files.num_rows
     representative = verdicts.representative[blobs.of]
     survives = np.zeros(count, dtype=np.bool_)
