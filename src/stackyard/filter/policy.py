@@ -118,4 +118,4 @@ def default_policy() -> Policy:
 
 
 def _resource(name: str) -> str:
-    return (resources.files("stackyard.filter.data") / name).read_text("utf-8")
+    return (resources.files("stackyard.filter.data.policy") / name).read_text("utf-8")

@@ -73,7 +73,7 @@ class QualityDetector:
         "stackyard.filter.quality",
         "stackyard.filter.text",
         "stackyard.filter.buffers",
-        "stackyard.filter.data",
+        "stackyard.filter.data.unicode",
     )
     distributions: Sequence[str] = ()
     params: Any = None
@@ -100,7 +100,7 @@ class QualityDetector:
 def _letters() -> np.ndarray:
     """Class of each code point: 1 alphabetic, 2 other alphanumeric (decimal digits), 0 else."""
     table = np.zeros(0x110000, np.uint8)
-    text = (resources.files("stackyard.filter.data") / "letters.txt").read_text("ascii")
+    text = (resources.files("stackyard.filter.data.unicode") / "letters.txt").read_text("ascii")
     for line in text.splitlines():
         if not line.startswith("#"):
             kind, first, last = line.split()

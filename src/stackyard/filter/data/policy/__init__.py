@@ -1,0 +1,1 @@
+"""The default licence policy and its JSON Schema: the registry has a copy of each."""

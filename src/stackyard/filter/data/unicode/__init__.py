@@ -1,0 +1,1 @@
+"""Classes of code points, made by `benchmarks/filter_refresh.py`."""
