@@ -1,8 +1,8 @@
 """A fetched source as entries: one for each file that it holds, kept or dropped by a rule.
 
 In: what `fetch` brought. Out: entries in the order of the source, then the revision. Always holds:
-every member that is no folder gives exactly one entry; no two entries without a rule have the same
-path; what is beyond the bounds of a whole source raises before the first entry of an archive.
+every member that is no folder gives exactly one entry; no two entries have the same path, and the
+first of several members at one path counts, whatever it is; what is beyond the bounds of a whole source raises before the first entry of an archive.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from stackyard.ingest.member import Member
 from stackyard.ingest.params import Params
 from stackyard.ingest.sources import Source
 from stackyard.ingest.stream import PIECE_BYTES, Budget, Stream, compression_of, pieces
-from stackyard.params import canonical_json
 from stackyard.record import Swhid, blob_digest
 
 _HELD_BYTES: Final = 32 * 1024**2
 """An archive that unpacks to no more is unpacked once and held; a larger one is unpacked twice."""
+_TARGET_BYTES_MAX: Final = 4096
+"""So much of a link's target is evidence: PATH_MAX of Linux, no real one is longer."""
 _NO_TIME: Final = 499162500
 """1985-10-26 08:15 UTC, the time that npm gives to every file: as good as none."""
 _TIME_MAX: Final = 253402300799
@@ -37,10 +38,10 @@ class Entry:
     """One file of a source.
 
     Attributes:
-        path: relative, `/` between its parts, UTF-8; escaped where its rule says so.
+        path: relative, `/` between its parts; of what a rule drops as docs/sources.md says.
         content: its bytes, or None for what a rule drops.
         rule: None, or a key of `rules.RULES`.
-        evidence: None, or canonical JSON (an object) that says why.
+        evidence: None, or plain values, ready for JSON, that say why.
         blob_id: raw sha1_git of the content, if that was read or known.
         length_bytes: of the content, if it has one.
     """
@@ -48,7 +49,7 @@ class Entry:
     path: str
     content: bytes | None
     rule: str | None = None
-    evidence: str | None = None
+    evidence: Mapping[str, Any] | None = None
     blob_id: bytes | None = None
     length_bytes: int | None = None
 
@@ -108,6 +109,8 @@ class Reader:
         self._fetched = fetched
         self._params = params
         self._tree = swhid.Tree()
+        self._taken: set[str] = set()
+        self._copies: dict[str, int] = {}
         self._newest = 0
         self._revision: Revision | None = None
 
@@ -199,73 +202,70 @@ class Reader:
     def _entry(self, member: Member, top: bytes, archive: _Archive | None) -> Entry | None:
         """The entry of one member: None for a folder that is what it seems."""
         parts = paths.split(member.name)
-        unsafe = paths.is_unsafe(member.name)
-        if not unsafe and top:
+        is_unsafe = paths.is_unsafe(member.name)
+        if not is_unsafe and top:
             parts = parts[1:]
-        is_replaced = archive is not None and bool(parts) and parts[0] in archive.replaced
+        over = archive.path.name if archive and parts and parts[0] in archive.replaced else ""
         if archive is not None:
             parts = archive.folder + parts
-        if member.kind == "folder" and not unsafe:
-            if is_replaced or self._tree.add_folder(parts):
-                return None
-            path, rule = paths.shown(parts, member.name, self._params.path_bytes_max)
-            return _dropped(path, rule or rules.PATH_CONFLICT, {"kind": "folder"})
+        is_folder = member.kind == "folder"
+        if is_folder and not is_unsafe and (over or self._tree.add_folder(parts)):
+            return None
         path, rule = paths.shown(parts, member.name, self._params.path_bytes_max)
-        found = self._judge(member, parts, path, rule, is_replaced=is_replaced, unsafe=unsafe)
-        if member.kind == "file" and found.rule is None:
-            self._newest = max(self._newest, member.modified)
-        return found
-
-    def _judge(
-        self,
-        member: Member,
-        parts: tuple[bytes, ...],
-        path: str,
-        rule: str | None,
-        *,
-        is_replaced: bool,
-        unsafe: bool,
-    ) -> Entry:
-        evidence: dict[str, Any] = {"kind": member.kind}
-        if member.note:
-            evidence["note"] = member.note
-        if member.target:
-            evidence["target"] = paths.escape(member.target[: self._params.path_bytes_max])
         content, blob_id = self._content(member)
-        length = member.length_bytes if member.kind == "file" else None
-        if is_replaced:
-            return _dropped(path, rules.OVERLAID, evidence, blob_id, length)
-        if not unsafe:
-            rule = self._place(member, parts, blob_id) or rule
-        if rule is None and member.kind != "file":
-            rule = member.kind
-        if rule is None and len(parts) - 1 > self._params.tree_depth_max:
-            rule, evidence = rules.TOO_DEEP, {"folders": len(parts) - 1}
-        if rule is None and content is None:
-            rule, evidence = rules.TOO_LARGE, {"length_bytes": member.length_bytes}
+        evidence = _evidence(member)
+        if over and not is_unsafe:
+            path, rule = f"{path}//{over}", rules.OVERLAID
+        if path in self._taken:
+            path, rule = self._free(path), rules.PATH_DUPLICATE
+        elif is_folder:
+            rule = rule or rules.PATH_CONFLICT
+        elif not over:
+            in_tree = None if is_unsafe else self._place(member, parts, blob_id)
+            rule = in_tree or rule or self._rule_of(member, parts, content)
+        self._taken.add(path)
+        length_bytes = member.length_bytes if member.kind == "file" else None
         if rule is not None:
-            return _dropped(path, rule, evidence, blob_id, length)
-        return Entry(path, content, None, None, blob_id, length)
+            if rule == rules.TOO_DEEP:
+                evidence["folders"] = len(parts) - 1
+            return Entry(path, None, rule, evidence, blob_id, length_bytes)
+        self._newest = max(self._newest, member.modified)
+        return Entry(path, content, None, None, blob_id, length_bytes)
+
+    def _rule_of(
+        self, member: Member, parts: tuple[bytes, ...], content: bytes | None
+    ) -> str | None:
+        """The rule that a member breaks that has a place of its own."""
+        if member.kind != "file":
+            return member.kind
+        if len(parts) - 1 > self._params.tree_depth_max:
+            return rules.TOO_DEEP
+        return rules.TOO_LARGE if content is None else None
+
+    def _free(self, path: str) -> str:
+        """A text for a path that is taken: no kept path has an empty part, so none is like it."""
+        number = self._copies.get(path, 1) + 1
+        while f"{path}//{number}" in self._taken:
+            number += 1
+        self._copies[path] = number
+        return f"{path}//{number}"
 
     def _place(self, member: Member, parts: tuple[bytes, ...], blob_id: bytes | None) -> str | None:
         """Puts a member into the tree that is hashed; the rule that it breaks there, if any."""
-        if member.kind == "file" and blob_id is not None:
-            mode = swhid.MODE_EXECUTABLE if member.executable else swhid.MODE_FILE
-            leaf = (mode, blob_id)
-        elif member.kind == "symbolic-link":
-            leaf = (swhid.MODE_SYMLINK, blob_digest(member.target))
-        elif member.kind == "hard-link":
-            other = self._find_linked(member, parts)
-            if other is None:
-                return None
-            leaf = other
-        else:
+        leaf = self._leaf(member, parts, blob_id)
+        if leaf is None or self._tree.add(parts, *leaf):
             return None
-        return {
-            "added": None,
-            "duplicate": rules.PATH_DUPLICATE,
-            "conflict": rules.PATH_CONFLICT,
-        }[self._tree.add(parts, *leaf)]
+        return rules.PATH_CONFLICT
+
+    def _leaf(
+        self, member: Member, parts: tuple[bytes, ...], blob_id: bytes | None
+    ) -> tuple[int, bytes] | None:
+        """Mode and digest of what would lie there, had the source been unpacked."""
+        if member.kind == "file" and blob_id is not None:
+            return swhid.MODE_EXECUTABLE if member.executable else swhid.MODE_FILE, blob_id
+        if member.kind == "symbolic-link":
+            return swhid.MODE_SYMLINK, blob_digest(member.target)
+        return self._find_linked(member, parts) if member.kind == "hard-link" else None
 
     def _find_linked(self, member: Member, parts: tuple[bytes, ...]) -> tuple[int, bytes] | None:
         """The leaf that a hard link of an archive names: spelled like a name, so stripped alike."""
@@ -368,12 +368,13 @@ def _date(said: str, newest: int) -> datetime | None:
     return datetime.fromtimestamp(newest, UTC) if _NO_TIME < newest <= _TIME_MAX else None
 
 
-def _dropped(
-    path: str,
-    rule: str,
-    evidence: Mapping[str, Any],
-    blob_id: bytes | None = None,
-    length_bytes: int | None = None,
-) -> Entry:
-    text = canonical_json(evidence).decode()
-    return Entry(path, None, rule, text, blob_id, length_bytes)
+def _evidence(member: Member) -> dict[str, Any]:
+    """What a decision row says of a member, ready for JSON."""
+    said: dict[str, Any] = {"kind": member.kind}
+    if member.note:
+        said["note"] = member.note
+    if member.target:
+        said["target"] = paths.escape(member.target[:_TARGET_BYTES_MAX])
+    if member.kind == "file":
+        said["length_bytes"] = member.length_bytes
+    return said

@@ -32,7 +32,7 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
         PATH_NOT_UTF8: "the path is not UTF-8; it is kept escaped",
         PATH_CONTROL_CHARACTER: "the path holds a control character; it is kept escaped",
         PATH_UNSAFE: "the path is absolute, empty, or climbs out of its tree with `..`",
-        PATH_DUPLICATE: "an earlier member has this path already; the first one counts",
+        PATH_DUPLICATE: "an earlier member has this path; the first counts, whatever it is",
         PATH_CONFLICT: "the path needs a folder where there is a file or link, or the reverse",
         SYMBOLIC_LINK: "a symbolic link, never followed",
         HARD_LINK: "another name of an earlier member, which carries the content",

@@ -56,21 +56,13 @@ class Tree:
     def __init__(self) -> None:
         self._root: _Folder = {}
 
-    def add(self, parts: Sequence[bytes], mode: int, digest: bytes) -> str:
-        """Puts a leaf at a path.
-
-        Returns:
-            `added`, `duplicate` (a leaf is there already) or `conflict` (a folder is there, or a
-            leaf where a folder must be).
-        """
+    def add(self, parts: Sequence[bytes], mode: int, digest: bytes) -> bool:
+        """Puts a leaf at a path; false, and nothing changes, if it or one above it is taken."""
         folder = self._folder(parts[:-1])
-        if folder is None:
-            return "conflict"
-        there = folder.get(parts[-1])
-        if there is not None:
-            return "conflict" if isinstance(there, dict) else "duplicate"
+        if folder is None or parts[-1] in folder:
+            return False
         folder[parts[-1]] = (mode, digest)
-        return "added"
+        return True
 
     def add_folder(self, parts: Sequence[bytes]) -> bool:
         """Makes a folder and those above it; false if a leaf is in the way."""

@@ -75,8 +75,8 @@ def test_read_dsc_lays_its_archives_over_each_other(read: ReadSource, tmp_path: 
         "debian/rules": b"#!/usr/bin/make -f\n",
     }
     assert sorted((e.path, e.rule) for e in found.entries if e.rule) == [
-        ("data/old", rules.OVERLAID),
-        ("debian/rules", rules.OVERLAID),
+        ("data/old//tool_1.0.orig.tar.xz", rules.OVERLAID),
+        ("debian/rules//tool_1.0.orig.tar.xz", rules.OVERLAID),
     ]
 
 
@@ -130,8 +130,7 @@ def test_dsc_files_with_a_line_that_is_no_file_are_refused(line: str) -> None:
     ("text", "suffix", "expected"),
     [
         (
-            "# main\ndeb http://a.example.org/debian bookworm main\n"
-            "deb-src http://a.example.org/debian bookworm main\n",
+            "# main\ndeb http://a.example.org/debian bookworm main\n",
             ".list",
             "deb-src http://a.example.org/debian bookworm main\n",
         ),

@@ -158,7 +158,7 @@ def test_read_git_with_links_submodules_and_large_files_gives_each_one_row(
         "caf\\xe9": rules.PATH_NOT_UTF8,
     }
     (row,) = (e for e in found.entries if e.path == "sub")
-    assert pinned in row.evidence
+    assert row.evidence == {"kind": "submodule", "note": f"commit {pinned}"}
 
 
 def test_read_git_of_many_files_reads_each_whole(read: ReadSource, repository: Repository) -> None:
