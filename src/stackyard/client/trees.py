@@ -1,0 +1,79 @@
+"""Where a release's files are read: a folder, or a commit on a Hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stackyard.errors import UsageError, VerificationError
+from stackyard.store.hub import HubDataset
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A copy of a release on disk."""
+
+    root: Path
+
+    def read(self, path: str) -> bytes:
+        try:
+            place = self.path(path)
+            return place.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            raise VerificationError(
+                f"{path} is missing", found=f"no such file in {self.root}"
+            ) from None
+
+    def path(self, path: str) -> Path:
+        """Where a file lies.
+
+        Raises:
+            VerificationError: there is a link in its place: it could show one thing and then another.
+        """
+        place = self.root / path
+        if place.is_symlink():
+            raise VerificationError(f"{path} is a link, not a file")
+        return place
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit of a dataset on a Hub."""
+
+    dataset: HubDataset
+    commit: str
+
+    def read(self, path: str) -> bytes:
+        content = self.dataset.read_if_there(self.commit, path)
+        if content is None:
+            raise VerificationError(
+                f"{path} is missing", found=f"no such file in {self.dataset.repo} at {self.commit}"
+            )
+        return content
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a command is asked about: NAME@VERSION on a Hub, or a folder."""
+
+    text: str
+    folder: Path | None = None
+    repo: str = ""
+    version: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """`owner/name@1.2.3` (or `@v1.2.3`), or a folder that is there.
+
+        Raises:
+            UsageError: it is neither.
+        """
+        if Path(text).is_dir():
+            return cls(text, folder=Path(text))
+        repo, at, version = text.partition("@")
+        if not at or not version or repo.count("/") != 1:
+            raise UsageError(
+                f"{text!r} names no release",
+                expected="NAME@VERSION such as octo-org/yard@0.1.0, or a folder with a copy of one",
+            )
+        return cls(text, repo=repo, version=version.removeprefix("v"))
