@@ -1,5 +1,8 @@
 """croissant.json: the release as Croissant 1.0 metadata, with the true SHA-256 of every shard.
 
+Paths are relative to the release, so that a pulled copy is described as well as the Hub's. No
+`datePublished`, which the specification recommends: a rebuilt release must have the same bytes.
+
 Source: https://docs.mlcommons.org/croissant/docs/croissant-spec.html
 """
 
@@ -26,6 +29,8 @@ _CONTEXT: dict[str, Any] = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
     "fileObject": "cr:fileObject",
@@ -39,11 +44,13 @@ _CONTEXT: dict[str, Any] = {
     "md5": "cr:md5",
     "parentField": "cr:parentField",
     "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
     "recordSet": "cr:recordSet",
     "references": "cr:references",
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
@@ -71,7 +78,7 @@ def render(manifest: Manifest) -> bytes:
         "citeAs": f"{manifest.name}, version {manifest.version}. {HUB}/datasets/{manifest.name}",
         "distribution": [
             *_objects(manifest),
-            *(_file_set(manifest, edition) for edition in editions),
+            *(_file_set(edition) for edition in editions),
         ],
         "recordSet": [_record_set(edition) for edition in editions],
     }
@@ -84,22 +91,21 @@ def _objects(manifest: Manifest) -> Iterator[dict[str, Any]]:
             "@type": "cr:FileObject",
             "@id": file.path,
             "name": file.path,
-            "contentUrl": f"{HUB}/datasets/{manifest.name}/resolve/v{manifest.version}/{file.path}",
+            "contentUrl": file.path,
             "contentSize": f"{file.size_bytes} B",
             "encodingFormat": "application/x-parquet",
             "sha256": file.sha256,
         }
 
 
-def _file_set(manifest: Manifest, edition: str) -> dict[str, Any]:
-    paths = [file.path for file in manifest.shards if file.shard and file.shard.edition == edition]
+def _file_set(edition: str) -> dict[str, Any]:
+    """The shards of an edition where the release lies: a reader walks the folder of croissant.json."""
     return {
         "@type": "cr:FileSet",
         "@id": f"shards-{edition}",
         "name": f"shards-{edition}",
-        "containedIn": [{"@id": path} for path in paths],
         "encodingFormat": "application/x-parquet",
-        "includes": "*.parquet",
+        "includes": f"data/{edition}/*/*.parquet",
     }
 
 

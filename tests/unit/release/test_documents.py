@@ -37,7 +37,7 @@ EVERY = Params(editions=("permissive", "no_license", "ids"))
 
 def test_card_is_one_that_the_hub_reads(build: Build) -> None:
     text = card.render(build([A, B, C]).manifest)
-    data = DatasetCard(text).data.to_dict()
+    data = DatasetCard(text).data
     assert data["license"] == "other"
     assert data["size_categories"] == ["n<1K"]
     assert [(c["config_name"], c.get("default", False)) for c in data["configs"]] == [
@@ -89,7 +89,7 @@ def test_card_of_hostile_names_stays_a_table(build: Build) -> None:
 
 
 def test_card_of_an_empty_release_is_readable(build: Build) -> None:
-    assert DatasetCard(card.render(build([]).manifest)).data.to_dict()["configs"] == []
+    assert DatasetCard(card.render(build([]).manifest)).data["configs"] == []
 
 
 def test_changelog_grows_on_top_and_keeps_what_it_said(build: Build) -> None:
