@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from stackyard.optout.policy import Policy
+    from stackyard.optout.preview import Preview
     from stackyard.optout.registry import Copies, Status
     from stackyard.optout.requests import Method
     from stackyard.optout.selector import Selector
+    from stackyard.store.registry import Writer
 
 _PROJECT = click.option(
     "--project",
@@ -103,35 +106,152 @@ def submit(  # noqa: PLR0917 - click passes by name
 @optout.command()
 @_PROJECT
 @click.argument("request")
+@_JSON
+def preview(project: Path, request: str, as_json: bool) -> None:
+    """Show exactly which files REQUEST would remove, and what stays because others offer it.
+
+    Example: stackyard optout preview req-0123456789abcdef
+    """
+    from stackyard.cli import echo_json
+
+    found = _previewed(project, request)
+    if as_json:
+        echo_json({**found.plain(), "digest": found.digest})
+        return
+    click.echo(f"{found.request}: {found.scope}")
+    click.echo(f"goes: {found.files.num_rows} files of the last build")
+    for row in found.files.slice(0, _SHOWN).to_pylist():
+        click.echo(f"  {row['repo_name']}  {row['path']}  ({row['rule']})")
+    _more(found.files.num_rows)
+    for version, rows in found.released.items():
+        again = found.representatives[version]
+        click.echo(
+            f"release {version}: {rows.num_rows} files named; {again} rows get another source"
+        )
+    click.echo(f"stays: {found.stays.num_rows} contents, because others offer them too")
+    for row in found.stays.slice(0, _SHOWN).to_pylist():
+        click.echo(f"  {row['blob_id'][:12]}  {row['repo_name']}  {row['path']}")
+    _more(found.stays.num_rows)
+    click.echo(f"digest: {found.digest}")
+    click.echo(f"next: stackyard optout verify {found.request} --confirm {found.digest}")
+
+
+_SHOWN = 20
+"""Files that a preview prints; --json has all of them."""
+
+
+def _more(count: int) -> None:
+    if count > _SHOWN:
+        click.echo(f"  and {count - _SHOWN} more (--json shows all)")
+
+
+@optout.command()
+@_PROJECT
+@click.argument("request")
 @click.option(
     "--method",
-    type=click.Choice(["manual"]),
-    default="manual",
+    type=click.Choice(["challenge", "dns", "forge", "manual"]),
+    default="challenge",
     show_default=True,
-    help="How authority was shown.",
+    help="How authority is shown.",
 )
 @click.option("--reason", metavar="TEXT", help="Why, where an operator decides by hand.")
+@click.option("--confirm", metavar="DIGEST", help="The digest that `preview` printed.")
 @_JSON
-def verify(project: Path, request: str, method: Method, reason: str | None, as_json: bool) -> None:
-    """Record that REQUEST comes from who may ask; the next release leaves out what it names.
+def verify(  # noqa: PLR0917 - click passes by name
+    project: Path,
+    request: str,
+    method: Method,
+    reason: str | None,
+    confirm: str | None,
+    as_json: bool,
+) -> None:
+    """Show that REQUEST comes from who may ask; the next release leaves out what it names.
+
+    With --method challenge the first call says what to put where, the second one looks for it.
+    An operator decides by hand with --method manual and a reason.
 
     Example: stackyard optout verify req-0123456789abcdef --method manual --reason "owner wrote"
     """
+    from stackyard.errors import UsageError
+    from stackyard.optout import policy as policies
     from stackyard.optout import requests as room
-    from stackyard.store.registry import open_writer
+    from stackyard.store.registry import open_policy, open_writer
 
-    evidence = room.Reason(reason or "", secrets.token_bytes(32))
-    with open_writer(project) as log:
-        events = room.verified(
-            log.status(request),
-            method,
-            evidence,
-            None,
-            sequence=log.size,
-            time=_now(),
+    if (reason is None) == (method == "manual"):
+        raise UsageError("--reason is for --method manual, and needed there")
+    policy = open_policy(project)
+    if confirm is not None and _previewed(project, request).digest != confirm:
+        raise UsageError(
+            "this is not the digest of what the request would remove now",
+            next_step=f"look again: stackyard optout preview {request}",
         )
+    with open_writer(project) as log:
+        status = log.status(request)
+        policies.require_method(policy, status.submitted.details["scope"], method)
+        seen = reason if method == "manual" else _shown(log, request, method, policy, as_json)
+        if seen is None:
+            return
+        evidence = room.Reason(seen, secrets.token_bytes(32))
+        events = room.verified(status, method, evidence, confirm, sequence=log.size, time=_now())
         log.append(events, reasons=[(request, evidence)])
+        log.private.end_challenge(request)
     _say(request, "accepted", "the next release leaves out what it names", as_json)
+
+
+def _shown(log: Writer, request: str, method: Method, policy: Policy, as_json: bool) -> str | None:
+    """What was seen that shows authority; None if a challenge was only just set."""
+    from stackyard.cli import echo_json
+    from stackyard.store import authority
+
+    private = log.private.request(request)
+    if private is None:
+        from stackyard.errors import EnvironmentFault
+
+        raise EnvironmentFault(f"the private part of request {request} is missing")
+    if method == "forge":
+        return authority.check_forge(private, authority.forge_token())
+    challenge = authority.open_challenge(log.private, request, _now())
+    if challenge is not None:
+        return authority.check(private, method, challenge)
+    challenge = authority.set_challenge(log.private, request, policy.challenge_hours, _now())
+    todo = authority.instructions(private, method, challenge)
+    if as_json:
+        echo_json({"challenge": challenge.text, "do": todo, "expires": challenge.expires})
+    else:
+        click.echo(f"{todo}\nthen run this command again, before {challenge.expires}")
+    return None
+
+
+def _previewed(project: Path, request: str) -> Preview:
+    """The preview of a request against the last build and the release that lies in the project."""
+    from stackyard import optout as room
+    from stackyard.errors import UsageError, VerificationError
+    from stackyard.optout.preview import preview as previewed
+    from stackyard.optout.requests import find
+    from stackyard.pipeline import fetch
+    from stackyard.pipeline.project import Project
+    from stackyard.pipeline.tables import live_listing, without
+    from stackyard.record import FILES
+    from stackyard.store.registry import open_registry, released_rows
+
+    at = Project.at(project)
+    log = open_registry(project)
+    find(log.statuses, request)
+    private = None if log.requests is None else log.requests.get(request)
+    if private is None:
+        raise VerificationError(f"the private part of request {request} is not here")
+    if not (at.workspace.root / "fetch" / "sources.json").exists():
+        raise UsageError(
+            "nothing was built here, so there is nothing to preview",
+            next_step=f"python -m flows build --project {project}",
+        )
+    files = live_listing(at).select(FILES.names)
+    origins = at.workspace.origins(fetch.live_keys(at))
+    others = [each for each in log.effective() if each.request != request]
+    files = without(files, room.match_requests(files, origins, others, at.params.optout))
+    releases = released_rows(at.release_folder)
+    return previewed(private, files, origins, at.params.optout, releases=releases)
 
 
 @optout.command()
@@ -169,27 +289,85 @@ def reject(project: Path, request: str, reason: str, as_json: bool) -> None:
 
 @optout.command()
 @_PROJECT
+@_JSON
+def expire(project: Path, as_json: bool) -> None:
+    """End requests that nobody showed authority for in time (registry/policy.json).
+
+    Example: stackyard optout expire
+    """
+    from stackyard.cli import echo_json
+    from stackyard.optout import policy as policies
+    from stackyard.optout import requests as room
+    from stackyard.store.registry import open_policy, open_registry, open_writer
+
+    late = policies.expired(open_registry(project).statuses, open_policy(project), _now())
+    with open_writer(project) as log:
+        log.append(
+            [
+                room.ended(
+                    log.status(name), "expired", "policy", None, sequence=log.size + i, time=_now()
+                )
+                for i, name in enumerate(late)
+            ]
+        )
+    if as_json:
+        echo_json({"expired": late})
+    else:
+        click.echo(f"{len(late)} requests expired" + "".join(f"\n  {name}" for name in late))
+
+
+@optout.command()
+@_PROJECT
+@click.argument("request")
+@_JSON
+def erase(project: Path, request: str, as_json: bool) -> None:
+    """Forget who asked: the contact of REQUEST, and once it has ended all that is private of it.
+
+    The log stays as it is: it never held either.
+
+    Example: stackyard optout erase req-0123456789abcdef
+    """
+    from stackyard.optout.events import NEEDS_SELECTOR
+    from stackyard.store.registry import open_writer
+
+    with open_writer(project) as log:
+        ended = log.status(request).state not in NEEDS_SELECTOR
+        if ended:
+            log.private.erase_request(request)
+            (project / ".stackyard" / "receipts" / f"{request}.json").unlink(missing_ok=True)
+        else:
+            log.private.erase_contact(request)
+    what = (
+        "all that was private of it is gone" if ended else "its contact is gone; it stays in force"
+    )
+    _say(request, "erased", what, as_json)
+
+
+@optout.command()
+@_PROJECT
 @click.argument("request", required=False)
 @_JSON
 def status(project: Path, request: str | None, as_json: bool) -> None:
-    """Show where requests stand.
+    """Show where requests stand, how old they are, and what is to be done next.
 
     Example: stackyard optout status --json
     """
     from stackyard.cli import echo_json
     from stackyard.optout.requests import find
-    from stackyard.store.registry import open_registry
+    from stackyard.store.registry import open_policy, open_registry
 
-    log = open_registry(project)
+    log, policy, now = open_registry(project), open_policy(project), _now()
     statuses = {request: find(log.statuses, request)} if request else dict(log.statuses)
-    rows = [_row(name, found) for name, found in statuses.items()]
+    rows = [_row(name, found, policy, now) for name, found in statuses.items()]
     if as_json:
         echo_json(rows)
         return
     for row in rows:
         versions = f" in {', '.join(row['versions'])}" if row["versions"] else ""
+        late = "  LATE" if row["late"] else ""
         click.echo(
-            f"{row['request']}  {row['scope']:5}  {row['state']}{versions}  since {row['since']}"
+            f"{row['request']}  {row['scope']:5}  {row['state']}{versions}  {row['age_hours']} h{late}"
+            f"  next: {row['next']}"
         )
     if not rows:
         click.echo("no requests")
@@ -198,17 +376,24 @@ def status(project: Path, request: str | None, as_json: bool) -> None:
 @optout.command("log")
 @_PROJECT
 @click.option("--check", is_flag=True, help="Check every event, the tree, and the signature.")
+@click.option(
+    "--since",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An older checkpoint that the log must extend (registry/checkpoint of a release).",
+)
 @_JSON
-def show_log(project: Path, check: bool, as_json: bool) -> None:
+def show_log(project: Path, check: bool, since: Path | None, as_json: bool) -> None:
     """Show the public log; it is always checked whole before a line of it is shown.
 
-    Example: stackyard optout log --check
+    Example: stackyard optout log --check --since older-release/registry/checkpoint
     """
     from stackyard.cli import echo_json
-    from stackyard.optout.registry import checkpoint
+    from stackyard.optout.registry import checkpoint, extends
     from stackyard.store.registry import open_registry
 
     log = open_registry(project)
+    if since is not None:
+        extends(log, since.read_text(encoding="utf-8"))
     point = checkpoint(log)
     if check:
         if as_json:
@@ -221,6 +406,38 @@ def show_log(project: Path, check: bool, as_json: bool) -> None:
         return
     for event in log.events:
         click.echo(f"{event.sequence:08d}  {event.time}  {event.request}  {event.event}")
+
+
+@optout.command()
+@click.argument("receipt", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--release",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="A pulled release (stackyard pull); nothing else is needed, and no network.",
+)
+@click.option(
+    "--key", metavar="VKEY", help="The registry's public key, if you have it from elsewhere."
+)
+@_JSON
+def prove(receipt: Path, release: Path, key: str | None, as_json: bool) -> None:
+    """Check from public files alone that what RECEIPT names is not in a release.
+
+    Example: stackyard optout prove req-0123456789abcdef.json --release pulled/
+    """
+    from stackyard.cli import echo_json
+    from stackyard.store.registry import prove_receipt
+
+    found = prove_receipt(receipt.read_bytes(), release, key)
+    if as_json:
+        echo_json(found)
+        return
+    click.echo(
+        f"proved: {found['request']} ({found['scope']}) is not in release {found['version']}"
+    )
+    click.echo(
+        f"  {found['absent']} names checked against {found['present']} in {found['shards']} shards"
+    )
 
 
 def _selector(scopes: Mapping[str, str | None]) -> Selector:
@@ -257,8 +474,15 @@ def _keep_receipt(project: Path, request: str, receipt: bytes) -> Path:
     return path
 
 
-def _row(name: str, found: Status) -> dict[str, Any]:
+def _row(name: str, found: Status, policy: Policy, now: datetime) -> dict[str, Any]:
+    from stackyard.optout.policy import clock
+
+    at = clock(found, policy, now)
     return {
+        "age_hours": at.age_hours,
+        "due": at.due,
+        "late": at.late,
+        "next": at.next_step,
         "copies": found.submitted.details["copies"],
         "past": found.submitted.details["past"],
         "request": name,

@@ -4,7 +4,7 @@ The room is pure: values in, values out. `store.registry` keeps the log and its 
 disk; `cli.optout` is what people type.
 """
 
-from stackyard.optout.matching import match, violations
+from stackyard.optout.matching import match, match_requests, violations
 from stackyard.optout.params import Params
 from stackyard.optout.registry import Checkpoint, Registry, checkpoint, extends, pending
 from stackyard.optout.selector import Selector, parse
@@ -17,6 +17,7 @@ __all__ = [
     "checkpoint",
     "extends",
     "match",
+    "match_requests",
     "parse",
     "pending",
     "violations",

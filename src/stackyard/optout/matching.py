@@ -72,7 +72,17 @@ def match(
     Raises:
         EnvironmentFault: an origin is missing, or near copies are asked for without `near`.
     """
-    requests = log.effective()
+    return match_requests(files, origins, log.effective(), params, near)
+
+
+def match_requests(
+    files: pa.Table,
+    origins: pa.Table,
+    requests: Sequence[Request],
+    params: Params,
+    near: pa.Table | None = None,
+) -> pa.Table:
+    """As `match`, for given requests, sorted by id: what they would remove if they were in force."""
     if not requests or files.num_rows == 0:
         return DECISIONS.empty_table()
     ranks = _Ranking(requests)

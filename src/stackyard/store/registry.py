@@ -3,6 +3,7 @@
     registry/log/00000000.json     one event each, canonical JSON, never changed
     registry/checkpoint            signed note (C2SP): size and Merkle root of the log
     registry/keys/log.vkey         the public key
+    registry/policy.json           what people decide: evidence, clocks, old releases
     registry/schema/               JSON Schema of what is published
     .stackyard/keys/registry.key   the signing key, 0600, never under git
     .stackyard/private/            the private part; `seen`, the newest checkpoint ever opened here
@@ -18,6 +19,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -28,12 +30,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stackyard.errors import EnvironmentFault, UsageError, VerificationError
 from stackyard.optout import merkle, note, receipts, requests
+from stackyard.optout import policy as policies
 from stackyard.optout import registry as room
-from stackyard.optout.absence import Presence
+from stackyard.optout.absence import PRESENCE_PATH, Presence, parse_document
 from stackyard.optout.events import Event
+from stackyard.optout.policy import Policy
 from stackyard.optout.registry import Registry, Request, Status
 from stackyard.optout.requests import Reason
 from stackyard.store.private import URL_VARIABLE, Private
@@ -49,6 +54,7 @@ class _Paths:
         self.log = project / "registry" / "log"
         self.checkpoint = project / "registry" / "checkpoint"
         self.public_key = project / "registry" / "keys" / "log.vkey"
+        self.policy = project / "registry" / "policy.json"
         self.schema = project / "registry" / "schema"
         self.home = project / ".stackyard"
         self.signing_key = self.home / "keys" / "registry.key"
@@ -78,7 +84,7 @@ def init_registry(project: Path, name: str = DEFAULT_NAME) -> bool:
     if paths.seen.exists() or paths.checkpoint.exists():
         open_registry(project)
         return False
-    if paths.log.exists() and any(paths.log.iterdir()):
+    if any(_entries(paths)):
         raise EnvironmentFault(
             "registry/log has events, but there is no checkpoint",
             next_step="restore registry/ from where it is published",
@@ -91,6 +97,8 @@ def init_registry(project: Path, name: str = DEFAULT_NAME) -> bool:
         _write(paths.public_key, f"{key.verifier}\n".encode())
         for schema, text in _schemas().items():
             _write(paths.schema / schema, text)
+        if not paths.policy.exists():
+            _write(paths.policy, policies.default_text().encode())
         with Private(paths.private) as private:
             private.extend_index(0, [], [])
         empty = note.sign(note.Checkpoint(key.name, 0, merkle.EMPTY_ROOT), key)
@@ -323,6 +331,126 @@ def published(log: Registry) -> dict[str, bytes]:
     }
 
 
+def open_policy(project: Path) -> Policy:
+    """The registry's policy.
+
+    Raises:
+        EnvironmentFault: there is none.
+        UsageError: it cannot be read.
+    """
+    return policies.load(_text(_Paths(project).policy))
+
+
+def released_rows(release: Path) -> dict[str, pa.Table]:
+    """Version -> what its rows name, of a release in a folder; empty if there is none.
+
+    Columns: repo_name, path, blob_id, origins. Shards are read as they lie; their hashes are not
+    checked here.
+    """
+    manifest = _manifest(release)
+    if manifest is None:
+        return {}
+    shards = [pq.read_table(path, columns=list(_NAMING)) for path in _shards(release, manifest)]
+    empty = pa.table({name: pa.array([], pa.string()) for name in ("repo_name", "path", "blob_id")})
+    return {manifest["version"]: pa.concat_tables(shards) if shards else empty}
+
+
+_NAMING = ("repo_name", "path", "blob_id", "origins")
+
+
+def _manifest(release: Path) -> dict[str, Any] | None:
+    path = release / "manifest.json"
+    if not path.exists():
+        return None
+    try:
+        loaded: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise VerificationError(f"{path} is not JSON") from error
+    return loaded
+
+
+def _shards(release: Path, manifest: Mapping[str, Any]) -> list[Path]:
+    return [release / file["path"] for file in manifest["files"] if file["kind"] == "shard"]
+
+
+def prove_receipt(raw: bytes, release: Path, vkey: str | None) -> dict[str, Any]:
+    """Checks a receipt against a release, from public files alone.
+
+    1. Every file that is read is what the manifest lists, by SHA-256. That the manifest is signed is
+       for `stackyard verify`.
+    2. The release's log is whole, and its checkpoint is the manifest's.
+    3. The receipt holds (see `receipts.check`), by the same key.
+    4. The request was in force in the log that this release was built with.
+    5. The presence tree of the release's rows, made anew, has none of the receipt's absent keys; where
+       the release publishes its root, and where the receipt is of this release, the roots are equal.
+
+    Args:
+        raw: the receipt's file.
+        release: folder of a pulled release.
+        vkey: the registry's public key, if it is known from elsewhere.
+
+    Raises:
+        VerificationError: one of these does not hold.
+    """
+    manifest = _manifest(release)
+    if manifest is None:
+        raise EnvironmentFault(f"{release} is no release: it has no manifest.json")
+    listed = {file["path"]: file["sha256"] for file in manifest["files"]}
+
+    def checked(path: str) -> bytes:
+        content = _bytes(release / path)
+        if hashlib.sha256(content).hexdigest() != listed.get(path):  # (1)
+            raise VerificationError(f"{path} is not what the manifest lists")
+        return content
+
+    key = note.VerifierKey.parse(vkey or checked("registry/log.vkey").decode())
+    signed = checked("registry/checkpoint").decode()
+    log = room.read(checked("registry/log.jsonl").splitlines(), signed, key, None)
+    if room.checkpoint(log).root != manifest["registry"]["root"]:  # (2)
+        raise VerificationError("the release's manifest and its registry are of different logs")
+    receipt = receipts.from_bytes(raw)
+    body = receipts.check(receipt, key)  # (3)
+    status = log.statuses.get(body["request"])
+    if status is None or not status.effective:  # (4)
+        raise VerificationError(
+            f"request {body['request']} is not in force in release {manifest['version']}",
+            expected="accepted or applied",
+            found=status.state if status else "not in its log",
+        )
+    absent = receipts.absent_in(body)
+    shards = [pq.read_table(pa.BufferReader(checked(path)), columns=list(_NAMING))
+              for path in listed if path.startswith("data/")]  # fmt: skip
+    presence = Presence.of(pa.concat_tables(shards)) if shards else Presence.of_keys([])
+    found = [key for key in absent if key in presence]
+    if found:  # (5)
+        raise VerificationError(
+            f"release {manifest['version']} holds {len(found)} of the {len(absent)} things that the "
+            "receipt calls absent",
+            next_step="report it to the registry's operator, with this receipt",
+        )
+    _check_root(body, presence, manifest["version"])
+    if PRESENCE_PATH in listed:
+        size, root = parse_document(checked(PRESENCE_PATH))
+        if (size, root.hex()) != (len(presence.keys), presence.root):
+            raise VerificationError(f"{PRESENCE_PATH} is not of this release's rows")
+    return {
+        "absent": len(absent),
+        "present": len(presence.keys),
+        "request": body["request"],
+        "scope": body["selector"]["kind"],
+        "shards": len(shards),
+        "version": manifest["version"],
+    }
+
+
+def _check_root(body: Mapping[str, Any], presence: Presence, version: str) -> None:
+    removed = body["removed"]
+    if removed["version"] == version and removed["presence"]["root"] != presence.root:
+        raise VerificationError(
+            f"the receipt is for release {version}, but was made for other rows than these",
+        )
+
+
 def signing_key(project: Path) -> note.SignerKey:
     """The registry's signing key, for receipts.
 
@@ -532,9 +660,12 @@ __all__ = [
     "URL_VARIABLE",
     "Writer",
     "init_registry",
+    "open_policy",
     "open_registry",
     "open_writer",
+    "prove_receipt",
     "published",
     "record_applied",
+    "released_rows",
     "signing_key",
 ]
