@@ -298,7 +298,7 @@ class Manifest:
             VerificationError: it is not a manifest, of another format, or not the canonical text.
         """
         try:
-            document = json.loads(text, parse_constant=_no_constant)
+            document = json.loads(text, parse_constant=_no_constant, parse_int=_number)
         except (ValueError, RecursionError):
             raise _refused("not JSON") from None
         found = document.get("format") if isinstance(document, dict) else None
@@ -426,6 +426,12 @@ def _expect_sha256(value: Any, where: str) -> None:
 
 def _expect_count(value: Any, where: str) -> None:
     _expect(type(value) is int and 0 <= value <= _INTEGER_MAX, where, "an integer, 0 to 2^53 - 1")
+
+
+def _number(digits: str) -> int | float:
+    """RFC 8785 writes a float of 2^53 to 10^21 as digits; an integer of that size it does not write."""
+    value = int(digits)
+    return value if abs(value) <= _INTEGER_MAX else float(digits)
 
 
 def _no_constant(name: str) -> Any:

@@ -189,6 +189,19 @@ def test_manifest_with_an_integer_that_a_double_cannot_hold_is_refused() -> None
         dataclasses.replace(sample().totals, bytes_seen=2**53)
 
 
+def test_manifest_with_a_float_that_reads_like_a_large_integer_round_trips() -> None:
+    params = {"x": [2.0**53, 1e20, 1e21, 1e300, -(2.0**60), 0.1]}
+    text = dataclasses.replace(sample(), params=params).serialise()
+    assert Manifest.parse(text).serialise() == text
+    assert Manifest.parse(text).params == params
+    with pytest.raises(VerificationError):
+        Manifest.parse(text.replace(b"9007199254740992", b"9007199254740993"))
+    with pytest.raises(VerificationError):
+        Manifest.parse(text.replace(b"9007199254740992", b"9" * 5000))
+    with pytest.raises(VerificationError):
+        Manifest.parse(text.replace(b"9007199254740992", b"9" * 400))
+
+
 def test_manifest_with_files_added_keeps_their_order() -> None:
     manifest = sample().with_files(
         [describe("CHANGELOG.md", b"x"), describe("removals.jsonl", b"")]
