@@ -30,8 +30,20 @@ def first_that_holds(
     return next((rule.name for rule in rules if rule.holds(before, value, after)), None)
 
 
-PLACEHOLDER = re.compile(rb"<(?:[A-Z0-9]+_)*[A-Z0-9]+(?:-[0-9a-f]{8})?>|0")
-"""What redaction writes: nothing in it is ever a finding (law 6)."""
+PLACEHOLDER = re.compile(rb"(?:<|&lt;)[A-Z0-9_]{2,40}(?:-[0-9a-f]{8})?(?:>|&gt;)")
+"""What redaction writes."""
+
+PLACEHOLDER_BYTES_MAX = 64
+
+
+def is_in_placeholder(text: bytes, start: int, end: int) -> bool:
+    """Whether a span lies inside a placeholder: nothing there is ever a finding (law 6)."""
+    low, high = start - PLACEHOLDER_BYTES_MAX, end + PLACEHOLDER_BYTES_MAX
+    return end - start <= PLACEHOLDER_BYTES_MAX and any(
+        match.start() <= start and end <= match.end()
+        for match in PLACEHOLDER.finditer(text, max(0, low), min(len(text), high))
+    )
+
 
 _DUMMY = re.compile(
     rb"(?i)x{4,}|\*{3,}|(?<![a-z])(?:your|my|insert|replace|change|enter|put)[-_ ]?[a-z]*[-_ ]|example|"
@@ -59,11 +71,6 @@ VERSION_NUMBER_MAX = 15
 
 SECRET = (
     Allow(
-        "placeholder",
-        "what redaction wrote is no finding",
-        lambda _b, value, _a: bool(PLACEHOLDER.fullmatch(value.strip(b"'\""))),
-    ),
-    Allow(
         "template",
         "a reference to a variable is filled in elsewhere",
         lambda _b, value, _a: bool(_REFERENCE.search(value)),
@@ -80,6 +87,21 @@ SECRET = (
     ),
 )
 """For every secret. Provider rules with a checksum need none but the first."""
+
+_SPECIMEN = re.compile(
+    rb"(?i)EXAMPLE|x{6,}|\*{3,}|\.\.\.|\xe2\x80\xa6|your[-_]|redacted|placeholder|(.)\1{9,}"
+)
+
+TOKEN = (
+    SECRET[0],
+    Allow(
+        "specimen",
+        "documentation credentials say EXAMPLE, your- or xxxxxx, or repeat one character ten times",
+        lambda _b, value, _a: bool(_SPECIMEN.search(value)),
+    ),
+    SECRET[2],
+)
+"""For credentials in a documented format: a prefix says more than digits that happen to count up."""
 
 EXAMPLE_DOMAIN = re.compile(
     rb"(?i)(?:^|[@.])(?:example|test|invalid|localhost|local|localdomain|internal|lan)$|"

@@ -6,7 +6,7 @@ are those that the exact checks give without the automaton; work on one blob is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -15,12 +15,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stackyard.detector import Detector, Scope
-from stackyard.pii import allow, blocks, personal, strength
+from stackyard.pii import allow, assignments, blocks, names, numbers, personal, strength
 from stackyard.pii.automaton import CHUNK_BYTES, Automaton
-from stackyard.pii.findings import FACTS, LIMIT, Finding
+from stackyard.pii.findings import ALLOWED_SCORE, FACTS, LIMIT, Finding
 from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, line_around
 from stackyard.pii.params import Detection, Params
 from stackyard.pii.reference import PLUGINS, Plugin, analyze
+from stackyard.pii.rules import rules
 
 Check = Callable[[bytes, int], Iterator[Finding]]
 
@@ -32,7 +33,20 @@ _CHECKS: tuple[tuple[bytes, bool, Check], ...] = (
     (personal.IPV4_ANCHOR, False, personal.ipv4),
     (personal.IPV6_ANCHOR, False, personal.ipv6),
     *((anchor, False, blocks.private_key) for anchor in blocks.ANCHORS),
+    (assignments.ASSIGNMENT_ANCHOR, True, assignments.assignment),
+    (assignments.URL_ANCHOR, False, assignments.url_password),
+    (assignments.JWT_ANCHOR, False, assignments.jwt),
+    *((anchor, False, numbers.card) for anchor in numbers.CARD_ANCHORS),
+    (numbers.IBAN_ANCHOR, False, numbers.iban),
+    (numbers.PHONE_ANCHOR, True, numbers.phone),
 )
+
+_OPT_IN_CHECKS: Mapping[str, tuple[tuple[bytes, bool, Check], ...]] = {
+    "author_name": tuple((anchor, True, names.author) for anchor in names.AUTHOR_ANCHORS),
+    "mac_address": ((numbers.MAC_ANCHOR, False, numbers.mac_address),),
+    "national_id": tuple((a, False, numbers.national_id) for a in numbers.NATIONAL_ID_ANCHORS),
+    "username": tuple((anchor, False, names.username) for anchor in names.USERNAME_ANCHORS),
+}
 
 
 class _Engine(NamedTuple):
@@ -41,15 +55,21 @@ class _Engine(NamedTuple):
 
 
 @cache
-def _engine(_detection: Detection) -> _Engine:
+def _engine(opt_in: tuple[str, ...]) -> _Engine:
     patterns: list[tuple[bytes, bool]] = []
     targets: list[Plugin | Check] = []
     for plugin in PLUGINS:
         patterns.extend(plugin.anchors)
         targets.extend([plugin] * len(plugin.anchors))
-    for anchor, caseless, check in _CHECKS:
+    for anchor, caseless, check in (
+        *_CHECKS,
+        *(c for name in opt_in for c in _OPT_IN_CHECKS[name]),
+    ):
         patterns.append((anchor, caseless))
         targets.append(check)
+    for rule in rules():
+        patterns.append((rule.anchor, rule.is_caseless))
+        targets.append(rule.find)
     return _Engine(Automaton(patterns), tuple(targets))
 
 
@@ -131,7 +151,7 @@ def _find_in_rows(
     detection: Detection,
 ) -> Iterator[tuple[int, bytes, list[Finding]]]:
     first, last = cut
-    engine = _engine(detection)
+    engine = _engine(detection.opt_in)
     base = int(offsets[first])
     patterns, ends = engine.automaton.scan(view[base : int(offsets[last])])
     rows = np.searchsorted(offsets[first : last + 1] - base, ends, side="left") - 1 + first
@@ -167,19 +187,16 @@ def inspect(
                 continue
             seen.add((target.slug, start, stop))
             work += stop - start
-            found.update(_from_plugin(target, text, start, stop))
+            findings = _from_plugin(target, text, start, stop)
         else:
             work += CHECK_WORK
-            found.update(target(text, end))
+            findings = target(text, end)
+        found.update(f for f in findings if not allow.is_in_placeholder(text, f.start, f.end))
         if work > detection.work_max or len(found) > detection.findings_max:
             rule = "work" if work > detection.work_max else "findings"
             found.add(Finding(0, 0, LIMIT, rule, 1.0))
             break
     return sorted(found)
-
-
-ALLOWED_SCORE = 0.05
-"""What is left of a score where an allow rule holds: the fact stays, `paranoid` alone redacts it."""
 
 
 def _from_plugin(plugin: Plugin, text: bytes, start: int, stop: int) -> Iterator[Finding]:
@@ -188,8 +205,6 @@ def _from_plugin(plugin: Plugin, text: bytes, start: int, stop: int) -> Iterator
         low, high = _byte_span(line, span.start, span.end)
         rule = f"detect-secrets/{plugin.slug}"
         name = allow.first_that_holds(allow.SECRET, text, start + low, start + high)
-        if name == "placeholder":
-            continue
         score = ALLOWED_SCORE if name else _score(plugin, span.secret)
         yield Finding(start + low, start + high, plugin.entity, rule, score)
 
@@ -202,6 +217,6 @@ def _byte_span(line: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _score(plugin: Plugin, secret: str) -> float:
-    if plugin.slug in {"keyword", "basic-auth"} and strength.is_strong(secret):
+    if plugin.slug in {"keyword", "basic-auth"} and strength.is_random(secret):
         return 0.75
     return plugin.score

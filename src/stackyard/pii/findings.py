@@ -42,3 +42,7 @@ class Finding(NamedTuple):
     rule: str
     score: float
     validator: Validity = "none"
+
+
+ALLOWED_SCORE = 0.05
+"""What is left of a score where an allow rule holds: the fact stays, `paranoid` alone redacts it."""

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from stackyard.errors import UsageError
+
 Level = Literal["low", "medium", "high", "paranoid"]
 
 SCORE_MIN: Mapping[Level, float] = {"low": 0.9, "medium": 0.7, "high": 0.4, "paranoid": 0.0}
@@ -35,6 +37,15 @@ class Detection:
     opt_in: tuple[str, ...] = ()
     findings_max: int = 20_000
     work_max: int = 200_000_000
+
+    def __post_init__(self) -> None:
+        for entity in self.opt_in:
+            if entity not in OPT_IN:
+                raise UsageError(
+                    f"pii.detection.opt_in names {entity!r}",
+                    expected=f"one of {', '.join(OPT_IN)}",
+                    next_step="mend params.yaml",
+                )
 
 
 @dataclass(frozen=True)

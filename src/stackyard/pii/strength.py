@@ -9,18 +9,41 @@ import math
 import re
 from collections import Counter
 
-_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^A-Za-z\d]+")
-_PATH = re.compile(
-    r"^(?:\.{0,2}/|[A-Za-z]:\\|https?:|ftp:|file:|urn:|data:)|/.*/|\s|::|\(|\)|\.\w+\."
-)
+from stackyard.pii.letters import surprise
 
 VALUE_CHARS_MIN = 8
 VALUE_CHARS_READ = 256
 """Characters of a value that are looked at; longer ones are data rather than keys."""
 
+_PROSE = re.compile(
+    r"\s|^(?:\.{0,2}/|[A-Za-z]:\\|~/)|^[a-z][a-z0-9+.-]{1,12}:|//|::|->|\(|\)|"
+    r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$"
+)
+"""Prose, paths, URLs, calls, dates, numbers, and words joined by one sign."""
 
-PIECE_CHARS_MAX = 4.0
-"""Identifiers are few long pieces; drawn values change class every two or three characters."""
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+
+_WORD = re.compile(
+    r"(?<![A-Za-z0-9])(?i:sha|utf|base|md|rsa|aes|dsa|secp|ed|http|ipv?|win|u?int|float|x|i|v|es|hs|rs|"
+    r"oauth)[-_]?\d+[a-z]?|[A-Z]?[a-z]{3,}|[A-Z]{4,}(?![a-z])"
+)
+"""Stretches that may be words of a name, and the usual technical terms with a number."""
+
+WORD_SURPRISE_MAX = 5.0
+SHORT_WORD_SURPRISE_MAX = 4.4
+SHORT_WORD_CHARS = 5
+"""Bits a pair of letters up to which a stretch reads as a word; see `letters`. Short ones need more."""
+
+WRITTEN_SHARE_MAX = 0.4
+UNWRITTEN_CHARS_MIN = 6
+"""A value is written, not drawn, where words make up more than this share of it, or less than this
+many characters are left beside them."""
+
+SURPRISE_MIN = 5.6
+PAIRS_MIN = 12
+"""Letters alone are drawn if so many pairs are so surprising: nearer to draws (6.4) than to names."""
+
+ALNUM_SHARE_MIN = 0.75
 
 
 def entropy(value: str) -> float:
@@ -29,17 +52,69 @@ def entropy(value: str) -> float:
     return -sum(n / total * math.log2(n / total) for n in Counter(value).values()) if total else 0.0
 
 
-def is_strong(value: str) -> bool:
+def is_hex(value: str) -> bool:
+    """Whether a value is hexadecimal digits of one case."""
+    return bool(_HEX.fullmatch(value))
+
+
+def is_random(value: str) -> bool:
     """Whether a value is one that a generator makes: mixed, uneven, and no path, name or prose."""
     value = value[:VALUE_CHARS_READ]
-    if len(value) < VALUE_CHARS_MIN or _PATH.search(value):
+    if len(value) < VALUE_CHARS_MIN or _PROSE.search(value):
         return False
-    letters = sum(map(str.isalpha, value))
-    digits = sum(map(str.isdigit, value))
-    if not letters or not digits or letters + digits < 0.75 * len(value):
+    bits = entropy(value)
+    if is_hex(value):
+        return any(map(str.isalpha, value)) and bits >= min(2.8, 0.75 * math.log2(len(value)))
+    if sum(map(str.isalnum, value)) < ALNUM_SHARE_MIN * len(value):
         return False
-    pieces = _WORDS.findall(value)
-    piece_chars = len(value) / len(pieces)
-    return piece_chars <= PIECE_CHARS_MAX and entropy(value) >= min(
-        3.2, 0.8 * math.log2(len(value))
+    if bits < min(3.3, 0.8 * math.log2(len(value))):
+        return False
+    written = sum(len(word) for word in _WORD.findall(value) if _is_word(word))
+    unwritten = len(value) - written
+    if written > WRITTEN_SHARE_MAX * len(value) or unwritten < UNWRITTEN_CHARS_MIN:
+        return False
+    if any(map(str.isdigit, value)):
+        return True
+    surprised, pairs = surprise(value)
+    return pairs >= PAIRS_MIN and surprised >= SURPRISE_MIN
+
+
+PLAUSIBLE_WRITTEN_SHARE_MAX = 0.6
+PLAUSIBLE_SHARE_MIN = 0.6
+PLAUSIBLE_BITS_MIN = 2.8
+"""Bits a character: of the most that a value's length allows, or of what hexadecimal digits reach."""
+
+
+def is_plausible(value: str) -> bool:
+    """Whether a value in a documented format, beside its provider's name, may have been issued.
+
+    Weaker than `is_random`: only words, repeats and the like are turned away.
+    """
+    value = value[:VALUE_CHARS_READ]
+    written = sum(len(word) for word in _WORD.findall(value) if _is_word(word))
+    return (
+        any(map(str.isalnum, value))
+        and written <= PLAUSIBLE_WRITTEN_SHARE_MAX * len(value)
+        and entropy(value) >= min(PLAUSIBLE_BITS_MIN, PLAUSIBLE_SHARE_MIN * math.log2(len(value)))
     )
+
+
+def _is_word(stretch: str) -> bool:
+    if not stretch.isalpha():
+        return True
+    is_short = len(stretch) <= SHORT_WORD_CHARS
+    return surprise(stretch)[0] <= (SHORT_WORD_SURPRISE_MAX if is_short else WORD_SURPRISE_MAX)
+
+
+PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX = 6, 64
+
+
+def is_password(value: str) -> bool:
+    """Whether a value is one that people choose where rules ask for more than a word."""
+    if not PASSWORD_CHARS_MIN <= len(value) <= PASSWORD_CHARS_MAX or _PROSE.search(value):
+        return False
+    kinds = {
+        "d" if c.isdigit() else "a" if c.isalpha() else "s" if c not in "._-/" else ""
+        for c in value
+    }
+    return len(kinds - {""}) >= 2 and "a" in kinds  # noqa: PLR2004

@@ -1,0 +1,117 @@
+"""What proves a credential: the checksums and encodings that providers document.
+
+Always holds: True means that a value cannot have come about by chance (or hardly); False that the
+provider would not have made it; nothing is asked over the network.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Callable, Mapping
+
+from stackyard.pii import strength
+
+BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+CRC_DIGITS = 6
+
+
+def crc32_base62(value: bytes) -> bool:
+    """GitHub and npm: the last six characters are CRC-32 of those after the prefix, in base 62."""
+    body = value[value.index(b"_") + 1 :]
+    return body[-CRC_DIGITS:] == base62(zlib.crc32(body[:-CRC_DIGITS]), CRC_DIGITS)
+
+
+def base62(number: int, digits: int) -> bytes:
+    """A number in base 62, digits first, then upper and lower case, padded with zeros."""
+    out = bytearray()
+    while number:
+        number, rest = divmod(number, len(BASE62))
+        out.append(BASE62[rest])
+    return bytes(reversed(out)).rjust(digits, b"0")
+
+
+def crc32_hex(value: bytes) -> bool:
+    """Grafana: the last part is CRC-32 of the part before it, in hex."""
+    _, secret, checksum = value.rsplit(b"_", 2)
+    return checksum.lower() == b"%08x" % zlib.crc32(secret)
+
+
+def discord(value: bytes) -> bool:
+    """Discord: the first part is the bot's numeric id in base64."""
+    head = _decode(value.split(b".", 1)[0])
+    return head is not None and head.isdigit()
+
+
+def base64_pair(value: bytes) -> bool:
+    """HTTP basic and Docker: base64 of printable `user:password`."""
+    text = _decode(value)
+    return (
+        text is not None and text.isascii() and text.decode("ascii").isprintable() and b":" in text
+    )
+
+
+def jwt_header(value: bytes) -> bool:
+    """A JOSE header (RFC 7515, 4): base64url of a JSON object with `alg` or `typ`."""
+    text = _decode(value.split(b".", 1)[0])
+    if text is None:
+        return False
+    try:
+        header = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(header, dict) and bool({"alg", "typ", "enc", "kid"} & set(header))
+
+
+def random(value: bytes) -> bool:
+    """Whether the last word of a value looks drawn."""
+    return strength.is_random(value.split()[-1].decode("ascii", "replace"))
+
+
+def mixed(value: bytes) -> bool:
+    """Whether a value has capitals and small letters, as base64 has and hashes in hex have not."""
+    return value.lower() != value and value.upper() != value
+
+
+def luhn(digits: bytes) -> bool:
+    """ISO/IEC 7812-1, annex B: the mod 10 checksum of card numbers and others."""
+    total = 0
+    for i, digit in enumerate(reversed(digits)):
+        number = (digit - 48) * (2 if i % 2 else 1)
+        total += number - 9 if number > 9 else number  # noqa: PLR2004
+    return total % 10 == 0
+
+
+IBAN_REMAINDER, IBAN_MODULUS = 1, 97
+
+
+def iban(value: bytes) -> bool:
+    """ISO 13616: letters as 10..35, the first four characters moved behind, modulo 97 is 1."""
+    moved = (value[4:] + value[:4]).upper()
+    number = int("".join(str(int(chr(c), 36)) for c in moved))
+    return number % IBAN_MODULUS == IBAN_REMAINDER
+
+
+def _decode(value: bytes) -> bytes | None:
+    plain = value.rstrip(b"=").replace(b"-", b"+").replace(b"_", b"/")
+    try:
+        return base64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
+    except binascii.Error:
+        return None
+
+
+PROOFS: Mapping[str, Callable[[bytes], bool]] = {
+    "crc32-base62": crc32_base62,
+    "crc32-hex": crc32_hex,
+    "discord": discord,
+}
+"""By the name that rules.yaml gives them: what holds is a credential."""
+
+SHAPES: Mapping[str, Callable[[bytes], bool]] = {
+    "base64-pair": base64_pair,
+    "mixed": mixed,
+    "random": random,
+}
+"""What does not hold is no credential."""

@@ -1,0 +1,208 @@
+"""Numbers that name a person or an account: cards, IBAN, phones, MAC addresses, national ids.
+
+In: a text and where a candidate ends. Out: findings, by checksum and by the words around. Always
+holds: digits of code (in the middle of a longer number, a name or a decimal) are never a finding.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from stackyard.pii.checks import iban as iban_holds
+from stackyard.pii.checks import luhn
+from stackyard.pii.findings import ALLOWED_SCORE, Finding
+
+CARD_ANCHORS = (
+    rb"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{3}",
+    rb"3[47][0-9]{2}[ -][0-9]{6}[ -][0-9]{5}",
+)
+_CARD = re.compile(
+    rb"(?<![0-9A-Za-z_.+/=-])(?:[2-6][0-9]{3}([ -]?)[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:[0-9]{3})?|"
+    rb"3[47][0-9]{2}([ -]?)[0-9]{6}\2[0-9]{5})(?![0-9A-Za-z_+/=]|\.[0-9]|-[0-9A-Za-z])"
+)
+_ISSUER = re.compile(
+    rb"4|5[1-5]|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)|3[47]|6(?:011|4[4-9]|5|2)|"
+    rb"35(?:2[89]|[3-8][0-9])"
+)
+_CARD_WORD = re.compile(
+    rb"(?i)card|visa|amex|american.?express|discover|maestro|\bcc\b|cc_?num|credit|debit|\bpan\b|payment|jcb"
+)
+TEST_CARDS = frozenset(
+    number.encode()
+    for number in (
+        "4111111111111111", "4242424242424242", "4012888888881881", "4000056655665556",
+        "5555555555554444", "5105105105105100", "5200828282828210", "2223003122003222",
+        "378282246310005", "371449635398431", "378734493671000", "6011111111111117",
+        "6011000990139424", "3530111333300000", "3566002020360505", "4222222222222222",
+        "4000000000000002", "4000000000000077", "4917610000000000", "5424000000000015",
+        "4007000000027", "4012000033330026", "5454545454545454", "6200000000000005",
+        "4444333322221111", "5431111111111111", "4988438843884305", "4166676667666746",
+    )
+)  # fmt: skip
+"""Numbers that payment providers document for tests; nobody holds them."""
+
+CONTEXT_BYTES = 80
+
+
+def card(text: bytes, end: int) -> Iterator[Finding]:
+    """A payment card number (ISO/IEC 7812): issuer range, length and checksum."""
+    for match in _CARD.finditer(text, max(0, end - 24), min(len(text), end + 24)):
+        if match.start() >= end:
+            return
+        digits = match[0].replace(b" ", b"").replace(b"-", b"")
+        if match.end() < end or not _ISSUER.match(digits) or not luhn(digits):
+            continue
+        if len(set(digits)) <= DISTINCT_MIN:
+            continue
+        before = text[max(0, match.start() - CONTEXT_BYTES) : match.start()]
+        score = 0.4
+        if _CARD_WORD.search(before.rsplit(b"\n", 2)[-1] if b"\n" in before else before):
+            score = 0.9
+        elif len(digits) != len(match[0]):
+            score = 0.75
+        if digits in TEST_CARDS:
+            score = ALLOWED_SCORE
+        yield Finding(*match.span(), "card", "card", score, "valid")
+
+
+DISTINCT_MIN = 2
+"""A number of this many digits or fewer was typed."""
+
+IBAN_LENGTHS: Mapping[bytes, int] = {
+    code.encode(): length
+    for length, codes in {
+        15: "NO", 16: "BE", 18: "DK FI FO GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU XK",
+        21: "CH CR HR LI LV", 22: "BG BH DE GB GE IE ME RS", 23: "AE GI IL IQ OM TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR",
+        27: "FR GR IT MC MR SM", 28: "AL AZ CY DO GT HU LB PL SV BY", 29: "BR EG PS QA UA",
+        30: "JO KW MU", 31: "MT SC", 32: "LC",
+    }.items()
+    for code in codes.split()
+}  # fmt: skip
+"""Length of an IBAN by country (SWIFT IBAN registry, release 99)."""
+
+IBAN_ANCHOR = (
+    rb"(?:" + b"|".join(sorted(IBAN_LENGTHS)) + rb")[0-9]{2}(?:[ ]?[A-Z0-9]{4}){2}[ ]?[A-Z0-9]{3}"
+)
+_IBAN = re.compile(
+    rb"(?<![A-Za-z0-9_+/])([A-Z]{2}[0-9]{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,4})?)"
+)
+
+
+def iban(text: bytes, end: int) -> Iterator[Finding]:
+    """An IBAN (ISO 13616): length of its country and checksum."""
+    for match in _IBAN.finditer(text, max(0, end - 40), min(len(text), end + 40)):
+        if match.start() >= end:
+            return
+        length = IBAN_LENGTHS.get(match[0][:2], 0)
+        stop, seen = match.start(), 0
+        while stop < match.end() and seen < length:
+            seen += text[stop : stop + 1] != b" "
+            stop += 1
+        follows = text[stop : stop + 1]
+        if seen < length or stop < end or follows.isalnum() or follows in {b"_", b"/", b"+"}:
+            continue
+        if iban_holds(text[match.start() : stop].replace(b" ", b"")):
+            yield Finding(match.start(), stop, "iban", "iban", 0.95, "valid")
+
+
+PHONE_ANCHOR = rb"(?:phone|mobile|tele?|fax|cell|whatsapp|call|contact|sms)[^\n]{0,32}[+(0-9][0-9 ()./-]{6,16}[0-9]"
+_PHONE = re.compile(
+    rb"(?i:phone|mobile|tele?|fax|cell|whatsapp|call|contact|sms)[^\n0-9+(]{0,32}"
+    rb"(?P<number>(?:\+|00)?(?:\([0-9]{1,5}\)|[0-9]{1,4})(?:[ ./-]{0,2}(?:\([0-9]{1,4}\)|[0-9]{2,5})){2,5})"
+    rb"(?![0-9A-Za-z_])"
+)
+PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 8, 15
+"""ITU-T E.164 allows 15; shorter ones than 8 are extensions, codes and ports."""
+
+
+def phone(text: bytes, end: int) -> Iterator[Finding]:
+    """A telephone number after a word that announces one; below `high` none goes."""
+    for match in _PHONE.finditer(text, max(0, end - 80), min(len(text), end + 40)):
+        if match.start() >= end:
+            return
+        number = match["number"]
+        digits = sum(48 <= byte <= 57 for byte in number)  # noqa: PLR2004
+        if match.end() < end or not PHONE_DIGITS_MIN <= digits <= PHONE_DIGITS_MAX:
+            continue
+        has_shape = number[:1] in b"+(" or len(number) > digits
+        yield Finding(*match.span("number"), "phone", "phone", 0.6 if has_shape else 0.3)
+
+
+MAC_ANCHOR = rb"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}"
+_MAC = re.compile(
+    rb"(?<![0-9A-Za-z:.-])[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?![0-9A-Za-z:-])"
+)
+
+
+def mac_address(text: bytes, end: int) -> Iterator[Finding]:
+    """A MAC address (IEEE 802), but broadcast, null and the ranges of documentation (RFC 7042)."""
+    for match in _MAC.finditer(text, max(0, end - 20), min(len(text), end + 4)):
+        octets = match[0].lower().replace(b"-", b":")
+        if match.end() < end or len(set(octets)) <= DISTINCT_MIN or octets.startswith(b"00:00:5e"):
+            continue
+        yield Finding(*match.span(), "mac_address", "mac-address", 0.75)
+
+
+NATIONAL_ID_ANCHORS = (
+    rb"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}",
+    rb"[0-9]{17}[0-9X]",
+    rb"[0-9XYZ][0-9]{7}[A-Z]",
+    rb"[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z]",
+)
+_CPF = re.compile(rb"(?<![0-9.])[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}(?![0-9])")
+_RESIDENT = re.compile(rb"(?<![0-9A-Za-z])[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9X](?![0-9A-Za-z])")
+_DNI = re.compile(rb"(?<![0-9A-Za-z])[0-9XYZ][0-9]{7}[A-Z](?![0-9A-Za-z])")
+_FISCAL = re.compile(
+    rb"(?<![0-9A-Za-z])[A-Z]{6}[0-9]{2}[ABCDEHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z](?![0-9A-Za-z])"
+)
+
+
+def national_id(text: bytes, end: int) -> Iterator[Finding]:
+    """National ids that have a checksum: Brazil CPF, China, Spain DNI and NIE, Italy."""
+    low, high = max(0, end - 20), min(len(text), end + 2)
+    for rule, pattern, holds in (
+        ("cpf", _CPF, _cpf), ("cn-resident-id", _RESIDENT, _resident), ("dni", _DNI, _dni),
+        ("codice-fiscale", _FISCAL, _fiscal),
+    ):  # fmt: skip
+        for match in pattern.finditer(text, low, high):
+            if match.end() >= end and holds(match[0].decode("ascii")):
+                yield Finding(*match.span(), "national_id", rule, 0.8, "valid")
+
+
+def _cpf(value: str) -> bool:
+    digits = [int(c) for c in value if c.isdigit()]
+    for length in (9, 10):
+        total = sum(d * (length + 1 - i) for i, d in enumerate(digits[:length]))
+        if total * 10 % 11 % 10 != digits[length]:
+            return False
+    return len(set(digits)) > 1
+
+
+def _resident(value: str) -> bool:
+    total = sum(int(c) * pow(2, 17 - i, 11) for i, c in enumerate(value[:17]))
+    return "10X98765432"[total % 11] == value[17]
+
+
+def _dni(value: str) -> bool:
+    number = int(value[:8].translate(str.maketrans("XYZ", "012")))
+    return "TRWAGMYFPDXBNJZSQVHLCKE"[number % 23] == value[8]
+
+
+_FISCAL_ODD = dict(
+    zip(
+        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8,
+         12, 14, 16, 10, 22, 25, 24, 23),
+        strict=True,
+    )
+)  # fmt: skip
+
+
+def _fiscal(value: str) -> bool:
+    total = sum(
+        _FISCAL_ODD[c] if i % 2 == 0 else (int(c) if c.isdigit() else ord(c) - 65)
+        for i, c in enumerate(value[:15])
+    )
+    return chr(65 + total % 26) == value[15]
