@@ -71,9 +71,8 @@ def ensure_machinery(root: Path) -> list[str]:
         git.init_git(root)
         init_dvc(root)
         made.append(".dvc")
-    if not (root / "registry" / "checkpoint").exists():
+    if init_registry(root):
         made.append("registry")
-    init_registry(root)
     if ensure_release_key(root):
         made.append("keys")
     return made

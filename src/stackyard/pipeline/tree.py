@@ -129,19 +129,8 @@ def lay_out(project: Project, planned: Planned, cached: Sequence[CachedShard]) -
 def _step(
     project: Project, old: Manifest | None, draft: Manifest, rows: diff.RowDiff
 ) -> semver.Step:
-    """The step; an opt-out log that grew without any row going is no reason for a release."""
     text = (project.workspace.root / "previous" / "bump.json").read_text(encoding="ascii")
-    step = semver.step(old, draft, rows)
-    if step.bump == "patch" and old is not None and _says_the_same(old, draft):
-        step = semver.Step("none", ("nothing changed in the data",))
-    return step.raised(json.loads(text)["bump"])
-
-
-def _says_the_same(old: Manifest, draft: Manifest) -> bool:
-    apart = diff.files(old, draft)
-    touched = {path.partition("/")[0] for path in (*apart.added, *apart.changed)}
-    gone = {path for path in apart.removed if path.startswith(("data/", "decisions/"))}
-    return touched <= {"registry"} and not gone and old.params == draft.params
+    return semver.step(old, draft, rows).raised(json.loads(text)["bump"])
 
 
 def _restore_documents(project: Project, folder: Path, old: Manifest) -> None:

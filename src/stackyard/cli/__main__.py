@@ -1,0 +1,5 @@
+"""`python -m stackyard.cli`: the same as `stackyard`."""
+
+from stackyard.cli import main
+
+main()
