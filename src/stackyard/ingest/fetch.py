@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from stackyard.errors import UsageError
+from stackyard.errors import EnvironmentFault, UsageError
 from stackyard.ingest import cache as caches
 from stackyard.ingest import debian, directory, git, packages
 from stackyard.ingest.download import download, session, too_large
@@ -58,14 +58,20 @@ def fetch(source: Source, cache: Path, project: Path, params: Params) -> Fetched
         UsageError: the source is wrong: not there, of another hash, or too large.
         EnvironmentFault: network, disk or a missing program: another try may do.
     """
-    cache.mkdir(parents=True, exist_ok=True)
-    if source.kind == "directory":
-        return _directory(source, project)
-    if source.kind == "git":
-        return _git(source, cache, project)
-    if source.kind == "package":
-        return _package(source, cache, params)
-    return _archive(source, cache, project, params)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        if source.kind == "directory":
+            return _directory(source, project)
+        if source.kind == "git":
+            return _git(source, cache, project)
+        if source.kind == "package":
+            return _package(source, cache, params)
+        return _archive(source, cache, project, params)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{source.where} cannot be brought into the cache: {error.strerror or error}",
+            next_step=f"mend the disk or the permissions of {error.filename or cache}",
+        ) from error
 
 
 def _directory(source: Source, project: Path) -> Fetched:

@@ -19,7 +19,13 @@ from pathlib import Path
 from typing import Final
 
 import requests
-from pypi_simple import PYPI_SIMPLE_ENDPOINT, NoSuchProjectError, PyPISimple
+from pypi_simple import (
+    PYPI_SIMPLE_ENDPOINT,
+    NoSuchProjectError,
+    PyPISimple,
+    UnsupportedContentTypeError,
+    UnsupportedRepoVersionError,
+)
 
 from stackyard.errors import EnvironmentFault, UsageError
 from stackyard.ingest import cache as caches
@@ -53,6 +59,11 @@ def pypi(source: Source, folder: Path, bytes_max: int) -> Path:
             raise _no_package(source, "the index has no such project") from None
         except requests.RequestException as error:
             raise unreachable(source.where, error) from None  # the cause would show the URL
+        except (UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError) as error:
+            raise EnvironmentFault(
+                f"the package index does not speak its protocol ({type(error).__name__})",
+                next_step="check pip's index-url, then run again",
+            ) from None
         sdists = [
             package
             for package in page.packages

@@ -16,7 +16,7 @@ class Params:
         file_bytes_max: longest file that goes on; The Stack v2 took files < 10 MiB.
         tree_depth_max: most folders above a file; The Stack v2 took trees of <= 64.
         path_bytes_max: longest path; PATH_MAX of Linux.
-        entries_max: most members of one source; the largest packages of Debian have 0.4 million.
+        entries_max: most members of one source; a Linux kernel has 80,000.
         archive_bytes_max: largest download or pinned file.
         unpacked_bytes_max: most bytes that one source may unpack to; a Linux kernel is 1.5 GB.
         unpacked_ratio_max: most bytes unpacked per byte packed; sources reach 4 to 20, gzip 1,030.

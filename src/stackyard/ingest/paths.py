@@ -15,7 +15,7 @@ from stackyard.ingest import rules
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DRIVE: Final = re.compile(rb"[A-Za-z]:[/\\]")
-_SHOWN_CHARACTERS: Final = 200
+_SHOWN_BYTES: Final = 200
 """So much of a path that is too long is shown; the hash after it keeps it apart from others."""
 
 
@@ -24,16 +24,17 @@ def split(name: bytes) -> tuple[bytes, ...]:
     return tuple(part for part in name.split(b"/") if part not in {b"", b"."})
 
 
-def is_unsafe(name: bytes) -> bool:
-    """Whether a name leaves the folder that it is unpacked in, on any system, or names nothing."""
-    slashed = name.replace(b"\\", b"/")
-    return (
-        name.startswith((b"/", b"\\"))
-        or _DRIVE.match(name) is not None
-        or b".." in slashed.split(b"/")
-        or b"\0" in name
-        or not split(name)
+def has_place(name: bytes) -> bool:
+    """Whether a name is one of a file below the folder that it is unpacked in, on this system."""
+    return not (
+        name.startswith(b"/") or b"\0" in name or b".." in name.split(b"/") or not split(name)
     )
+
+
+def is_safe(name: bytes) -> bool:
+    """Whether a name stays in the folder that it is unpacked in, on any system."""
+    slashed = name.replace(b"\\", b"/")
+    return has_place(name) and has_place(slashed) and _DRIVE.match(name) is None
 
 
 def escape(name: bytes) -> str:
@@ -64,19 +65,18 @@ def shown(parts: tuple[bytes, ...], name: bytes, path_bytes_max: int) -> tuple[s
     """The text of a path, and the rule that its name alone breaks, if any.
 
     Args:
-        parts: the parts that are left of a safe name; of an unsafe one they are not looked at.
+        parts: the parts that are left of a name that has a place; else they are not looked at.
         name: the whole name, as the archive has it.
         path_bytes_max: see `Params`.
     """
-    unsafe = is_unsafe(name)
-    raw = name if unsafe else b"/".join(parts)
+    raw = b"/".join(parts) if has_place(name) else name
     if len(raw) > path_bytes_max:
         mark = hashlib.sha256(raw).hexdigest()
-        return f"{escape(raw[:_SHOWN_CHARACTERS])}...{mark}", rules.PATH_TOO_LONG
+        return f"{escape(raw[:_SHOWN_BYTES])}...{mark}", rules.PATH_TOO_LONG
     try:
         text = raw.decode()
     except UnicodeDecodeError:
         return escape(raw), rules.PATH_NOT_UTF8
     if _CONTROL.search(text):
         return escape(raw), rules.PATH_CONTROL_CHARACTER
-    return (text, rules.PATH_UNSAFE) if unsafe else (text, None)
+    return text, None if is_safe(name) else rules.PATH_UNSAFE

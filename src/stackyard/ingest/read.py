@@ -149,13 +149,20 @@ class Reader:
         self._finish()
 
     def _read_layers(self, archives: list[_Archive]) -> Iterator[Entry]:
-        # Each is surveyed before the first is read: a refusal comes before any entry.
-        opened = [_Opened(archive, self._params, self._source.where) for archive in archives]
+        # All are surveyed before the first is read: a refusal comes before any entry.
+        survey = self._budget(archives)
+        where = self._source.where
+        opened = [_Opened(archive, self._params, survey, where) for archive in archives]
+        budget = self._budget(archives)
         for archive, layer in zip(archives, opened, strict=True):
-            for member in layer.members():
+            for member in layer.members(budget):
                 entry = self._entry(member, layer.top, archive)
                 if entry is not None:
                     yield entry
+
+    def _budget(self, archives: list[_Archive]) -> Budget:
+        packed_bytes = sum(archive.path.stat().st_size for archive in archives)
+        return Budget(self._params, packed_bytes, self._source.where)
 
     def _read_directory(self) -> Iterator[Entry]:
         identity = directory.Identity()
@@ -202,26 +209,26 @@ class Reader:
     def _entry(self, member: Member, top: bytes, archive: _Archive | None) -> Entry | None:
         """The entry of one member: None for a folder that is what it seems."""
         parts = paths.split(member.name)
-        is_unsafe = paths.is_unsafe(member.name)
-        if not is_unsafe and top:
+        has_place = paths.has_place(member.name)
+        if has_place and top:
             parts = parts[1:]
         over = archive.path.name if archive and parts and parts[0] in archive.replaced else ""
         if archive is not None:
             parts = archive.folder + parts
         is_folder = member.kind == "folder"
-        if is_folder and not is_unsafe and (over or self._tree.add_folder(parts)):
+        if is_folder and has_place and (over or self._tree.add_folder(parts)):
             return None
         path, rule = paths.shown(parts, member.name, self._params.path_bytes_max)
         content, blob_id = self._content(member)
         evidence = _evidence(member)
-        if over and not is_unsafe:
+        if over and has_place:
             path, rule = f"{path}//{over}", rules.OVERLAID
         if path in self._taken:
             path, rule = self._free(path), rules.PATH_DUPLICATE
         elif is_folder:
             rule = rule or rules.PATH_CONFLICT
         elif not over:
-            in_tree = None if is_unsafe else self._place(member, parts, blob_id)
+            in_tree = self._place(member, parts, blob_id) if has_place else None
             rule = in_tree or rule or self._rule_of(member, parts, content)
         self._taken.add(path)
         length_bytes = member.length_bytes if member.kind == "file" else None
@@ -271,7 +278,7 @@ class Reader:
         """The leaf that a hard link of an archive names: spelled like a name, so stripped alike."""
         stripped = len(paths.split(member.name)) - len(parts)
         target = paths.split(member.target)
-        if paths.is_unsafe(member.target) or stripped < 0:
+        if not paths.has_place(member.target) or stripped < 0:
             return None
         return self._tree.find(target[stripped:])
 
@@ -301,49 +308,49 @@ class Reader:
 class _Opened:
     """An archive that was read through once: within the bounds, whole, its top folder known."""
 
-    def __init__(self, archive: _Archive, params: Params, source: str) -> None:
+    def __init__(self, archive: _Archive, params: Params, budget: Budget, source: str) -> None:
         self._path = archive.path
         self._params = params
         self._where = f"{archive.path.name} of {source}"
         self._is_zip = compression_of(archive.path) == "zip"
         self._held: list[bytes] | None = []
-        self.top = self._survey(archive.strip)
+        top = self._survey(budget)
+        self.top = top if archive.strip else b""
 
-    def members(self) -> Iterator[Member]:
+    def members(self, budget: Budget) -> Iterator[Member]:
+        """The members again, now to be read."""
         if self._is_zip:
             return zips.members(self._path, self._where)
-        source = iter(self._held) if self._held is not None else self._pieces()
-        return self._tar_members(source)
+        if self._held is not None:
+            return self._tar_members(iter(self._held))
+        return self._tar_members(pieces(self._path, self._params, budget, self._where))
 
     def _tar_members(self, source: Iterator[bytes]) -> Iterator[Member]:
         stream = Stream(source, self._where)
         return tar.members(stream, self._params.header_bytes_max, self._where)
 
-    def _pieces(self) -> Iterator[bytes]:
-        return pieces(self._path, self._params, self._budget(), self._where)
-
-    def _budget(self) -> Budget:
-        return Budget(self._params, self._path.stat().st_size, self._where)
-
-    def _survey(self, strip: bool) -> bytes:
-        budget = self._budget()
+    def _survey(self, budget: Budget) -> bytes:
+        """The one top folder that holds everything, or nothing."""
         tops: set[bytes] = set()
         is_nested = True
-        members = (
-            zips.members(self._path, self._where)
-            if self._is_zip
-            else self._tar_members(self._hold(self._pieces()))
-        )
-        for member in members:
-            budget.spend_entry(member.name)
-            if self._is_zip:
+        for member in self._counted(budget):
+            if paths.has_place(member.name):
+                parts = paths.split(member.name)
+                tops.add(parts[0])
+                is_nested &= len(parts) > 1 or member.kind == "folder"
+        return tops.pop() if is_nested and len(tops) == 1 else b""
+
+    def _counted(self, budget: Budget) -> Iterator[Member]:
+        if self._is_zip:
+            for member in zips.members(self._path, self._where):
+                budget.spend_entry(member.name)
                 budget.spend_bytes(member.length_bytes)
-            if paths.is_unsafe(member.name):
-                continue
-            parts = paths.split(member.name)
-            tops.add(parts[0])
-            is_nested &= len(parts) > 1 or member.kind == "folder"
-        return tops.pop() if strip and is_nested and len(tops) == 1 else b""
+                yield member
+        else:
+            source = pieces(self._path, self._params, budget, self._where)
+            for member in self._tar_members(self._hold(source)):
+                budget.spend_entry(member.name)
+                yield member
 
     def _hold(self, source: Iterator[bytes]) -> Iterator[bytes]:
         held = 0

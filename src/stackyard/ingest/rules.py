@@ -31,7 +31,7 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
         PATH_TOO_LONG: "the path is longer than `path_bytes_max`; its start and its hash are kept",
         PATH_NOT_UTF8: "the path is not UTF-8; it is kept escaped",
         PATH_CONTROL_CHARACTER: "the path holds a control character; it is kept escaped",
-        PATH_UNSAFE: "the path is absolute, empty, or climbs out of its tree with `..`",
+        PATH_UNSAFE: "the path is absolute, empty, or climbs out of its tree with `..`, on any system",
         PATH_DUPLICATE: "an earlier member has this path; the first counts, whatever it is",
         PATH_CONFLICT: "the path needs a folder where there is a file or link, or the reverse",
         SYMBOLIC_LINK: "a symbolic link, never followed",

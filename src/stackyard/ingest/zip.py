@@ -8,7 +8,9 @@ Source: APPNOTE.TXT 6.3.10, clauses 4.3 to 4.5 (PKWARE).
 from __future__ import annotations
 
 import calendar
+import errno
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,7 +29,16 @@ _DIRECTORY_BYTES_MAX: Final = 256 * 1024**2
 """Longest directory of an archive: it is read as a whole. A million members have about 100 MB."""
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2})
 """Not LZMA: its members say how much memory they need, and zipfile gives it to them unasked."""
-_FAULTS: Final = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError)
+_FAULTS: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What zipfile raises on damaged files, whose offsets, sizes and flags it trusts."""
 
 
 def members(path: Path, where: str) -> Iterator[Member]:
@@ -40,7 +51,7 @@ def members(path: Path, where: str) -> Iterator[Member]:
     try:
         archive = zipfile.ZipFile(path)
     except _FAULTS as error:
-        raise damaged(where, str(error)) from error
+        raise _told(error, where) from error
     with archive:
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
             yield _member(archive, info, where)
@@ -51,7 +62,7 @@ def _check_directory(path: Path, where: str) -> None:
         try:
             end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # noqa: SLF001
         except OSError as error:
-            raise damaged(where, str(error)) from error
+            raise _told(error, where) from error
     if not end:
         raise damaged(where, "it has no end record")
     if end[5] > _DIRECTORY_BYTES_MAX:
@@ -112,6 +123,13 @@ def _parts(
                 yield part[:left]
                 left -= min(left, len(part))
     except _FAULTS as error:
-        raise damaged(where, f"{escape(_name(info)[:200])}: {error}") from error
+        raise _told(error, where, f"{escape(_name(info)[:200])}: ") from error
     if left:
         raise damaged(where, f"{escape(_name(info)[:200])} ends {left} bytes early")
+
+
+def _told(error: Exception, where: str, member: str = "") -> Exception:
+    """What a fault means: an offset that no file has is the archive's, a failed read the disk's."""
+    if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
+        return error
+    return damaged(where, f"{member}{error}")

@@ -23,13 +23,13 @@ from stackyard.ingest import paths, rules
         b"a\0b",
     ],
 )
-def test_is_unsafe_name_that_leaves_its_folder_is_unsafe(name: bytes) -> None:
-    assert paths.is_unsafe(name)
+def test_is_safe_name_that_leaves_its_folder_is_not(name: bytes) -> None:
+    assert not paths.is_safe(name)
 
 
 @pytest.mark.parametrize("name", [b"a", b"./a", b"a..b", b"a//b", b"...", b"C:x", b"a\\b"])
-def test_is_unsafe_name_that_stays_is_safe(name: bytes) -> None:
-    assert not paths.is_unsafe(name)
+def test_is_safe_name_that_stays_is(name: bytes) -> None:
+    assert paths.is_safe(name)
 
 
 @pytest.mark.parametrize(

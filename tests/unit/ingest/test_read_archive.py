@@ -179,7 +179,7 @@ def _zip(tree: Path, to: Path) -> None:
         (member("/etc/passwd", b"x"), "/etc/passwd", rules.PATH_UNSAFE),
         (member("../../x", b"x"), "../../x", rules.PATH_UNSAFE),
         (member("t/../../x", b"x"), "t/../../x", rules.PATH_UNSAFE),
-        (member("t/..\\..\\x", b"x"), "t/..\\..\\x", rules.PATH_UNSAFE),
+        (member("t/..\\..\\x", b"x"), "..\\..\\x", rules.PATH_UNSAFE),
         (member("../up", type=tarfile.DIRTYPE), "../up/", rules.PATH_UNSAFE),
         (member("t/l", type=tarfile.SYMTYPE, linkname="/etc"), "l", rules.SYMBOLIC_LINK),
         (member("t/h", type=tarfile.LNKTYPE, linkname="t/ok"), "h", rules.HARD_LINK),
