@@ -208,6 +208,8 @@ class _Work:
         if known is not None and holds(target, known.sha256, known.size_bytes):
             self.progress(file.size_bytes)
             return known
+        if filtered and known is None and old is not None and old.files:
+            return None  # It was read before, and no row of it was left.
         if not filtered:
             if not holds(target, file.sha256, file.size_bytes):
                 self._download(file, target)

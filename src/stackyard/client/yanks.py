@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from stackyard.errors import UsageError, VerificationError
 from stackyard.params import canonical_json
@@ -26,7 +27,8 @@ def parse(text: bytes | None) -> dict[str, str]:
         return {}
     try:
         document = json.loads(text)
-        versions = document["versions"] if document["format"] == FORMAT else None
+        # Of another format, this is None, and has no items.
+        versions: Any = document["versions"] if document["format"] == FORMAT else None
         return {str(name): str(entry["reason"]) for name, entry in versions.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise VerificationError(

@@ -1,233 +1,56 @@
-"""A publisher in miniature: real shards, manifest, signature and registry, on an embedded Hub."""
+"""A Hub, a publisher, and a dataset on it, for each test of the client."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from huggingface_hub import close_session
 
+from stackyard.client.pull import pull
 from stackyard.hub import EmbeddedHub
-from stackyard.optout import registry as optout_registry
-from stackyard.record import DECISIONS, blob_digest, bucket_of
-from stackyard.release import card, changelog, diff, dsse, removals, semver, shards
-from stackyard.release.manifest import (
-    Checkpoint,
-    Code,
-    Dropped,
-    File,
-    Manifest,
-    Previous,
-    Shard,
-    Totals,
-    describe,
-    identity,
-)
-from stackyard.release.names import bucket_range, shard_path
-from stackyard.release.params import Params
-from stackyard.release.totals import TALLY_COLUMNS, Tally, tally
-from stackyard.store.hub import HubDataset, publish
-from stackyard.store.registry import init_registry, open_registry, published
-
-REPO = "octo-org/yard"
-PARAMS = Params(bucket_ranges=2)
-
-
-@dataclass(frozen=True)
-class Row:
-    """A file to release, by what tests care about."""
-
-    repo: str
-    path: str
-    text: str
-    language: str = "Python"
-    license: str = "MIT"
-
-
-ROWS = (
-    Row("octo-org/alpha", "src/a.py", "print('alpha')\n"),
-    Row("octo-org/alpha", "src/b.py", "print('beta')\n", license="Apache-2.0"),
-    Row("octo-org/alpha", "main.c", "int main(void) { return 0; }\n", "C"),
-    Row("mono-inc/gamma", "lib/g.py", "def g():\n    return 'needle'\n", license="MIT OR GPL-3.0-only"),
-    Row("mono-inc/gamma", "x.c", "int x;\n", "C", license="BSD-3-Clause"),
-    Row("zeta/tool", "run.sh", "echo run\n", "Shell", license="GPL-2.0-only WITH Classpath-exception-2.0"),
-)
-
-
-def table_of(rows: tuple[Row, ...]) -> pa.Table:
-    values = []
-    for row in sorted(rows, key=lambda row: (row.repo.encode(), row.path.encode())):
-        blob = blob_digest(row.text.encode()).hex()
-        evidence = {
-            "path": "LICENSE", "kind": "license-file", "detector": "texts",
-            "expression": row.license, "score": 1.0, "start_byte": 0, "end_byte": 10,
-        }  # fmt: skip
-        key = {"repo_name": row.repo, "revision_id": "swh:1:rev:" + "1" * 40, "path": row.path}
-        values.append(
-            {
-                "blob_id": blob, "directory_id": "swh:1:dir:" + "2" * 40, **key,
-                "branch_name": "main", "revision_date": None, "star_events_count": 0,
-                "fork_events_count": 0, "src_encoding": "UTF-8", "language": row.language,
-                "is_vendor": False, "is_generated": False, "length_bytes": len(row.text),
-                "extension": row.path.rpartition(".")[2], "filename": row.path.rpartition("/")[2],
-                "license_type": "permissive", "detected_licenses": [row.license],
-                "content": row.text,
-                "content_sha256": hashlib.sha256(row.text.encode()).hexdigest(),
-                "license_expression": row.license, "license_evidence": [evidence],
-                "dedup_cluster": blob, "cluster_size": 1, "origins": [key], "redactions": [],
-            }
-        )  # fmt: skip
-    return pa.Table.from_pylist(values, schema=shards.SHARD)
-
-
-@dataclass
-class Publisher:
-    """Makes releases of rows, one after the other, and publishes them."""
-
-    root: Path
-    key: Ed25519PrivateKey = field(default_factory=lambda: Ed25519PrivateKey.from_private_bytes(b"k" * 32))
-    last: Manifest | None = None
-    tree: Path | None = None
-    rows: pa.Table | None = None
-    brings_key: bool = True
-
-    @property
-    def public(self) -> str:
-        return self.key.public_key().public_bytes_raw().hex()
-
-    def release(self, rows: tuple[Row, ...] = ROWS) -> Path:
-        """The tree of the next release."""
-        if not (self.root / "registry").exists():
-            self.root.mkdir(parents=True, exist_ok=True)
-            init_registry(self.root, REPO)
-        folder = self.root / f"tree-{len(list(self.root.glob('tree-*')))}"
-        folder.mkdir()
-        table = table_of(rows)
-        draft = self._draft(folder, table)
-        manifest = self._documented(folder, draft, self._row_columns(table))
-        self.sign(folder, manifest)
-        self.last, self.tree, self.rows = manifest, folder, table
-        return folder
-
-    def _documented(self, folder: Path, draft: Manifest, after: pa.Table) -> Manifest:
-        rows = diff.rows(self._row_columns(self.rows), after)
-        step = semver.step(self.last, draft, rows)
-        version = semver.next_version(self.last.version if self.last else None, step.bump)
-        before = Previous(self.last.version, identity(self.last)) if self.last else None
-        manifest = dataclasses.replace(draft, version=version, previous=before)
-        told = (self.tree / "CHANGELOG.md").read_text() if self.tree else None
-        gone = (self.tree / "removals.jsonl").read_bytes() if self.tree else b""
-        documents = {
-            "CHANGELOG.md": changelog.render(told, manifest, step, rows).encode(),
-            "README.md": card.render(manifest).encode(),
-            "removals.jsonl": removals.render(gone, version, rows),
-        }
-        for path, content in documents.items():
-            (folder / path).write_bytes(content)
-        return manifest.with_files(describe(path, text) for path, text in documents.items())
-
-    def sign(self, folder: Path, manifest: Manifest) -> None:
-        text = manifest.serialise()
-        (folder / "manifest.json").write_bytes(text)
-        (folder / "manifest.dsse.json").write_bytes(dsse.sign(text, self.key).serialise())
-
-    @staticmethod
-    def _row_columns(table: pa.Table | None) -> pa.Table:
-        if table is None:
-            return diff.empty_rows()
-        edition = pa.array(["permissive"] * len(table))
-        return table.add_column(0, "edition", edition).select(diff.ROW_COLUMNS)
-
-    def _draft(self, folder: Path, table: pa.Table) -> Manifest:
-        files, counted = self._shards(folder, table)
-        log = open_registry(self.root)
-        documents = published(log)
-        documents["ATTRIBUTION/00-ff.tsv"] = b"octo-org/alpha\tMIT\n"
-        if self.brings_key:
-            documents["registry/release.pub"] = f"{self.public}\n".encode()
-        for path, content in documents.items():
-            (folder / path).parent.mkdir(exist_ok=True)
-            (folder / path).write_bytes(content)
-            files.append(describe(path, content))
-        files += self._decisions(folder)
-        checkpoint = optout_registry.checkpoint(log)
-        return Manifest(
-            name=REPO,
-            version="0.0.1",
-            previous=None,
-            registry=Checkpoint(checkpoint.size, checkpoint.root, checkpoint.note),
-            params={"release": {"bucket_ranges": PARAMS.bucket_ranges}},
-            code=Code("0.1.0", f"pyarrow {pa.__version__}"),
-            detectors={},
-            schema_sha256=shards.schema_digest(),
-            totals=Totals(
-                files_seen=len(table) + 2,
-                files_kept=len(table),
-                dropped=(Dropped("dedup", "exact", 1), Dropped("filter", "license", 1)),
-                bytes_seen=1000,
-                bytes_kept=500,
-                content_bytes=sum(share.content_bytes for share in counted.languages),
-                languages=counted.languages,
-                licenses=counted.licenses,
-                redactions=(),
-                optouts=0,
-            ),
-            files=tuple(sorted(files, key=lambda file: file.path)),
-        )
-
-    @staticmethod
-    def _shards(folder: Path, table: pa.Table) -> tuple[list[File], Tally]:
-        groups: dict[tuple[str, str], list[int]] = {}
-        for number, row in enumerate(table.select(["repo_name", "language"]).to_pylist()):
-            buckets = bucket_range(bucket_of(row["repo_name"]), PARAMS.bucket_ranges)
-            groups.setdefault((row["language"], buckets), []).append(number)
-        files = []
-        counted = Tally()
-        for (language, buckets), numbers in sorted(groups.items()):
-            path = shard_path("permissive", language, buckets)
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            part = table.take(numbers)
-            with (folder / path).open("wb") as sink:
-                done = shards.write([part], sink, "permissive", PARAMS)
-            shard = Shard("permissive", language, buckets, done.rows, done.content_bytes)
-            files.append(File(path, done.sha256, done.size_bytes, "shard", shard))
-            counted += tally(part.select(TALLY_COLUMNS))
-        return files, counted
-
-    @staticmethod
-    def _decisions(folder: Path) -> list[File]:
-        revision = "swh:1:rev:" + "1" * 40
-        rows = [
-            ("mono-inc/gamma", revision, "copy.py", None, "dedup", "exact", '{"of":"lib/g.py"}'),
-            ("zeta/tool", revision, "gpl.c", None, "filter", "license", '{"expression":"GPL-3.0"}'),
-        ]
-        schema = DECISIONS.set(3, pa.field("blob_id", pa.string()))
-        table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
-        path = "decisions/00-ff.parquet"
-        (folder / path).parent.mkdir(exist_ok=True)
-        pq.write_table(table, folder / path)
-        return [describe(path, (folder / path).read_bytes())]
-
-    def publish(self, hub: EmbeddedHub, rows: tuple[Row, ...] = ROWS) -> str:
-        """Releases and publishes; the version."""
-        folder = self.release(rows)
-        assert self.last is not None
-        version = self.last.version
-        publish(folder, REPO, version, endpoint=hub.endpoint)
-        return version
+from stackyard.store.hub import HubDataset
+from tests.unit.client.publisher import REPO, Publisher
 
 
 @pytest.fixture(autouse=True)
 def _closed_session() -> Iterator[None]:
     yield
     close_session()
+
+
+@dataclass(frozen=True)
+class Template:
+    """A project, its Hub after the first release, and a pulled copy: made once, copied for tests."""
+
+    root: Path
+    publisher: Publisher
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    root = tmp_path_factory.mktemp("template")
+    publisher = Publisher(root / "project")
+    with EmbeddedHub(root / "hub") as hub:
+        version = publisher.publish(hub)
+        pull(HubDataset(REPO, hub.endpoint), version, root / "copy")
+    close_session()
+    return Template(root, publisher)
+
+
+@pytest.fixture
+def copy(template: Template, hub: EmbeddedHub, publisher: Publisher, tmp_path: Path) -> Path:
+    """A pulled copy of the first release of `publisher`, which is on `hub`."""
+    shutil.copytree(template.root / "hub", hub.root, dirs_exist_ok=True)
+    shutil.copytree(template.root / "project", publisher.root)
+    made = template.publisher
+    assert made.tree is not None
+    publisher.last, publisher.rows = made.last, made.rows
+    publisher.tree = publisher.root / made.tree.name
+    return Path(shutil.copytree(template.root / "copy", tmp_path / "copy"))
 
 
 @pytest.fixture
