@@ -256,11 +256,11 @@ def test_increment_one_more_source_is_a_minor_version_and_rewrites_only_its_shar
 
 
 def test_fail_closed_a_damaged_segment_stops_the_run(
-    released: Path, make_project: Callable[..., Path]
+    make_project: Callable[..., Path],
 ) -> None:
     root = make_project("damaged")
     killed(root, "before-record", "detect")
-    segment = sorted((root / "work/ingest/segments").glob("*.parquet"))[0]
+    segment = min((root / "work/ingest/segments").glob("*.parquet"))
     segment.write_bytes(segment.read_bytes()[:100])
     with pytest.raises((CorruptWorkspace, EnvironmentFault)):
         run_release(root)
@@ -288,7 +288,7 @@ def test_fail_closed_a_missing_source_stops_the_run(make_project: Callable[..., 
 def test_fail_closed_a_changed_log_stops_the_run(make_project: Callable[..., Path]) -> None:
     root = make_project("forged")
     opt_out(root, "--repo", "octo-org/alpha")
-    event = sorted((root / "registry/log").glob("*.json"))[0]
+    event = min((root / "registry/log").glob("*.json"))
     event.write_bytes(event.read_bytes().replace(b"submitted", b"withdrawn"))
     with pytest.raises(StackyardError):
         run_release(root)
