@@ -23,7 +23,7 @@ def map_units(stage: Stage, root: Path, units: Sequence[str]) -> None:
     with _progress() as progress:
         line = progress.add_task(f"{stage.name:<8}", total=len(units))
         for future in as_completed(futures):
-            result = future.result(raise_on_failure=False)
+            result: object = future.result(raise_on_failure=False)
             if isinstance(result, BaseException):
                 failed.append(result)
             progress.advance(line)

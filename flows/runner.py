@@ -18,7 +18,7 @@ def on_engine(flow: F, engine: str, workers: int | None) -> F:
 
 def _runner(engine: str, workers: int) -> TaskRunner[Any]:
     if engine == "dask":
-        from prefect_dask import DaskTaskRunner
+        from prefect_dask.task_runners import DaskTaskRunner
 
         address = os.environ.get("DASK_SCHEDULER_ADDRESS")
         if address:
