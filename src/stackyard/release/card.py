@@ -20,8 +20,8 @@ import yaml
 from stackyard.release.columns import COLUMNS
 from stackyard.release.manifest import File, Manifest
 from stackyard.release.names import language_slug
-from stackyard.release.report import size, table
 from stackyard.release.shards import schema_of
+from stackyard.release.wording import counted, size, table
 
 _SIZES = (
     (1_000, "n<1K"),
@@ -123,10 +123,10 @@ def _body(manifest: Manifest) -> str:
     totals = manifest.totals
     name, version = manifest.name, manifest.version
     intro = (
-        f"Version {version}: {totals.files_kept:,} source files,"
-        f" {size(totals.content_bytes)} of text, {len(totals.languages):,} languages,"
-        f" from {totals.files_seen:,} files seen ({size(totals.bytes_seen)})."
-        f" {totals.optouts:,} opt-out requests are honoured in it."
+        f"Version {version}: {counted(totals.files_kept, 'source file')} with"
+        f" {size(totals.content_bytes)} of text in {counted(len(totals.languages), 'language')},"
+        f" of {counted(totals.files_seen, 'file')} seen ({size(totals.bytes_seen)})."
+        f" Opt-out requests honoured: {totals.optouts:,}."
     )
     blocks = [
         f"# {manifest.name.partition('/')[2]}",

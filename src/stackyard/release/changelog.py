@@ -14,8 +14,8 @@ import pyarrow as pa
 from stackyard.errors import CorruptWorkspace
 from stackyard.release.diff import RowDiff
 from stackyard.release.manifest import Manifest
-from stackyard.release.report import size
 from stackyard.release.semver import Step
+from stackyard.release.wording import counted, size
 
 HEADER = """# Changelog
 
@@ -48,8 +48,9 @@ def entry(manifest: Manifest, step: Step, rows: RowDiff) -> str:
     totals = manifest.totals
     after = f" after {manifest.previous.version}" if manifest.previous else ""
     holds = (
-        f"It holds {totals.files_kept:,} files with {size(totals.content_bytes)} of text in"
-        f" {len(totals.languages):,} languages; {totals.optouts:,} opt-out requests are in force."
+        f"It holds {counted(totals.files_kept, 'file')} with {size(totals.content_bytes)} of text in"
+        f" {counted(len(totals.languages), 'language')};"
+        f" {counted(totals.optouts, 'opt-out request')} in force."
     )
     blocks = [
         f"## {manifest.version}\n",
@@ -93,22 +94,18 @@ def _lines(rows: pa.Table, what: str) -> Iterator[str]:
         names = sorted(counts, key=lambda name: (-counts[name], name))
         shown = ", ".join(f"{counts[name]:,} {_plain(name)}" for name in names[:_NAMES_MAX])
         more = f" and {len(names) - _NAMES_MAX} more languages" if len(names) > _NAMES_MAX else ""
-        yield f"- {_rows(len(rows))} {what}: {shown}{more}."
+        yield f"- {counted(len(rows), 'row')} {what}: {shown}{more}."
 
 
 def _removed(rows: RowDiff) -> Iterator[str]:
     """Removed rows, by whether their content stays; no names, as a removal may be an opt-out."""
     moved = Counter(rows.moved.to_pylist())
     if moved[False]:
-        yield f"- {_rows(moved[False])}: their contents are no longer in the dataset."
+        yield f"- {counted(moved[False], 'row')}: their contents are no longer in the dataset."
     if moved[True]:
-        yield f"- {_rows(moved[True])}: their contents stay, from another origin."
+        yield f"- {counted(moved[True], 'row')}: their contents stay, from another origin."
     if len(rows.removed):
         yield "- removals.jsonl lists them by hash."
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" + ("s" if count != 1 else "")
 
 
 def _plain(name: str) -> str:

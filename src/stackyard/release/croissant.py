@@ -18,6 +18,7 @@ from stackyard.release.citation import HUB
 from stackyard.release.columns import COLUMNS
 from stackyard.release.manifest import Manifest
 from stackyard.release.shards import schema_of
+from stackyard.release.wording import counted
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -69,7 +70,7 @@ def render(manifest: Manifest) -> bytes:
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": manifest.name.replace("/", "-"),
         "description": (
-            f"{manifest.totals.files_kept:,} source files with licence evidence and provenance,"
+            f"{counted(manifest.totals.files_kept, 'source file')} with licence evidence and provenance,"
             f" deduplicated and redacted; version {manifest.version} of {manifest.name}."
         ),
         "url": f"{HUB}/datasets/{manifest.name}",

@@ -52,6 +52,8 @@ class FileDiff:
 class RowDiff:
     """Rows by what happened to them; each a table with ROW_COLUMNS, sorted by ROW_KEY.
 
+    A row that two editions have counts once: not again for `ids`, which repeats the others' rows.
+
     Attributes:
         added: new ones, of files that the old release did not know.
         readmitted: new ones, of files that the old release knew and had dropped: other origins of
@@ -123,12 +125,12 @@ def rows(old: pa.Table, new: pa.Table, known: pa.Table | None = None) -> RowDiff
     was = old.take(before.drop_null())
     changed = _differ(was, kept, CONTENT)
     relabelled = pc.and_(pc.invert(changed), _differ(was, kept, LABELS))
-    gone = old.filter(pc.is_null(row_of(old, new, ROW_KEY)))
+    gone = _once(old.filter(pc.is_null(row_of(old, new, ROW_KEY))))
     return RowDiff(
-        added=fresh.filter(pc.invert(readmitted)),
-        readmitted=fresh.filter(readmitted),
-        changed=kept.filter(changed),
-        relabelled=kept.filter(relabelled),
+        added=_once(fresh.filter(pc.invert(readmitted))),
+        readmitted=_once(fresh.filter(readmitted)),
+        changed=_once(kept.filter(changed)),
+        relabelled=_once(kept.filter(relabelled)),
         removed=gone,
         moved=pc.is_in(gone["content_sha256"], value_set=new["content_sha256"]).combine_chunks(),
     )
@@ -145,6 +147,14 @@ def empty_rows() -> pa.Table:
 def _sorted(table: pa.Table) -> pa.Table:
     table = table.select(ROW_COLUMNS).cast(empty_rows().schema)
     return table.take(pc.sort_indices(table, [(name, "ascending") for name in ROW_KEY]))
+
+
+def _once(table: pa.Table) -> pa.Table:
+    """Without the rows of `ids` that another edition has too."""
+    repeats = pc.equal(table["edition"], "ids")
+    others = table.filter(pc.invert(repeats))
+    twin = row_of(table, others, ("repo_name", "path"))
+    return table.filter(pc.invert(pc.and_(repeats, pc.is_valid(twin))))
 
 
 def _both(old: pa.Table, known: pa.Table) -> pa.Table:

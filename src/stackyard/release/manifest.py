@@ -36,14 +36,6 @@ Kind = Literal[
 ]  # fmt: skip
 """What a file of a release is for."""
 
-KINDS: tuple[Kind, ...] = (
-    "shard", "decisions", "card", "changelog", "citation", "croissant",
-    "attribution", "removals", "registry",
-)  # fmt: skip
-
-GENERATED: frozenset[Kind] = frozenset({"card", "changelog", "citation", "croissant"})
-"""Made from the manifest of the same release, so they say nothing that it does not say."""
-
 _FIXED: dict[str, Kind] = {
     "README.md": "card",
     "CHANGELOG.md": "changelog",

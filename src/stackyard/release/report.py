@@ -6,14 +6,13 @@ for JSON. Every number is the manifest's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stackyard.release.manifest import Manifest, Totals
 from stackyard.release.semver import Step
+from stackyard.release.wording import size, table
 
 _ROWS_MAX = 12
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 @dataclass(frozen=True)
@@ -82,19 +81,6 @@ def markdown(run: RunReport) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
-    """A Markdown table; the first column to the left, others to the right if they are numbers."""
-    rule = ["---"] + ["---:" if numbers else "---"] * (len(head) - 1)
-    cells = [[_escaped(cell) for cell in row] for row in (head, rule, *rows)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
-
-
-def size(count: int) -> str:
-    """Bytes for people: `512 B`, `1.5 MiB`."""
-    power = max(0, count.bit_length() - 1) // 10
-    return f"{count} B" if power == 0 else f"{count / 1024**power:.1f} {_UNITS[power]}"
-
-
 Section = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 
@@ -141,9 +127,3 @@ def _sections(run: RunReport) -> list[Section]:
 
 def _n(count: int) -> str:
     return f"{count:,}"
-
-
-def _escaped(cell: str) -> str:
-    """A cell that ends no cell; `<` starts no tag, in a code span it is none."""
-    cell = cell.replace("|", "\\|").replace("\n", " ")
-    return cell if cell.startswith("`") else cell.replace("<", "&lt;")

@@ -22,6 +22,7 @@ from stackyard.errors import UsageError
 from stackyard.release import diff
 from stackyard.release.diff import RowDiff
 from stackyard.release.manifest import Manifest
+from stackyard.release.wording import counted
 
 Bump = Literal["none", "patch", "minor", "major"]
 
@@ -124,45 +125,63 @@ def _major(old: Manifest, new: Manifest) -> Iterator[tuple[Bump, str]]:
 
 def _minor(old: Manifest, new: Manifest, rows: RowDiff) -> Iterator[tuple[Bump, str]]:
     if rows.added.num_rows:
-        yield "minor", f"{_rows(rows.added.num_rows)} of new files"
+        yield "minor", f"{counted(rows.added.num_rows, 'row')} of new files"
     if rows.changed.num_rows:
-        yield "minor", f"{_rows(rows.changed.num_rows)} with another revision or content"
+        yield "minor", f"{counted(rows.changed.num_rows, 'row')} with another revision or content"
     if _by_optout(old, new):
         return
     if rows.readmitted.num_rows:
-        yield "minor", f"{_rows(rows.readmitted.num_rows)} of files that were dropped before"
+        yield (
+            "minor",
+            f"{counted(rows.readmitted.num_rows, 'row')} of files that were dropped before",
+        )
     if rows.relabelled.num_rows:
-        yield "minor", f"{_rows(rows.relabelled.num_rows)} of which something else is said"
+        yield "minor", f"{counted(rows.relabelled.num_rows, 'row')} of which something else is said"
 
 
 def _patch(old: Manifest, new: Manifest, rows: RowDiff) -> Iterator[tuple[Bump, str]]:
     if rows.removed.num_rows:
-        yield "patch", f"{_rows(rows.removed.num_rows)} removed"
+        yield "patch", f"{counted(rows.removed.num_rows, 'row')} removed"
     if _by_optout(old, new):
         if rows.readmitted.num_rows:
-            yield "patch", f"{_rows(rows.readmitted.num_rows)} in the place of removed ones"
+            yield (
+                "patch",
+                f"{counted(rows.readmitted.num_rows, 'row')} in the place of removed ones",
+            )
         if rows.relabelled.num_rows:
-            yield "patch", f"{_rows(rows.relabelled.num_rows)} with less to say after a removal"
-    kinds = {file.path: file.kind for file in (*old.files, *new.files)}
-    present = {file.kind for file in new.files}
-    apart = diff.files(old, new)
-    touched = {kinds[path] for path in (*apart.added, *apart.removed, *apart.changed)}
-    touched = (touched & present) - {"registry"}
-    yield from (("patch", f"{kind} changed") for kind in sorted(touched))
+            yield (
+                "patch",
+                f"{counted(rows.relabelled.num_rows, 'row')} with less to say after a removal",
+            )
+    if rows.is_empty:
+        yield from (("patch", f"{kind} changed") for kind in _kinds_changed(old, new))
     if old.params_sha256 != new.params_sha256:
         yield "patch", "params.yaml changed"
     if old.detectors != new.detectors:
         yield "patch", "a detector changed"
 
 
-def _by_optout(old: Manifest, new: Manifest) -> bool:
-    """Whether the registry is all that can have moved rows: rules, detectors and code are equal."""
+def _kinds_changed(old: Manifest, new: Manifest) -> list[str]:
+    """Kinds of files that differ, of those that the new release has listed so far, but the log."""
+    kinds = {file.path: file.kind for file in (*old.files, *new.files)}
+    present = {file.kind for file in new.files} - {"registry"}
+    apart = diff.files(old, new)
+    touched = {kinds[path] for path in (*apart.added, *apart.removed, *apart.changed)}
+    return sorted(touched & present)
+
+
+def _same_rules(old: Manifest, new: Manifest) -> bool:
+    """Whether a file that was dropped before can only be in because another one left or changed."""
     return (
-        new.registry.size > old.registry.size
-        and old.params_sha256 == new.params_sha256
+        old.params_sha256 == new.params_sha256
         and old.detectors == new.detectors
         and old.code == new.code
     )
+
+
+def _by_optout(old: Manifest, new: Manifest) -> bool:
+    """Whether opt-outs can be why rows say something else than before."""
+    return new.registry.size > old.registry.size and _same_rules(old, new)
 
 
 def _editions(manifest: Manifest) -> set[str]:
@@ -182,7 +201,3 @@ def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             out[prefix + name] = value
     return out
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" + ("s" if count != 1 else "")

@@ -98,6 +98,7 @@ def build_release(
     registry_size: int = 0,
     dropped: Sequence[Source] = (),
     known: pa.Table | None = None,
+    detector: str = "c",
     name: str = "octo-org/sample",
     settings: Mapping[str, Any] | None = None,
 ) -> Release:
@@ -139,7 +140,7 @@ def build_release(
         registry=Checkpoint(registry_size, f"{registry_size:064x}"),
         params={"release": plain(params), **(settings or {})},
         code=Code("0.1.0", "pyarrow 26.0.1"),
-        detectors={"language": "c" * 64},
+        detectors={"language": detector * 64},
         schema_sha256=shards.schema_digest(),
         totals=totals(listing, rows, decisions, counted, registry_size),
         files=tuple(

@@ -23,6 +23,7 @@ from stackyard.release import (
     removals,
     report,
     semver,
+    wording,
 )
 from stackyard.release.params import Params
 
@@ -69,7 +70,7 @@ def test_card_has_a_config_for_each_edition_and_language(build: Build) -> None:
 def test_card_has_only_numbers_of_the_manifest(build: Build) -> None:
     release = build([A, B, C], dropped=[dataclasses.replace(A, path="x.py")])
     text = release.tree["README.md"].decode()
-    assert "3 source files, 25 B of text, 2 languages, from 4 files seen (34 B)" in text
+    assert "3 source files with 25 B of text in 2 languages, of 4 files seen (34 B)." in text
     assert "| `filter/license` | 1 |" in text
     assert "| `email` | 2 |" in text
     assert release.manifest.registry.root in text
@@ -101,7 +102,7 @@ def test_changelog_grows_on_top_and_keeps_what_it_said(build: Build) -> None:
     assert text.endswith(first.tree["CHANGELOG.md"].decode().split("\n## ", 1)[1])
     assert "- 1 row of new files: 1 `C++`." in text
     assert "- 1 row: their contents are no longer in the dataset." in text
-    assert "A patch version after 0.2.0: 1 row removed; shard changed." in text
+    assert "A patch version after 0.2.0: 1 row removed." in text
 
 
 def test_changelog_of_a_removal_names_nobody(build: Build) -> None:
@@ -243,8 +244,8 @@ def test_report_counts_shards_that_did_not_change(build: Build) -> None:
     ("count", "text"),
     [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (2**53 - 1, "8.0 PiB")],
 )
-def test_report_size_reads_as_people_write_it(count: int, text: str) -> None:
-    assert report.size(count) == text
+def test_size_reads_as_people_write_it(count: int, text: str) -> None:
+    assert wording.size(count) == text
 
 
 def test_report_of_many_languages_is_cut_with_a_count(build: Build) -> None:

@@ -77,12 +77,17 @@ def test_step_of_a_log_that_only_grew_is_none(build: Build) -> None:
     assert build([A], last=build([A]), registry_size=3).step.bump == "none"
 
 
-def test_step_of_readmitted_rows_without_an_optout_is_minor(build: Build) -> None:
+def test_step_of_rows_that_another_detector_lets_in_is_minor(build: Build) -> None:
     first = build([A], dropped=[B])
-    release = build([A, B], last=first, known=first.evidence.listing)
-    assert release.step == Step(
-        "minor", ("1 row of files that were dropped before", "shard changed")
-    )
+    release = build([A, B], last=first, known=first.evidence.listing, detector="d")
+    assert release.step.bump == "minor"
+    assert release.step.reasons[0] == "1 row of files that were dropped before"
+
+
+def test_step_of_a_source_that_left_and_its_copy_is_a_patch(build: Build) -> None:
+    first = build([A, B], dropped=[COPY])
+    release = build([B, COPY], last=first, known=first.evidence.listing)
+    assert release.step.bump == "patch"
 
 
 def test_step_of_a_changed_policy_or_layout_is_major(build: Build) -> None:
@@ -100,6 +105,12 @@ def test_step_of_changed_columns_is_major(build: Build) -> None:
     first = build([A]).manifest
     other = dataclasses.replace(first, schema_sha256="f" * 64)
     assert semver.step(other, first, None) == Step("major", ("the columns changed",))
+
+
+def test_step_counts_a_row_once_that_ids_repeat(build: Build) -> None:
+    params = Params(editions=("permissive", "ids"))
+    release = build([A, C], params=params, last=build([A, B], params=params))
+    assert release.step.reasons == ("1 row of new files", "1 row removed")
 
 
 def test_step_of_packing_alone_is_a_patch(build: Build) -> None:
