@@ -263,7 +263,7 @@ def test_parse_mangled_repository_never_widens(text: str) -> None:
     owner, repo = selector.name.split("/")
     assert f"{owner}/{repo}" in text.lower().replace("~", "")
     assert selector.glob == ""
-    for wide in ("*", "..", "?"):
+    for wide in ("*", "?", "/"):
         assert wide not in owner
     assert owner not in {".", ".."}
     assert repo not in {".", "..", ".git"}
