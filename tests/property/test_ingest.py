@@ -19,7 +19,7 @@ from swh.model.model import DirectoryEntry
 
 from stackyard.errors import UsageError
 from stackyard.ingest import paths, swhid
-from stackyard.ingest.fetch import fetch
+from stackyard.ingest.fetch import Fetched, fetch
 from stackyard.ingest.params import Params
 from stackyard.ingest.read import Entry, Reader, Revision
 from stackyard.ingest.sources import load_sources
@@ -41,9 +41,9 @@ def read(raw: bytes) -> tuple[list[Entry], Revision]:
         root = Path(folder)
         (root / "tool.tar").write_bytes(raw)
         (source,) = load_sources("- {kind: archive, path: tool.tar, name: a/b}", "x")
-        reader = Reader(source, fetch(source, root / "cache", root, SMALL), SMALL)
+        reader = Reader(source, Fetched("archive", root / "tool.tar", ""), SMALL)
         entries = list(reader)
-        assert {path.name for path in root.iterdir()} == {"tool.tar", "cache"}
+        assert [path.name for path in root.iterdir()] == ["tool.tar"]
         return entries, reader.revision
 
 

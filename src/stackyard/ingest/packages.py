@@ -19,13 +19,6 @@ from pathlib import Path
 from typing import Final
 
 import requests
-from pypi_simple import (
-    PYPI_SIMPLE_ENDPOINT,
-    NoSuchProjectError,
-    PyPISimple,
-    UnsupportedContentTypeError,
-    UnsupportedRepoVersionError,
-)
 
 from stackyard.errors import EnvironmentFault, UsageError
 from stackyard.ingest import cache as caches
@@ -47,6 +40,15 @@ def pypi(source: Source, folder: Path, bytes_max: int) -> Path:
         UsageError: there is no such release, or it has no sdist.
         EnvironmentFault: the index cannot be reached.
     """
+    # Here, as it takes most of a second, and only a build with a cold cache needs it.
+    from pypi_simple import (
+        PYPI_SIMPLE_ENDPOINT,
+        NoSuchProjectError,
+        PyPISimple,
+        UnsupportedContentTypeError,
+        UnsupportedRepoVersionError,
+    )
+
     purl = source.purl
     version = purl.version or ""
     connection = session()

@@ -24,8 +24,8 @@ from stackyard.ingest.sources import Source
 from stackyard.ingest.stream import PIECE_BYTES, Budget, Stream, compression_of, pieces
 from stackyard.record import Swhid, blob_digest
 
-_HELD_BYTES: Final = 32 * 1024**2
-"""An archive that unpacks to no more is unpacked once and held; a larger one is unpacked twice."""
+_HELD_BYTES: Final = 128 * 1024**2
+"""What unpacks to no more is unpacked once and held, as much as a segment; the rest, twice."""
 _TARGET_BYTES_MAX: Final = 4096
 """So much of a link's target is evidence: PATH_MAX of Linux, no real one is longer."""
 _NO_TIME: Final = 499162500

@@ -120,8 +120,10 @@ def _extension(stream: Stream, size: int, number: int, bytes_max: int, where: st
 def _check_sum(header: bytes, number: int, where: str) -> None:
     stored = _number(header[148:156], number, where)
     summed = header[:148] + b" " * 8 + header[156:]
-    signed = sum(summed) - 256 * sum(byte > 127 for byte in summed)  # noqa: PLR2004
-    if stored not in {sum(summed), signed}:  # old tars summed signed characters
+    if stored == sum(summed):
+        return
+    if stored != sum(summed) - 256 * sum(byte > 127 for byte in summed):  # noqa: PLR2004
+        # Not even as old tars do it, which summed signed characters.
         raise damaged(where, f"header {number} is no tar header: its check sum is wrong")
 
 
