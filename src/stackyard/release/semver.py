@@ -124,35 +124,25 @@ def _major(old: Manifest, new: Manifest) -> Iterator[tuple[Bump, str]]:
 
 
 def _minor(old: Manifest, new: Manifest, rows: RowDiff) -> Iterator[tuple[Bump, str]]:
-    if rows.added.num_rows:
-        yield "minor", f"{counted(rows.added.num_rows, 'row')} of new files"
-    if rows.changed.num_rows:
-        yield "minor", f"{counted(rows.changed.num_rows, 'row')} with another revision or content"
-    if _by_optout(old, new):
-        return
-    if rows.readmitted.num_rows:
-        yield (
-            "minor",
-            f"{counted(rows.readmitted.num_rows, 'row')} of files that were dropped before",
-        )
-    if rows.relabelled.num_rows:
-        yield "minor", f"{counted(rows.relabelled.num_rows, 'row')} of which something else is said"
+    count = rows.counts()
+    if count["added"]:
+        yield "minor", f"{counted(count['added'], 'row')} of new files"
+    if count["changed"]:
+        yield "minor", f"{counted(count['changed'], 'row')} with another revision or content"
+    if count["readmitted"] and not _same_rules(old, new):
+        yield "minor", f"{counted(count['readmitted'], 'row')} of files that were dropped before"
+    if count["relabelled"] and not _by_optout(old, new):
+        yield "minor", f"{counted(count['relabelled'], 'row')} of which something else is said"
 
 
 def _patch(old: Manifest, new: Manifest, rows: RowDiff) -> Iterator[tuple[Bump, str]]:
-    if rows.removed.num_rows:
-        yield "patch", f"{counted(rows.removed.num_rows, 'row')} removed"
-    if _by_optout(old, new):
-        if rows.readmitted.num_rows:
-            yield (
-                "patch",
-                f"{counted(rows.readmitted.num_rows, 'row')} in the place of removed ones",
-            )
-        if rows.relabelled.num_rows:
-            yield (
-                "patch",
-                f"{counted(rows.relabelled.num_rows, 'row')} with less to say after a removal",
-            )
+    count = rows.counts()
+    if count["removed"]:
+        yield "patch", f"{counted(count['removed'], 'row')} removed"
+    if count["readmitted"] and _same_rules(old, new):
+        yield "patch", f"{counted(count['readmitted'], 'row')} in the place of removed ones"
+    if count["relabelled"] and _by_optout(old, new):
+        yield "patch", f"{counted(count['relabelled'], 'row')} with less to say after a removal"
     if rows.is_empty:
         yield from (("patch", f"{kind} changed") for kind in _kinds_changed(old, new))
     if old.params_sha256 != new.params_sha256:
