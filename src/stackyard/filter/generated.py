@@ -23,12 +23,63 @@ import pyarrow.compute as pc
 from stackyard.filter.buffers import bytes_of
 
 _ALWAYS: Final = frozenset(
-    ["map", "ps", "eps", "pfa", "mod", "meta", "yy", "yyp", "dsp", "g", "gox", "rbi", "xib", "nib", "storyboard", "xcworkspacedata", "xcuserstate"]
+    [
+        "map",
+        "ps",
+        "eps",
+        "pfa",
+        "mod",
+        "meta",
+        "yy",
+        "yyp",
+        "dsp",
+        "g",
+        "gox",
+        "rbi",
+        "xib",
+        "nib",
+        "storyboard",
+        "xcworkspacedata",
+        "xcuserstate",
+    ]
 )
 """Extensions so rare that enry may as well read every one of them."""
 
 _READ: Final = frozenset(
-    ["c", "cc", "cpp", "cs", "css", "cjs", "dart", "go", "h", "hpp", "htm", "html", "hx", "java", "js", "lua", "m", "mjs", "pas", "php", "proto", "py", "rb", "rd", "svelte", "sum", "ts", "tsx", "xhtml", "xml", "yml", "yaml"]
+    [
+        "c",
+        "cc",
+        "cpp",
+        "cs",
+        "css",
+        "cjs",
+        "dart",
+        "go",
+        "h",
+        "hpp",
+        "htm",
+        "html",
+        "hx",
+        "java",
+        "js",
+        "lua",
+        "m",
+        "mjs",
+        "pas",
+        "php",
+        "proto",
+        "py",
+        "rb",
+        "rd",
+        "svelte",
+        "sum",
+        "ts",
+        "tsx",
+        "xhtml",
+        "xml",
+        "yml",
+        "yaml",
+    ]
 )
 """Extensions that some rule by content looks at."""
 

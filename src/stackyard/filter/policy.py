@@ -30,6 +30,7 @@ class Policy:
     Attributes:
         version: of the policy, semver.
         collection_license: SPDX expression under which the collection itself is offered.
+        blue_oak_tiers: tiers of the Blue Oak Council's list whose licences are permissive.
         categories: class of each category of the ScanCode licence index.
         ids: class of single SPDX ids, before their category.
         exceptions: class of `LICENSE WITH EXCEPTION` by exception id, before that of the licence.
@@ -37,6 +38,7 @@ class Policy:
 
     version: str
     collection_license: str
+    blue_oak_tiers: tuple[str, ...]
     categories: Mapping[str, str]
     ids: Mapping[str, str]
     exceptions: Mapping[str, str]
@@ -48,6 +50,7 @@ class Policy:
             {
                 "version": self.version,
                 "collection_license": self.collection_license,
+                "blue_oak_tiers": list(self.blue_oak_tiers),
                 "categories": dict(self.categories),
                 "ids": dict(self.ids),
                 "exceptions": dict(self.exceptions),
@@ -62,7 +65,14 @@ class Policy:
             return CLASSES.index(self.exceptions[exception_id])
         if license_id in self.ids:
             return CLASSES.index(self.ids[license_id])
+        if license_id in self._blue_oak:
+            return CLASSES.index("permissive")
         return CLASSES.index(self.categories.get(category(license_id), "other"))
+
+    @cached_property
+    def _blue_oak(self) -> frozenset[str]:
+        tiers = json.loads(_resource("blueoak.json"))["tiers"]
+        return frozenset(key for tier in self.blue_oak_tiers for key in tiers[tier])
 
     def classify(self, expression: str) -> str:
         """Class of an expression: OR is a choice, AND takes the strictest."""
@@ -96,6 +106,7 @@ def load_policy(text: str, where: str) -> Policy:
     return Policy(
         version=values["version"],
         collection_license=values["collection_license"],
+        blue_oak_tiers=tuple(values["blue_oak_tiers"]),
         categories=values["categories"],
         ids={key: entry["class"] for key, entry in values["ids"].items()},
         exceptions={key: entry["class"] for key, entry in values["exceptions"].items()},

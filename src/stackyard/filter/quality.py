@@ -211,9 +211,8 @@ def _is_base64(byte: int) -> bool:
 def _hex_unit(data: Any, at: int, end: int) -> int:
     """Length of a hex unit at a place, 0 if there is none."""
     prefix = 0
-    if at + 1 < end:
-        if (data[at] == 48 and data[at + 1] == 120) or (data[at] == 92 and data[at + 1] == 120):
-            prefix = 2
+    if at + 1 < end and data[at + 1] == 120 and (data[at] == 48 or data[at] == 92):
+        prefix = 2
     stop = at + prefix + 2
     if stop > end or not _is_hex(data[stop - 2]) or not _is_hex(data[stop - 1]):
         return 0

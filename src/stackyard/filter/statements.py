@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import licenseclassifier
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.detector import Scope
-from stackyard.filter import headers, manifests
+from stackyard.filter import headers, manifests, texts
 from stackyard.filter.buffers import bytes_of, one_array
 from stackyard.filter.expression import UNRECOGNIZED, canonical, conjunction
 from stackyard.filter.params import LicenseTextParams
@@ -54,6 +54,8 @@ _MODULES: Sequence[str] = (
     "stackyard.filter.headers",
     "stackyard.filter.manifests",
     "stackyard.filter.expression",
+    "stackyard.filter.texts",
+    "stackyard.filter.data.spdx",
     "stackyard.filter.buffers",
     "stackyard.filter.text",
 )
@@ -151,7 +153,7 @@ class TextStatementDetector:
         rows: list[int] = []
         stated: list[headers.Statement] = []
         for row in np.flatnonzero(pc.is_valid(text).to_numpy(zero_copy_only=False)):
-            for statement in headers.statements(data[offsets[row] : offsets[row + 1]].tobytes()):
+            for statement in headers.statements(data[offsets[row] : offsets[row + 1]].data):
                 rows.append(int(row))
                 stated.append(statement)
         columns = [list(column) for column in zip(*stated, strict=True)] or [[]] * len(_STATED)
@@ -202,27 +204,44 @@ class FileStatementDetector:
             yield from self._license_file(path, text[: self.params.size_bytes_max])
 
     def _license_file(self, path: str, raw: bytes) -> Iterator[tuple[Any, ...]]:
+        detector, expression, score, start, end = self._recognise(path, raw)
+        if expression is not None:
+            scope = posixpath.dirname(path)
+            yield ("license-file", detector, expression, score, start, end, scope, None)
+
+    def _recognise(self, path: str, raw: bytes) -> tuple[str, str | None, float, int, int]:
+        """Detector, expression, score and range: the surest reading of a licence text.
+
+        (1) the same words as a listed text; (2) recognised texts that cover the file; (3) most of
+        a listed text; (4) a notice; else a name that promises a licence makes it an unknown one.
+        """
+        same = texts.exact(raw)
+        if same is not None:  # (1)
+            return "spdx-texts", _all_of([same]), 1.0, 0, len(raw)
         text = raw.decode(errors="replace")
-        matches = licenseclassifier.identify_license(
-            text, coverage_threshold=100 * self.params.score_min
+        regions = licenseclassifier.identify_license(
+            text, coverage_threshold=100 * self.params.coverage_min
         )
-        scope = posixpath.dirname(path)
-        ids = {canonical(match.id) or UNRECOGNIZED for match in matches}
-        if ids:
-            start, end = matches[0].start, matches[-1].end
-            yield (
-                "license-file", "licenseclassifier", conjunction(tuple(sorted(ids))),
-                self.params.score_min, len(text[:start].encode()), len(text[:end].encode()),
-                scope, None,
-            )  # fmt: skip
-            return
-        found = headers.header_expression(headers.normal(raw[: headers.HEAD_BYTES]))
-        if found is not None:
-            yield (
-                "license-file", "header-rules", found, 0.9, 0, len(raw), scope, None,
-            )  # fmt: skip
-        elif _NAMES_A_LICENSE.search(posixpath.basename(path)) and raw.strip():
-            yield ("license-file", "none", UNRECOGNIZED, 0.0, 0, len(raw), scope, None)
+        if regions:  # (2)
+            start = len(text[: regions[0].start].encode())
+            end = len(text[: regions[-1].end].encode())
+            covered = sum(region.end - region.start for region in regions) / len(text)
+            expression = _all_of(region.id for region in regions)
+            return "licenseclassifier", expression, round(covered, 4), start, end
+        matches = texts.near(raw, self.params.score_min)
+        if matches:  # (3)
+            score = min(match.score for match in matches)
+            return "spdx-texts", _all_of(m.license_id for m in matches), score, 0, len(raw)
+        head = np.frombuffer(raw[: headers.HEAD_BYTES], np.uint8)
+        found = headers.header_expression(headers.normal(head))
+        if found is not None:  # (4)
+            return "header-rules", found, headers.HEADER_SCORE, 0, len(raw)
+        promised = _NAMES_A_LICENSE.search(posixpath.basename(path)) and raw.strip()
+        return "none", UNRECOGNIZED if promised else None, 0.0, 0, len(raw)
+
+
+def _all_of(ids: Iterable[str]) -> str:
+    return conjunction(tuple(sorted({canonical(key) or UNRECOGNIZED for key in ids})))
 
 
 def _speaks(path: str) -> bool:
