@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from stackyard.client.explain import Explained
     from stackyard.client.laws import Finding
+    from stackyard.client.opened import Opened
+    from stackyard.client.query import Format
     from stackyard.client.trees import Target
     from stackyard.store.hub import HubDataset
-
-C = TypeVar("C", bound=Callable[..., Any])
 
 _PROJECT = click.option(
     "--project",
@@ -296,4 +298,242 @@ def yank(target: str, reason: str, project: Path | None, as_json: bool) -> None:
         click.echo(f"{named.repo}@{named.version} is yanked" + ("" if new else " already"))
 
 
-COMMANDS = [pull, verify, yank]
+@contextmanager
+def _opened(texts: list[str], project: Path | None, key: str | None) -> Iterator[list[Opened]]:
+    """The releases that a command is about; a Hub is looked for only if one of them needs it."""
+    from stackyard.client.opened import open_folder, open_version
+
+    targets = [_target(text) for text in texts]
+    needs_hub = any(target.folder is None for target in targets)
+    with _hub(project) if needs_hub else nullcontext(_Hub(None)) as hub:
+        yield [
+            open_folder(target.folder, key)
+            if target.folder is not None
+            else open_version(
+                hub.dataset(target.repo), target.version, hub.key_for(target.repo, key)
+            )
+            for target in targets
+        ]
+
+
+@click.command()
+@click.argument("target", metavar="NAME@VERSION|DIR")
+@click.option("--language", "languages", multiple=True, metavar="L", help="Only this language; again for more.")  # fmt: skip
+@click.option("--license", "licenses", multiple=True, metavar="SPDX", help="Only rows that these licences admit.")  # fmt: skip
+@click.option("--repo", metavar="OWNER/NAME", help="Only this repository.")
+@click.option("--path", metavar="GLOB", help="Only these paths; `*` stops at `/`, `**` does not.")
+@click.option("--pattern", metavar="REGEX", help="Only contents in which this (RE2) is found.")
+@click.option("--sql", metavar="SQL", help="Ask this of what is left, the table `files` (needs DuckDB).")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "parquet"]),
+              default="table", show_default=True, help="`json` is one object a line.")  # fmt: skip
+@_KEY
+@_PROJECT
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def query(  # noqa: PLR0917 - click passes by name
+    target: str,
+    languages: tuple[str, ...],
+    licenses: tuple[str, ...],
+    repo: str | None,
+    path: str | None,
+    pattern: str | None,
+    sql: str | None,
+    form: Format,
+    key: str | None,
+    project: Path | None,
+    as_json: bool,
+) -> None:
+    """Filter and search the files of a version, in place on its Hub or in a pulled copy.
+
+    Example: stackyard query octo-org/yard@0.1.0 --language Python --pattern "import requests"
+    """
+    from stackyard.client import query as room
+    from stackyard.errors import UsageError
+
+    form = "json" if as_json else form
+    if form == "parquet" and sys.stdout.isatty():
+        raise UsageError("Parquet is no text for a terminal", next_step="redirect it to a file")
+    question = room.Question(languages, licenses, repo, path, pattern)
+    writer = room.Writer(form, sys.stdout.buffer)
+    with _opened([target], project, key) as (opened,):
+        columns = room.columns_for(form, opened.edition)
+        try:
+            if sql is None:
+                for batch in room.answer(opened, question, columns):
+                    writer.write(batch)
+                writer.close(room.schema_for(columns, opened.edition))
+            else:
+                table = room.run_sql(opened, question, sql)
+                for batch in table.to_batches():
+                    writer.write(batch)
+                writer.close(table.schema)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Whoever reads has seen enough (`| head`); Python must not complain at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return
+    if form == "table":
+        _warn(f"{writer.rows} rows of {opened.release.name}")
+
+
+@click.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@_KEY
+@_PROJECT
+@_JSON
+def diff(old: str, new: str, key: str | None, project: Path | None, as_json: bool) -> None:
+    """What changed from version A to version B, and the version step that it asks for.
+
+    Each is NAME@VERSION or a folder with a whole copy.
+
+    Example: stackyard diff octo-org/yard@0.1.0 octo-org/yard@0.2.0
+    """
+    from stackyard.cli import echo_json
+    from stackyard.client.compare import compare
+
+    with _opened([old, new], project, key) as (before, after):
+        done = compare(before, after)
+    counts = done.rows.counts()
+    files = {name: getattr(done.files, name) for name in ("added", "removed", "changed")}
+    if as_json:
+        echo_json(
+            {
+                "old": done.old,
+                "new": done.new,
+                "bump": done.step.bump,
+                "reasons": list(done.step.reasons),
+                "rows": counts,
+                "files": {name: list(paths) for name, paths in files.items()},
+                "unchanged_files": len(done.files.unchanged),
+            }
+        )
+        return
+    click.echo(f"{done.old} -> {done.new}: {done.step.bump}: {'; '.join(done.step.reasons)}")
+    click.echo("rows: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    for name, paths in files.items():
+        for path in paths:
+            click.echo(f"{name:<8} {path}")
+    click.echo(f"{len(done.files.unchanged)} files unchanged")
+
+
+@click.command()
+@click.argument("origin")
+@click.argument("path", required=False)
+@click.option(
+    "--version", "version", metavar="V", help="Of this version.", show_default="the newest"
+)
+@click.option("--dataset", "about", metavar="NAME|DIR", help="Of this dataset or copy.",
+              show_default="the project's, or the copy in this folder")  # fmt: skip
+@_KEY
+@_PROJECT
+@_JSON
+def explain(  # noqa: PLR0917 - click passes by name
+    origin: str,
+    path: str | None,
+    version: str | None,
+    about: str | None,
+    key: str | None,
+    project: Path | None,
+    as_json: bool,
+) -> int:
+    """Why each file of ORIGIN (owner/repo or its URL), or its file PATH, is or is not there.
+
+    Exit code 1 if the release has no word about it: it was never seen, or was opted out.
+
+    Example: stackyard explain octo-org/parser src/main.c --version 0.1.0
+    """
+    from stackyard.cli import echo_json
+    from stackyard.client import explain as room
+    from stackyard.params import plain
+
+    with _explained(about, version, project, key) as opened:
+        found = room.explain(opened, origin, path)
+        name = opened.release.name
+    if as_json:
+        echo_json({"release": name, "origin": origin, "files": [plain(each) for each in found]})
+        return 0 if found else 1
+    for each in found:
+        _show_explained(each)
+    if not found:
+        what = f"{origin} {path}" if path else origin
+        click.echo(f"{name} has no word about {what}: it was never seen, or it was opted out")
+    return 0 if found else 1
+
+
+@contextmanager
+def _explained(
+    about: str | None, version: str | None, project: Path | None, key: str | None
+) -> Iterator[Opened]:
+    from stackyard.client.lock import read_lock
+    from stackyard.client.opened import newest, open_folder, open_version
+    from stackyard.errors import UsageError
+
+    folder = Path(about) if about is not None else Path()
+    if project is None and (about is None or folder.is_dir()) and read_lock(folder) is not None:
+        opened = open_folder(folder, key)
+        if version not in {None, opened.manifest.version}:
+            raise UsageError(f"{folder} is a copy of {opened.release.name}, not of {version}")
+        yield opened
+        return
+    with _hub(project) as hub:
+        repo = about or hub.repo
+        if repo is None:
+            raise UsageError(
+                "it is not said of which dataset",
+                next_step="run it in a project or a pulled copy, or pass --dataset NAME",
+            )
+        dataset = hub.dataset(repo)
+        wanted = version.removeprefix("v") if version else newest(dataset)
+        yield open_version(dataset, wanted, hub.key_for(repo, key))
+
+
+def _show_explained(each: Explained) -> None:
+    why = each.rule or ("released" if each.decision == "kept" else "")
+    if each.instead:
+        why = f"{why} {each.instead}".strip()
+    click.echo(f"{each.decision:<8} {_plain(each.path)}  {_plain(why)}  {_plain(each.evidence)}")
+
+
+def _plain(text: str) -> str:
+    """A text on one line of a terminal: what a hostile name could do there is escaped."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=_FOLDER)
+@_PROJECT
+@_JSON
+def sync(folder: Path, project: Path | None, as_json: bool) -> None:
+    """Take out of a pulled copy all that was removed from the dataset since, and prove it.
+
+    The copy moves to the newest patch of its own version line. Contents that later versions removed
+    leave it too, and leave other Parquet files in DIR that kept the column content_sha256.
+
+    Example: stackyard sync yard
+    """
+    from stackyard.cli import echo_json
+    from stackyard.client import sync as room
+    from stackyard.client.lock import read_lock
+    from stackyard.errors import UsageError
+    from stackyard.params import plain
+
+    lock = read_lock(folder)
+    if lock is None:
+        raise UsageError(f"{folder} is no pulled copy: it has no stackyard.lock")
+    with _hub(project) as hub, _progress("sync") as progress:
+        done = room.sync(hub.dataset(lock.dataset), folder, progress)
+    if as_json:
+        echo_json(plain(done))
+        return
+    moved = f"moved from {done.before} to" if done.before != done.after else "is at"
+    click.echo(f"{folder} {moved} {done.after}; the newest version is {done.newest}")
+    others = f", also from {', '.join(done.other_files)}" if done.other_files else ""
+    click.echo(f"{done.removed_rows} rows of removed contents were taken out of files{others}")
+    click.echo(
+        f"proved: none of {done.gone} removed contents is in {done.checked_files} Parquet files"
+    )
+    if done.yanked:
+        _warn(f"note: {lock.dataset}@{done.after} is yanked: {done.yanked}")
+
+
+COMMANDS = [pull, verify, sync, query, diff, explain, yank]

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -265,14 +266,15 @@ def keep_mask(
     table: pa.Table, allowed: frozenset[str] | None, removed: tuple[str, ...]
 ) -> pa.ChunkedArray:
     """Which rows stay: their licence is admitted, and their content was not removed."""
-    mask = pc.is_valid(table["content_sha256"])
+    mask = pa.chunked_array([pa.array(np.ones(len(table), bool))])
     if allowed is not None:
         names = pc.unique(table["license_expression"]).to_pylist()
         good = pa.array([name for name in names if admits(name, allowed)], pa.string())
         mask = pc.and_(mask, pc.is_in(table["license_expression"], value_set=good))
     if removed:
-        gone = pa.array(removed, pa.string())
-        mask = pc.and_(mask, pc.invert(pc.is_in(table["content_sha256"], value_set=gone)))
+        contents = table["content_sha256"].cast(pa.string())
+        gone = pc.is_in(contents, value_set=pa.array(removed, pa.string()))
+        mask = pc.and_(mask, pc.invert(gone))
     return mask
 
 

@@ -29,6 +29,7 @@ from huggingface_hub import (
     CommitOperationAdd,
     CommitOperationDelete,
     HfApi,
+    HfFileSystem,
     constants,
     get_session,
     hf_hub_url,
@@ -315,6 +316,23 @@ class HubDataset:
             partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
+
+    def filesystem(self) -> HfFileSystem:
+        """An fsspec file system over the Hub that answers from no earlier session's listings."""
+        get_session().timeout = TIMEOUT
+        return HfFileSystem(endpoint=self.url, token=self.token, skip_instance_cache=True)
+
+    def location(self, commit: str, path: str) -> str:
+        """Where `filesystem` has a file of a commit."""
+        return f"datasets/{self.repo}@{commit}/{path}"
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Turns what `filesystem` raises into the errors of this module."""
+        try:
+            yield
+        except (HfHubHTTPError, httpx2.TransportError) as error:
+            self._refuse(error)
 
     def edit(self, path: str, change: Callable[[bytes | None], bytes], title: str) -> str:
         """Commits a change of one small file on main; the new head. No change, no commit."""

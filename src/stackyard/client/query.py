@@ -1,0 +1,241 @@
+"""Query: rows of a release by language, licence, repository, path and content.
+
+Shards are left out by their names (language, bucket of the owner), row groups by their statistics,
+columns by not being asked for; so a question about one repository reads little, also over a network.
+Rows come in the release's own order, so equal questions have equal answers.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stackyard.client.licenses import admits, fold
+from stackyard.client.opened import Opened
+from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.optout.selector import glob_regex
+from stackyard.record import bucket_of
+from stackyard.release.manifest import File
+from stackyard.release.shards import schema_of
+
+Format = Literal["table", "json", "csv", "parquet"]
+
+SHOWN = ("repo_name", "path", "language", "license_expression", "length_bytes")
+"""Columns of the format `table`."""
+
+BATCH_ROWS = 4096
+"""Rows in memory at a time, with their contents."""
+
+CELL_MAX = 60
+
+
+@dataclass(frozen=True)
+class Question:
+    """What rows to give: all conditions hold; None or empty asks nothing."""
+
+    languages: tuple[str, ...] = ()
+    licenses: tuple[str, ...] = ()
+    repo: str | None = None
+    path: str | None = None
+    pattern: str | None = None
+
+
+def answer(opened: Opened, question: Question, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Rows that the question asks for, in order, with the columns that are named.
+
+    Raises:
+        UsageError: a language is unknown, or the pattern is no regular expression (RE2).
+    """
+    with opened.reading():
+        dataset, condition = _conditions(opened, question)
+        scanner = dataset.scanner(columns=columns, filter=condition, batch_size=BATCH_ROWS)
+        for batch in scanner.to_batches():
+            if len(batch):
+                yield batch
+
+
+def run_sql(opened: Opened, question: Question, sql: str) -> pa.Table:
+    """The answer of a SQL query over the rows that the question asks for, as the table `files`.
+
+    Raises:
+        EnvironmentFault: DuckDB is not installed.
+        UsageError: the query is wrong.
+    """
+    try:
+        duckdb: Any = importlib.import_module("duckdb")
+    except ModuleNotFoundError as error:
+        raise EnvironmentFault(
+            "--sql needs DuckDB, which is not installed", next_step="pip install 'duckdb>=1.2'"
+        ) from error
+    with opened.reading():
+        dataset, condition = _conditions(opened, question)
+        connection = duckdb.connect(config={"enable_external_access": "false"})
+        connection.register("files", dataset if condition is None else dataset.filter(condition))
+        try:
+            result = connection.execute(sql).arrow()
+        except duckdb.Error as error:
+            raise UsageError(f"the query fails: {' '.join(str(error).split())[:300]}") from error
+        return result.read_all() if isinstance(result, pa.RecordBatchReader) else result
+
+
+def columns_for(form: Format, edition: str) -> list[str]:
+    """Columns of a format: `table` a few, `csv` all that are plain but the content, others all."""
+    schema = schema_of(edition)
+    if form == "table":
+        return list(SHOWN)
+    if form == "csv":
+        return [f.name for f in schema if f.name != "content" and not pa.types.is_list(f.type)]
+    return list(schema.names)
+
+
+def schema_for(columns: list[str], edition: str) -> pa.Schema:
+    """The schema of an answer with these columns."""
+    return pa.schema([schema_of(edition).field(name) for name in columns])
+
+
+def _conditions(opened: Opened, question: Question) -> tuple[Any, Any]:
+    files = list(_candidates(opened, question))
+    dataset = opened.table_of(files, schema_of(opened.edition))
+    conditions = []
+    if question.repo is not None:
+        conditions.append(pc.field("repo_name").isin(_spellings(dataset, question.repo)))
+    if question.licenses:
+        allowed = fold(question.licenses)
+        names = [share.name for share in opened.manifest.totals.licenses]
+        good = [name for name in names if admits(name, allowed)]
+        conditions.append(pc.field("license_expression").isin(pa.array(good, pa.string())))
+    if question.path is not None:
+        regex = glob_regex(question.path)
+        conditions.append(pc.match_substring_regex(pc.field("path"), regex))
+    if question.pattern is not None:
+        if "content" not in schema_of(opened.edition).names:
+            raise UsageError(f"the edition {opened.edition} has no contents to search")
+        _check_regex(question.pattern)
+        conditions.append(pc.match_substring_regex(pc.field("content"), question.pattern))
+    condition = None
+    for each in conditions:
+        condition = each if condition is None else condition & each
+    return dataset, condition
+
+
+def _candidates(opened: Opened, question: Question) -> Iterator[File]:
+    """Shards that can hold an answer."""
+    known = {file.shard.language for file in opened.shards() if file.shard}
+    folded = {name.lower() for name in question.languages}
+    unknown = sorted(folded - {name.lower() for name in known})
+    if unknown:
+        raise UsageError(
+            f"there is no language {unknown[0]!r} in {opened.release.name}",
+            expected=f"one of {', '.join(sorted(known))}",
+        )
+    bucket = None if question.repo is None else bucket_of(question.repo)
+    for file in opened.shards():
+        assert file.shard is not None
+        first, last = (int(part, 16) for part in file.shard.bucket_range.split("-"))
+        if bucket is not None and not first <= bucket <= last:
+            continue
+        if not folded or file.shard.language.lower() in folded:
+            yield file
+
+
+def _spellings(dataset: Any, repo: str) -> pa.Array:
+    """The names in the dataset that are this repository's, in whatever letter case."""
+    wanted = repo.lower()
+    found = set()
+    for batch in dataset.scanner(columns=["repo_name"]).to_batches():
+        found |= {
+            name for name in pc.unique(batch["repo_name"]).to_pylist() if name.lower() == wanted
+        }
+    return pa.array(sorted(found), pa.string())
+
+
+def _check_regex(pattern: str) -> None:
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)
+    except pa.ArrowInvalid as error:
+        raise UsageError(
+            f"{pattern!r} is no regular expression",
+            expected="the syntax of RE2: https://github.com/google/re2/wiki/Syntax",
+            found=" ".join(str(error).split())[:200],
+        ) from error
+
+
+class Writer:
+    """Writes batches in a format, as they come; `rows` counts them."""
+
+    def __init__(self, form: Format, sink: BinaryIO) -> None:
+        self.form = form
+        self.sink = sink
+        self.rows = 0
+        self._parquet: pq.ParquetWriter | None = None
+        self._widths: list[int] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        if self.form == "parquet":
+            if self._parquet is None:
+                self._parquet = pq.ParquetWriter(self.sink, batch.schema, compression="zstd")
+            self._parquet.write_batch(batch)
+        elif self.form == "json":
+            for row in batch.to_pylist():
+                self._line(json.dumps(row, ensure_ascii=False, default=str))
+        elif self.form == "csv":
+            self._csv(batch)
+        else:
+            self._table(batch)
+        self.rows += len(batch)
+
+    def close(self, schema: pa.Schema) -> None:
+        """Ends the output; an empty answer still has its header or schema."""
+        if self.rows == 0:
+            empty = pa.RecordBatch.from_pylist([], schema=schema)
+            if self.form == "parquet":
+                self.write(empty)
+            elif self.form == "csv":
+                self._csv(empty)
+        if self._parquet is not None:
+            self._parquet.close()
+
+    def _line(self, text: str) -> None:
+        self.sink.write(text.encode("utf-8", "replace") + b"\n")
+
+    def _csv(self, batch: pa.RecordBatch) -> None:
+        text = io.StringIO()
+        lines = csv.writer(text, lineterminator="\n")
+        if self.rows == 0:
+            lines.writerow(batch.schema.names)
+        columns = [column.to_pylist() for column in batch.columns]
+        lines.writerows(zip(*columns, strict=True))
+        self.sink.write(text.getvalue().encode("utf-8", "replace"))
+
+    def _table(self, batch: pa.RecordBatch) -> None:
+        columns = [[_cell(value) for value in column.to_pylist()] for column in batch.columns]
+        if self.rows == 0:
+            names = batch.schema.names
+            self._widths = [
+                max(len(name), *(len(cell) for cell in column))
+                for name, column in zip(names, columns, strict=True)
+            ]
+            self._aligned(names)
+        for row in zip(*columns, strict=True):
+            self._aligned(list(row))
+
+    def _aligned(self, cells: list[str]) -> None:
+        padded = (cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True))
+        self._line("  ".join(padded).rstrip())
+
+
+def _cell(value: object) -> str:
+    """A value on one line of a terminal: what a hostile name could do there is escaped."""
+    text = "" if value is None else str(value)
+    if not text.isprintable():
+        text = text.encode("unicode_escape").decode("ascii")
+    return text if len(text) <= CELL_MAX else f"{text[: CELL_MAX - 3]}..."

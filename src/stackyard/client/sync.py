@@ -1,0 +1,338 @@
+"""Sync: bring a copy to where it holds nothing that was removed, and prove it.
+
+    (1) the newest version on the Hub is believed: signed by the pinned key, its registry extends the
+        one that the copy was made with, its version is not below the copy's
+    (2) if there is a later patch of the copy's own major.minor, the copy becomes that patch: patches
+        only remove
+    (3) contents that the newest removals.jsonl says are gone leave what is still there: the shards of
+        the copy, and any other Parquet file in the folder that kept the column content_sha256
+    (4) every Parquet file in the folder is read again: none of the gone contents is in it
+
+If the Hub cannot be reached, or any of this fails, nothing is called up to date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stackyard.client import yanks
+from stackyard.client.lock import LOCK, Lock, LockedFile, files_in, read_lock
+from stackyard.client.opened import Opened, newest, open_version
+from stackyard.client.pull import Progress, derive, holds, keep_mask, pull, scratch
+from stackyard.client.trees import Folder
+from stackyard.client.trust import checked, open_registry, open_release
+from stackyard.errors import UsageError, VerificationError
+from stackyard.optout.registry import extends
+from stackyard.release import removals
+from stackyard.release.manifest import Manifest
+from stackyard.release.semver import version_key
+from stackyard.store.hub import HubDataset
+
+COLUMN = "content_sha256"
+REMOVALS = "removals.jsonl"
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did.
+
+    Attributes:
+        before, after: the copy's version.
+        newest: the newest version on the Hub, whose removals were applied.
+        removed_rows: rows taken out of files of the folder beside moving to another version.
+        other_files: Parquet files that are not of the release and lost rows, by path.
+        checked_files: Parquet files that were read and hold nothing that is gone.
+        gone: how many contents the dataset removed so far.
+        yanked: why the version that the copy is of now was yanked; empty if it was not.
+    """
+
+    before: str
+    after: str
+    newest: str
+    removed_rows: int
+    other_files: tuple[str, ...]
+    checked_files: int
+    gone: int
+    yanked: str
+
+
+def sync(dataset: HubDataset, folder: Path, progress: Progress = lambda _size: None) -> Synced:
+    """Applies all removals to a copy.
+
+    Raises:
+        UsageError: the folder is no whole copy.
+        VerificationError: the newest release is not believed, or something that is gone is left.
+        EnvironmentFault: the Hub cannot be reached.
+    """
+    lock = read_lock(folder)
+    if lock is None or not lock.files:
+        raise UsageError(
+            f"{folder} is no copy that a pull has finished",
+            next_step="run `stackyard pull` on it first",
+        )
+    latest = _believed(dataset, folder, lock)  # (1)
+    listed = latest.manifest.file(REMOVALS)
+    if listed is None:
+        raise VerificationError(f"{latest.release.name} does not hold {REMOVALS}")
+    gone = removals.gone(checked(latest.tree, listed))
+    before = lock.version
+    with _set_aside(folder, lock) as others:
+        lock = _to_patch(dataset, folder, lock, progress)  # (2)
+    removed, lock = _from_shards(folder, lock, gone)  # (3)
+    changed, rows = _from_others(folder, others, gone)
+    return Synced(
+        before=before,
+        after=lock.version,
+        newest=latest.manifest.version,
+        removed_rows=removed + rows,
+        other_files=changed,
+        checked_files=_prove(folder, gone),  # (4)
+        gone=len(gone),
+        yanked=yanks.read(dataset).get(lock.version, ""),
+    )
+
+
+def _believed(dataset: HubDataset, folder: Path, lock: Lock) -> Opened:
+    latest = open_version(dataset, newest(dataset), lock.key)
+    if version_key(latest.manifest.version) < version_key(lock.version):
+        raise VerificationError(
+            f"the newest version on the Hub is below that of {folder}: it was rolled back",
+            expected=f"{lock.version} or later",
+            found=latest.manifest.version,
+        )
+    mine = open_release(Folder(folder), lock.key)
+    if mine.sha256 != lock.manifest_sha256:
+        raise VerificationError(
+            f"{folder} does not hold the manifest that its lock pins",
+            next_step="run `stackyard verify` on it",
+        )
+    log = open_registry(latest.tree, latest.manifest)
+    extends(log, open_registry(Folder(folder), mine.manifest).note)
+    return latest
+
+
+def _to_patch(dataset: HubDataset, folder: Path, lock: Lock, progress: Progress) -> Lock:
+    """(2) The newest patch of the same major.minor that is not yanked."""
+    yanked = yanks.read(dataset)
+    line = version_key(lock.version)[:2]
+    later = [
+        version
+        for version in dataset.versions()
+        if version_key(version)[:2] == line
+        and version_key(version) > version_key(lock.version)
+        and version not in yanked
+    ]
+    if not later:
+        return lock
+    version = later[-1]
+    opened = open_version(dataset, version, lock.key)
+    start = replace(
+        lock,
+        version=version,
+        commit=opened.commit,
+        manifest_sha256=opened.release.sha256,
+        languages=_still_there(opened.manifest, lock.languages),
+        files=(),
+    )
+    _drop_stale(folder, lock, opened.manifest)
+    start.write(folder)
+    return pull(
+        dataset,
+        version,
+        folder,
+        languages=start.languages,
+        licenses=start.licenses,
+        progress=progress,
+    ).lock
+
+
+def _still_there(manifest: Manifest, languages: tuple[str, ...]) -> tuple[str, ...]:
+    known = {file.shard.language for file in manifest.shards if file.shard}
+    if languages and not set(languages) & known:
+        raise UsageError(
+            f"{manifest.name}@{manifest.version} has none of this copy's languages any more",
+            next_step="remove the copy: all of it was removed from the dataset",
+        )
+    return tuple(name for name in languages if name in known)
+
+
+def _drop_stale(folder: Path, lock: Lock, manifest: Manifest) -> None:
+    """Removes files of the old version that the new one lacks, before it is pulled over them."""
+    listed = {file.path for file in manifest.files}
+    for file in lock.files:
+        if file.path not in listed and manifest.file(file.path) is None:
+            (folder / file.path).unlink(missing_ok=True)
+
+
+@contextmanager
+def _set_aside(folder: Path, lock: Lock) -> Iterator[list[str]]:
+    """Moves files that are not of the release out of a pull's way, and back; gives their paths."""
+    aside = folder.with_name(f".{folder.name}.others")
+    _move_all(aside, folder)  # What a killed sync left.
+    known = {file.path for file in lock.files} | {LOCK}
+    others = [path for path in files_in(folder) if path.relative_to(folder).as_posix() not in known]
+    names = [path.relative_to(folder).as_posix() for path in others]
+    for path, name in zip(others, names, strict=True):
+        (aside / name).parent.mkdir(parents=True, exist_ok=True)
+        path.rename(aside / name)
+    try:
+        yield names
+    finally:
+        _move_all(aside, folder)
+
+
+def _move_all(source: Path, target: Path) -> None:
+    if not source.exists():
+        return
+    for path in files_in(source):
+        place = target / path.relative_to(source)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(place)
+    shutil.rmtree(source)
+
+
+def _from_shards(folder: Path, lock: Lock, gone: frozenset[str]) -> tuple[int, Lock]:
+    """(3) over the files of the copy; the lock then says which contents were taken out."""
+    manifest = open_release(Folder(folder), lock.key).manifest
+    shards = {file.path: file for file in manifest.shards}
+    files = {file.path: file for file in lock.files}
+    found: set[str] = set()
+    removed = 0
+    for path in sorted(shards.keys() & files.keys()):
+        here = _present(folder / path, gone)
+        if not here:
+            continue
+        found |= here
+        entry, rows = _without(folder, shards[path].path, files[path], gone, manifest)
+        removed += rows
+        if entry is None:
+            del files[path]
+        else:
+            files[path] = entry
+    if found:
+        lock = replace(
+            lock,
+            removed=tuple(sorted({*lock.removed, *found})),
+            files=tuple(sorted(files.values())),
+        )
+        lock.write(folder)
+    return removed, lock
+
+
+def _without(
+    folder: Path, path: str, entry: LockedFile, gone: frozenset[str], manifest: Manifest
+) -> tuple[LockedFile | None, int]:
+    file = manifest.file(path)
+    assert file is not None
+    target = folder / path
+    if not holds(target, entry.sha256, entry.size_bytes):
+        raise VerificationError(
+            f"{path} is not what the lock lists", next_step="run `stackyard pull` to mend the copy"
+        )
+    before = pq.read_metadata(target).num_rows
+    with scratch(folder) as temporary:
+        source = temporary / "source"
+        source.hardlink_to(target)
+        derived = derive(source, target, file, lambda table: keep_mask(table, None, tuple(gone)))
+    after = pq.read_metadata(target).num_rows if derived is not None else 0
+    if derived is not None:
+        derived = replace(derived, source_sha256=entry.source_sha256 or file.sha256)
+    return derived, before - after
+
+
+def _from_others(
+    folder: Path, names: list[str], gone: frozenset[str]
+) -> tuple[tuple[str, ...], int]:
+    """(3) over converted and filtered files of the user's own."""
+    changed = []
+    removed = 0
+    for name in names:
+        path = folder / name
+        if not name.endswith(".parquet") or not _present(path, gone):
+            continue
+        with scratch(folder) as temporary:
+            removed += _filter_any(path, temporary / "out", gone)
+        changed.append(name)
+    return tuple(changed), removed
+
+
+def _filter_any(path: Path, temporary: Path, gone: frozenset[str]) -> int:
+    removed = 0
+    with (
+        pq.ParquetFile(path) as parquet,
+        pq.ParquetWriter(temporary, parquet.schema_arrow, compression="zstd") as writer,
+    ):
+        for number in range(parquet.metadata.num_row_groups):
+            group = parquet.read_row_group(number)
+            rows = group.filter(keep_mask(group, None, tuple(gone)))
+            removed += len(group) - len(rows)
+            writer.write_table(rows)
+    temporary.replace(path)
+    return removed
+
+
+def _present(path: Path, gone: frozenset[str]) -> frozenset[str]:
+    """Which of the gone contents a Parquet file holds; none if it has no such column."""
+    values = pa.array(sorted(gone), pa.string())
+    found: set[str] = set()
+    with pq.ParquetFile(path) as parquet:
+        if COLUMN not in parquet.schema_arrow.names:
+            return frozenset()
+        for batch in parquet.iter_batches(columns=[COLUMN]):
+            column = batch[COLUMN].cast(pa.string())
+            found |= set(column.filter(pc.is_in(column, value_set=values)).to_pylist())
+    return frozenset(found)
+
+
+def _prove(folder: Path, gone: frozenset[str]) -> int:
+    """(4) How many Parquet files were read; by their contents where they have them, not by a column."""
+    checked_files = 0
+    for path in files_in(folder):
+        if path.suffix != ".parquet":
+            continue
+        name = path.relative_to(folder).as_posix()
+        try:
+            left = _present(path, gone) | frozenset(_hashed(path) & gone)
+        except (OSError, pa.ArrowException) as error:
+            raise VerificationError(
+                f"{name} cannot be read, so it is not known whether it holds what was removed",
+                next_step="remove it, or mend it",
+            ) from error
+        if left:
+            raise VerificationError(
+                f"{name} still holds {len(left)} contents that were removed",
+                found=min(left),
+                next_step="remove it: its rows do not say which content they hold",
+            )
+        checked_files += 1
+    return checked_files
+
+
+def _hashed(path: Path) -> set[str]:
+    return {digest for chunk in _contents(path) for digest in chunk}
+
+
+def _contents(path: Path) -> Iterator[list[str]]:
+    """SHA-256 of every text of a column `content`."""
+    with pq.ParquetFile(path) as parquet:
+        names = parquet.schema_arrow.names
+        if "content" not in names:
+            return
+        kind = parquet.schema_arrow.field("content").type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            return
+        for batch in parquet.iter_batches(columns=["content"], batch_size=1024):
+            yield [
+                hashlib.sha256(text.encode()).hexdigest()
+                for text in batch["content"].to_pylist()
+                if text is not None
+            ]
