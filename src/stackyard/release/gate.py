@@ -2,12 +2,13 @@
 
 In: the tables and bytes of a finished release tree. Out: a verdict a check, each with its evidence.
 Always holds: a check that was not made is a failed one; every check is made before the gate refuses,
-so that one run shows all there is to mend; memory is bounded by a row group and by 40 bytes a row.
+so that one run shows all there is to mend; memory is bounded by a row group and by 64 bytes a row.
 
-    (1) conservation   every file seen has exactly one decision, and the manifest's totals say so
+    (1) conservation   every file seen has exactly one decision, and totals and decisions/ say so
     (2) determinism    the manifest is canonical, generated documents are what it generates, and the
                        bytes of every file have the listed hash; nothing else is in the tree
-    (3) absence        nothing that an opt-out names is released
+    (3) absence        nothing that an opt-out names is released or has a decision in the tree, and no
+                       content that is listed as removed
     (5) uniqueness     (repo_name, path) and content_sha256 are unique in an edition; no near-duplicates
     (6) no leak        neither scanner finds anything in the released texts
     (7) evidence       each row has a licence type that its edition allows, and evidence for it
@@ -32,7 +33,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stackyard.errors import GateRefused, StackyardError
-from stackyard.release import card, citation, croissant
+from stackyard.record import DECISIONS, FILE_KEY
+from stackyard.release import card, citation, croissant, removals
 from stackyard.release.manifest import File, Manifest
 from stackyard.release.names import UNLISTED, bucket_range_of
 from stackyard.release.params import Params
@@ -88,6 +90,11 @@ class Evidence:
     leaks: Mapping[str, pa.Table] = field(default_factory=dict)
 
 
+_OPTED_OUT = "optout"
+"""The stage whose decisions are never published."""
+
+_REMOVALS = "removals.jsonl"
+
 SCANNERS_MIN = 2
 """The scanner that redacted, and a second one that shares no rule with it (law 6)."""
 
@@ -117,9 +124,11 @@ def check(
     return (
         *_conservation(release, evidence),
         *_totals(release, scan),
+        _published(release, open_file, evidence),
         *_bytes(release, paths, open_file),
         *_generated(release),
         _none("opt-outs", 3, evidence.optouts, "released rows that an opt-out names"),
+        scan.removed(release, open_file),
         *scan.uniqueness(),
         _none("near-duplicates", 5, evidence.near_duplicates, "pairs above the threshold"),
         *_leaks(evidence.leaks),
@@ -150,7 +159,7 @@ def _conservation(release: Manifest, evidence: Evidence) -> Iterator[Check]:
     if evidence.listing is None or evidence.rows is None:
         yield Check(1, "conservation", holds=False, evidence="no listing or no rows were handed in")
         return
-    keys = ["repo_name", "revision_id", "path"]
+    keys = list(FILE_KEY)
     schema = pa.schema([(name, pa.string()) for name in keys])
     decided = [evidence.rows, *evidence.decisions]
     every = pa.concat_tables([part.select(keys).cast(schema) for part in decided])
@@ -198,6 +207,37 @@ def _totals(release: Manifest, scan: _Scan) -> Iterator[Check]:
         f"{content} bytes of text in the shards, {totals.content_bytes} in the totals"
         + ("" if told == counted else "; languages, licences or redactions differ"),
     )
+
+
+def _published(release: Manifest, open_file: Open, evidence: Evidence) -> Check:
+    """(1) decisions/ has every decision; (3) but none of what was opted out."""
+    told = [part.filter(pc.not_equal(part["stage"], _OPTED_OUT)) for part in evidence.decisions]
+    expected = _decided(told)
+    found = []
+    try:
+        for file in release.files:
+            if file.kind == "decisions":
+                with open_file(file.path) as source:
+                    found.append(pq.read_table(source, columns=list(DECISIONS.names)))
+    except (OSError, pa.ArrowException, KeyError) as error:
+        return Check(1, "decisions are published", holds=False, evidence=str(error)[:120])
+    published = _decided(found)
+    return Check(
+        1,
+        "decisions are published",
+        published == expected,
+        f"{sum(len(part) for part in found)} in the tree, {sum(len(part) for part in told)} made"
+        " that are of no opt-out",
+    )
+
+
+def _decided(parts: Iterable[pa.Table]) -> pa.Table:
+    """Files with the stage and rule that dropped them, sorted."""
+    names = [*FILE_KEY, "stage", "rule"]
+    schema = pa.schema([(name, pa.string()) for name in names])
+    every = pa.concat_tables([schema.empty_table(), *(p.select(names).cast(schema) for p in parts)])
+    order = pc.sort_indices(every, [(name, "ascending") for name in names])
+    return every.take(order).combine_chunks()
 
 
 def _bytes(release: Manifest, paths: Iterable[str], open_file: Open) -> Iterator[Check]:
@@ -271,7 +311,7 @@ class _Scan:
     def shard(self, file: File, open_file: Open) -> None:
         try:
             with open_file(file.path) as source:
-                self._read(file, pq.ParquetFile(source))
+                self._read(file, pq.ParquetFile(source, page_checksum_verification=True))
         except (OSError, pa.ArrowException) as error:
             self._tell(9, f"{file.path} cannot be read: {str(error)[:120]}")
 
@@ -285,6 +325,24 @@ class _Scan:
             found = [f"{edition}: {count}" for edition, count in twice.items() if count]
             yield _verdict(5, f"{name} unique in an edition", found, sum(twice.values()), self.rows)
 
+    def removed(self, release: Manifest, open_file: Open) -> Check:
+        """(3) what removals.jsonl says is gone is gone."""
+        if release.file(_REMOVALS) is None:
+            return Check(3, "removals", holds=False, evidence=f"{_REMOVALS} is missing")
+        try:
+            with open_file(_REMOVALS) as source:
+                gone = removals.gone(source.read())
+        except (OSError, StackyardError) as error:
+            return Check(3, "removals", holds=False, evidence=str(error)[:120])
+        there = {
+            raw.hex()
+            for parts in self.content.values()
+            for part in parts
+            for raw in (part[at : at + 32] for at in range(0, len(part), 32))
+            if raw.hex() in gone
+        }
+        return _verdict(3, "removals", sorted(there), len(there), len(gone))
+
     def _tell(self, law: int, found: str) -> None:
         self.wrong[law].append(found)
 
@@ -294,19 +352,22 @@ class _Scan:
         if not parquet.schema_arrow.remove_metadata().equals(schema_of(shard.edition)):
             self._tell(9, f"{file.path} has other columns")
             return
-        if parquet.metadata.num_rows != shard.rows:
+        if parquet.metadata.num_rows != shard.rows or not shard.rows:
             self._tell(9, f"{file.path} has {parquet.metadata.num_rows} rows, not {shard.rows}")
         last: tuple[str, str] = ("", "")
         content_bytes = 0
         for number in range(parquet.metadata.num_row_groups):
             group = parquet.read_row_group(number)
+            if not len(group):
+                self._tell(9, f"{file.path}: row group {number} is empty")
+                continue
             self._bounds(file, number, group)
             self._places(file, group)
             last = self._order(file, group, last)
             self._licenses(file, group)
+            self._hashes(file, group)
             if "content" in group.column_names:
                 content_bytes += pc.sum(pc.binary_length(group["content"])).as_py() or 0
-                self._hashes(file, group)
                 self.counted += tally(group.select(TALLY_COLUMNS))
             self.rows += len(group)
         if content_bytes != shard.content_bytes:
@@ -359,13 +420,16 @@ class _Scan:
             self._tell(7, f"{edition}: {row['repo_name']}/{row['path']}")
 
     def _hashes(self, file: File, group: pa.Table) -> None:
-        """(9) content_sha256 is that of the content; (5) it is gathered."""
+        """(9) content_sha256 is that of the content; (5) what was read is gathered."""
         edition = file.shard.edition if file.shard else ""
-        sums = sha256_column(group["content"])
-        self.content.setdefault(edition, []).append(bytes.fromhex("".join(sums.to_pylist())))
-        wrong = pc.not_equal(sums, one_chunk(group["content_sha256"]))
-        for row in group.filter(wrong).select(["repo_name", "path"]).to_pylist():
+        told = one_chunk(group["content_sha256"])
+        read = sha256_column(group["content"]) if "content" in group.column_names else told
+        for row in group.filter(pc.not_equal(read, told)).select(["repo_name", "path"]).to_pylist():
             self._tell(9, f"{file.path}: content_sha256 of {row['repo_name']}/{row['path']}")
+        if not pc.all(pc.match_substring_regex(read, "^[0-9a-f]{64}$")).as_py():
+            self._tell(9, f"{file.path}: a content_sha256 is no SHA-256")
+            return
+        self.content.setdefault(edition, []).append(bytes.fromhex("".join(read.to_pylist())))
 
 
 def _repeated(parts: list[bytes]) -> int:

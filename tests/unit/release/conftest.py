@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -131,6 +130,9 @@ def build_release(
         tables.append(table.select(diff.ROW_COLUMNS[1:]).add_column(0, "edition", edition))
     listing = _listing([*files, *dropped])
     decisions = (_decisions(dropped), unpublished)
+    published = io.BytesIO()
+    pq.write_table(pa.concat_tables(decisions), published)
+    tree["decisions/00-ff.parquet"] = published.getvalue()
     tree["registry/log.jsonl"] = b"{}\n" * registry_size
     new_rows = pa.concat_tables(tables) if tables else diff.empty_rows()
     draft = Manifest(
@@ -145,7 +147,13 @@ def build_release(
         totals=totals(listing, rows, decisions, counted, registry_size),
         files=tuple(
             sorted(
-                [*listed, describe("registry/log.jsonl", tree["registry/log.jsonl"])],
+                [
+                    *listed,
+                    *(
+                        describe(path, tree[path])
+                        for path in ("decisions/00-ff.parquet", "registry/log.jsonl")
+                    ),
+                ],
                 key=lambda file: file.path,
             )
         ),
@@ -209,7 +217,7 @@ def rewrite(release: Release, path: str, change: Callable[[pa.Table], pa.Table])
     assert file is not None
     assert file.shard is not None
     done = shards.write([table], sink, file.shard.edition, Params(row_group_rows_max=10**6))
-    content = pc.sum(pc.binary_length(table["content"])).as_py()
+    content = done.content_bytes
     shard = dataclasses.replace(file.shard, rows=done.rows, content_bytes=content)
     new = dataclasses.replace(file, sha256=done.sha256, size_bytes=done.size_bytes, shard=shard)
     files = tuple(new if one.path == path else one for one in release.manifest.files)

@@ -123,9 +123,38 @@ def test_gate_with_a_file_decided_twice_or_never_refuses(build: Build) -> None:
     one = dataclasses.replace(release.evidence, decisions=twice)
     never = dataclasses.replace(release.evidence, decisions=())
     release.evidence = one
-    assert release.broken() == [(1, "one decision a file"), (1, "totals balance")]
+    assert release.broken() == [
+        (1, "one decision a file"),
+        (1, "totals balance"),
+        (1, "decisions are published"),
+    ]
     release.evidence = never
-    assert release.broken() == [(1, "decisions match the listing"), (1, "totals balance")]
+    assert release.broken() == [
+        (1, "decisions match the listing"),
+        (1, "totals balance"),
+        (1, "decisions are published"),
+    ]
+
+
+def test_gate_with_a_published_decision_on_what_was_opted_out_refuses(build: Build) -> None:
+    release = build(FILES, dropped=DROPPED)
+    table = release.evidence.decisions[0]
+    optout = table.set_column(4, "stage", pa.array(["optout"] * len(table)))
+    decisions = (optout.cast(table.schema), release.evidence.decisions[1])
+    release.evidence = dataclasses.replace(release.evidence, decisions=decisions)
+    assert (1, "decisions are published") in release.broken()
+
+
+def test_gate_with_a_content_that_is_listed_as_removed_refuses(build: Build) -> None:
+    release = build(FILES[1:], last=build(FILES))
+    assert release.broken() == []
+    line = release.tree["removals.jsonl"].replace(
+        hashlib.sha256(FILES[0].text.encode()).hexdigest().encode(),
+        hashlib.sha256(FILES[1].text.encode()).hexdigest().encode(),
+    )
+    assert line != release.tree["removals.jsonl"]
+    assert (3, "removals") in _replaced(release, "removals.jsonl", line).broken()
+    assert (3, "removals") in _replaced(release, "removals.jsonl", b"x").broken()
 
 
 def _duplicate(table: pa.Table) -> pa.Table:
@@ -171,6 +200,20 @@ def test_gate_of_row_groups_above_the_bound_refuses(build: Build) -> None:
     assert release.broken() == [(9, "read-back")]
     release.params = Params(row_group_rows_max=1)
     assert release.broken() == [(9, "read-back")]
+
+
+def test_gate_of_a_shard_without_rows_refuses(build: Build) -> None:
+    release = rewrite(build(FILES), PYTHON, lambda table: table.slice(0, 0))
+    assert (9, "read-back") in release.broken()
+
+
+def test_gate_of_ids_with_a_hash_twice_refuses(build: Build) -> None:
+    release = build(FILES, params=Params(editions=("permissive", "ids")))
+    path = "data/ids/Python/00-3f.parquet"
+    sha256 = "0" * 64
+    twice = rewrite(release, path, _set("content_sha256", sha256))
+    assert (5, "content unique in an edition") in twice.broken()
+    assert (9, "read-back") in rewrite(release, path, _set("content_sha256", "x")).broken()
 
 
 def test_gate_of_a_shard_with_other_columns_refuses(build: Build) -> None:
