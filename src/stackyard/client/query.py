@@ -81,10 +81,11 @@ def run_sql(opened: Opened, question: Question, sql: str) -> pa.Table:
         connection = duckdb.connect(config={"enable_external_access": "false"})
         connection.register("files", dataset if condition is None else dataset.filter(condition))
         try:
-            result = connection.execute(sql).arrow()
+            result = connection.sql(sql)
+            # A statement that gives no rows (SET, say) gives no relation either.
+            return pa.table({}) if result is None else result.to_arrow_table()
         except duckdb.Error as error:
             raise UsageError(f"the query fails: {' '.join(str(error).split())[:300]}") from error
-        return result.read_all() if isinstance(result, pa.RecordBatchReader) else result
 
 
 def columns_for(form: Format, edition: str) -> list[str]:

@@ -1,0 +1,194 @@
+"""Sync: removals reach a copy, also a filtered or converted one, and it is proved."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from huggingface_hub import HfApi
+
+from stackyard.client import yanks
+from stackyard.client.lock import read_lock
+from stackyard.client.pull import pull
+from stackyard.client.sync import sync
+from stackyard.client.verify import verify
+from stackyard.errors import EnvironmentFault, StackyardError, UsageError, VerificationError
+from stackyard.hub import EmbeddedHub
+from stackyard.store.hub import HubDataset
+from tests.unit.client.publisher import REPO, ROWS, Publisher, Row
+
+LEFT = ROWS[1:]
+GONE = ROWS[0].text
+MORE = (*ROWS, Row("octo-org/alpha", "src/new.py", "new = 1\n"))
+
+
+@pytest.fixture
+def published(copy: Path, hub: EmbeddedHub) -> EmbeddedHub:
+    """A Hub with the first release."""
+    del copy
+    return hub
+
+
+def contents(folder: Path) -> set[str]:
+    return {
+        text
+        for path in folder.rglob("*.parquet")
+        if "content" in pq.read_schema(path).names
+        for text in pq.read_table(path, columns=["content"], partitioning=None)[
+            "content"
+        ].to_pylist()
+    }
+
+
+def test_sync_moves_to_the_patch_that_removes(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
+) -> None:
+    assert publisher.publish(hub, LEFT) == "0.1.1"
+    done = sync(dataset, copy)
+    assert (done.before, done.after, done.newest, done.gone) == ("0.1.0", "0.1.1", "0.1.1", 1)
+    assert contents(copy) == {row.text for row in LEFT}
+    checked = verify(copy, resolve=lambda _repo, version: dataset.resolve(version))
+    assert checked.findings == ()
+    assert sync(dataset, copy).after == "0.1.1"
+
+
+def test_sync_takes_out_what_a_later_line_removed(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
+) -> None:
+    assert publisher.publish(hub, MORE) == "0.2.0"
+    assert publisher.publish(hub, MORE[1:]) == "0.2.1"
+    done = sync(dataset, copy)
+    assert (done.after, done.newest, done.removed_rows) == ("0.1.0", "0.2.1", 1)
+    assert contents(copy) == {row.text for row in LEFT}
+    checked = verify(copy, resolve=lambda _repo, version: dataset.resolve(version))
+    assert checked.findings == ()
+    # A pull mends the copy; it does not bring back what was removed.
+    assert pull(dataset, "0.1.0", copy).fetched_files == 0
+    (copy / "README.md").unlink()
+    next(iter((copy / "data").rglob("*.parquet"))).write_bytes(b"broken")
+    pull(dataset, "0.1.0", copy)
+    assert contents(copy) == {row.text for row in LEFT}
+
+
+@pytest.mark.parametrize("part", ["language", "license"])
+def test_sync_of_a_partial_copy_keeps_it_partial(
+    published: EmbeddedHub, publisher: Publisher, dataset: HubDataset, tmp_path: Path, part: str
+) -> None:
+    if part == "language":
+        folder = pull(dataset, "0.1.0", tmp_path / "part", languages=("Python",)).folder
+    else:
+        folder = pull(dataset, "0.1.0", tmp_path / "part", licenses=("MIT",)).folder
+    before = contents(folder)
+    assert GONE in before
+    publisher.publish(published, LEFT)
+    assert sync(dataset, folder).after == "0.1.1"
+    assert contents(folder) == before - {GONE}
+    checked = verify(folder, resolve=lambda _repo, version: dataset.resolve(version))
+    assert checked.findings == ()
+
+
+def test_sync_filters_converted_files_that_kept_the_hash(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
+) -> None:
+    shard = next(path for path in copy.rglob("*.parquet") if GONE in contents_of(path))
+    names = ["path", "content_sha256"]
+    rows = pq.read_table(shard, columns=names, partitioning=None).to_pylist()
+    mine = [*rows, {"path": "x", "content_sha256": None}]
+    (copy / "mine").mkdir()
+    pq.write_table(pa.Table.from_pylist(mine), copy / "mine" / "tokens.parquet")
+    (copy / "notes.txt").write_text("mine")
+    publisher.publish(hub, LEFT)
+    done = sync(dataset, copy)
+    assert done.other_files == ("mine/tokens.parquet",)
+    left = pq.read_table(copy / "mine" / "tokens.parquet", partitioning=None)
+    assert len(left) == len(rows)  # one row less of the dataset's, and the user's own stays
+    assert (copy / "notes.txt").read_text() == "mine"
+
+
+def contents_of(path: Path) -> list[str]:
+    if "content" not in pq.read_schema(path).names:
+        return []
+    return list(pq.read_table(path, columns=["content"], partitioning=None)["content"].to_pylist())
+
+
+def test_sync_refuses_to_call_a_copy_clean_whose_texts_lost_their_hash(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
+) -> None:
+    pq.write_table(pa.table({"content": [GONE]}), copy / "texts.parquet")
+    publisher.publish(hub, LEFT)
+    with pytest.raises(VerificationError, match=r"texts\.parquet still holds"):
+        sync(dataset, copy)
+
+
+def test_sync_with_a_dead_hub_is_an_environment_fault(copy: Path) -> None:
+    with pytest.raises(EnvironmentFault, match="cannot be reached"):
+        sync(HubDataset(REPO, "http://127.0.0.1:9"), copy)
+
+
+def test_sync_refuses_a_newest_version_of_another_key_or_log(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset, tmp_path: Path
+) -> None:
+    api = HfApi(endpoint=hub.endpoint)
+    api.delete_repo(REPO, repo_type="dataset")
+    evil = Publisher(tmp_path / "evil", Ed25519PrivateKey.from_private_bytes(b"e" * 32))
+    evil.publish(hub)
+    with pytest.raises(VerificationError, match="trusted key"):
+        sync(dataset, copy)
+    api.delete_repo(REPO, repo_type="dataset")
+    Publisher(tmp_path / "fork", publisher.key).publish(hub)
+    with pytest.raises(VerificationError, match="registry"):
+        sync(dataset, copy)
+
+
+def test_sync_of_a_rolled_back_dataset_is_refused(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
+) -> None:
+    publisher.publish(hub, LEFT)
+    sync(dataset, copy)
+    HfApi(endpoint=hub.endpoint).delete_tag(REPO, tag="v0.1.1", repo_type="dataset")
+    with pytest.raises(VerificationError, match="rolled back"):
+        sync(dataset, copy)
+
+
+def test_sync_passes_over_a_yanked_patch_and_tells_of_a_yanked_copy(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
+) -> None:
+    publisher.publish(hub, LEFT)
+    yanks.yank(dataset, "0.1.1", "broken")
+    yanks.yank(dataset, "0.1.0", "old")
+    done = sync(dataset, copy)
+    assert (done.after, done.yanked, done.removed_rows) == ("0.1.0", "old", 1)
+    assert GONE not in contents(copy)
+
+
+def test_sync_of_what_is_no_finished_copy_is_wrong_use(dataset: HubDataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no copy"):
+        sync(dataset, tmp_path)
+
+
+def test_sync_that_was_killed_while_files_were_aside_brings_them_back(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
+) -> None:
+    aside = copy.with_name(f".{copy.name}.others")
+    aside.mkdir()
+    (aside / "notes.txt").write_text("mine")
+    publisher.publish(hub, LEFT)
+    sync(dataset, copy)
+    assert (copy / "notes.txt").read_text() == "mine"
+    assert not aside.exists()
+
+
+def test_sync_of_a_damaged_copy_leaves_no_lie(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
+) -> None:
+    shutil.rmtree(copy / "registry")
+    publisher.publish(hub, LEFT)
+    with pytest.raises(StackyardError):
+        sync(dataset, copy)
+    lock = read_lock(copy)
+    assert lock is not None
+    assert lock.version == "0.1.0"
