@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import tarfile
 import tempfile
@@ -47,6 +48,7 @@ def read(raw: bytes) -> tuple[list[Entry], Revision]:
         return entries, reader.revision
 
 
+KEYS = ("kind", "name", "url", "path", "purl", "ref", "sha256", "stars", "date")
 parts = st.sampled_from(
     ["a", "b", "B", "..", ".", "", "é", "c\x01", "x\udcff", "\\", "C:", "d" * 99]
 )
@@ -216,8 +218,27 @@ def test_revision_equals_the_reference(revision: object) -> None:
         assert swhid.revision(body).digest == revision.compute_hash()  # type: ignore[attr-defined]
 
 
-@given(st.text(max_size=400))
+values = st.one_of(
+    st.text(max_size=30),
+    st.builds("{}{}".format, st.sampled_from(["https://", "pkg:", "pkg:npm/", "a@b:"]), st.text()),
+)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=400),
+        st.lists(st.dictionaries(st.sampled_from(KEYS), values), max_size=2).map(json.dumps),
+        st.builds(
+            lambda kind, key, value: json.dumps([{"kind": kind, "name": "a/b", key: value}]),
+            st.sampled_from(["git", "archive", "package", "directory"]),
+            st.sampled_from(["url", "path", "purl"]),
+            values,
+        ),
+    )
+)
 @settings(max_examples=300)
 def test_load_sources_of_any_text_gives_sources_or_says_what_is_wrong(text: str) -> None:
     with contextlib.suppress(UsageError):
-        load_sources(text, "sources.yaml")
+        for source in load_sources(text, "sources.yaml"):
+            assert len(source.digest) == 64
+            assert source.origin

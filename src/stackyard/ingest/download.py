@@ -98,7 +98,9 @@ def download(connection: requests.Session, url: str, to: Path, bytes_max: int, w
 
 
 def _download(connection: requests.Session, url: str, to: Path, bytes_max: int, where: str) -> None:
-    with connection.get(url, stream=True, timeout=_TIMEOUT_SECONDS) as answer:
+    # As it is: some servers call a .tar.gz a tar in gzip encoding, which would be undone here.
+    headers = {"Accept-Encoding": "identity"}
+    with connection.get(url, stream=True, headers=headers, timeout=_TIMEOUT_SECONDS) as answer:
         if answer.status_code in {401, 403, 404, 410}:
             raise UsageError(
                 f"{where} cannot be got: the server answers {answer.status_code}",

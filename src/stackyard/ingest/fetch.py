@@ -61,7 +61,7 @@ def fetch(source: Source, cache: Path, project: Path, params: Params) -> Fetched
     try:
         cache.mkdir(parents=True, exist_ok=True)
         if source.kind == "directory":
-            return _directory(source, project)
+            return _directory(source, cache, project)
         if source.kind == "git":
             return _git(source, cache, project)
         if source.kind == "package":
@@ -74,12 +74,17 @@ def fetch(source: Source, cache: Path, project: Path, params: Params) -> Fetched
         ) from error
 
 
-def _directory(source: Source, project: Path) -> Fetched:
+def _directory(source: Source, cache: Path, project: Path) -> Fetched:
     path = (project / source.location).resolve()
     if not path.is_dir():
         raise UsageError(
             f"{source.where}: there is no such folder",
             expected=f"a folder at {source.location}, from where sources.yaml is",
+        )
+    if cache.resolve().is_relative_to(path):
+        raise UsageError(
+            f"{source.where}: the folder holds the cache of sources itself, at {cache}",
+            next_step="take a folder beside the dataset project, or one in it without the cache",
         )
     return Fetched("directory", path, directory.identity(path, source.where))
 

@@ -24,6 +24,11 @@ def split(name: bytes) -> tuple[bytes, ...]:
     return tuple(part for part in name.split(b"/") if part not in {b"", b"."})
 
 
+def is_root(name: bytes) -> bool:
+    """Whether a name is that of the folder itself that all else lies in: `.` or `./`."""
+    return not name.startswith(b"/") and name != b"" and not split(name)
+
+
 def has_place(name: bytes) -> bool:
     """Whether a name is one of a file below the folder that it is unpacked in, on this system."""
     return not (

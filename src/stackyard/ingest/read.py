@@ -21,7 +21,7 @@ from stackyard.ingest.fetch import Fetched
 from stackyard.ingest.member import Member
 from stackyard.ingest.params import Params
 from stackyard.ingest.sources import Source
-from stackyard.ingest.stream import PIECE_BYTES, Budget, Stream, compression_of, pieces
+from stackyard.ingest.stream import Budget, Stream, compression_of, pieces
 from stackyard.record import Swhid, blob_digest
 
 _HELD_BYTES: Final = 128 * 1024**2
@@ -216,6 +216,8 @@ class Reader:
         if archive is not None:
             parts = archive.folder + parts
         is_folder = member.kind == "folder"
+        if is_folder and paths.is_root(member.name):
+            return None
         if is_folder and has_place and (over or self._tree.add_folder(parts)):
             return None
         path, rule = paths.shown(parts, member.name, self._params.path_bytes_max)
@@ -286,15 +288,16 @@ class Reader:
         """Content and sha1_git of a file; of one that is too large the second alone."""
         if member.kind != "file":
             return None, None
-        if member.length_bytes <= min(self._params.file_bytes_max, PIECE_BYTES):
-            content = b"".join(member.parts())
-            return content, blob_digest(content)
-        if member.length_bytes <= self._params.file_bytes_max:
-            content = b"".join(member.parts())
-            return content, self._hash(iter((content,)), len(content))
-        if member.blob_id is not None:
-            return None, member.blob_id
-        return None, self._hash(member.parts(), member.length_bytes)
+        if member.length_bytes > self._params.file_bytes_max:
+            return None, member.blob_id or self._hash(member.parts(), member.length_bytes)
+        content = b"".join(member.parts())
+        digest = self._hash(iter((content,)), len(content))
+        if member.blob_id not in {None, digest}:
+            raise EnvironmentFault(
+                f"{paths.escape(member.name)} of {self._source.where} does not hash to its id",
+                next_step=f"remove {self._fetched.path} and run again",
+            )
+        return content, digest
 
     @staticmethod
     def _hash(parts: Iterator[bytes], length_bytes: int) -> bytes:

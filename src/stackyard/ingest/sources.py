@@ -128,7 +128,7 @@ def load_sources(text: str, where: str) -> tuple[Source, ...]:
     """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UsageError(f"{where} is no YAML: {error}", next_step=_EXAMPLE) from error
     if not isinstance(root, yaml.SequenceNode):
         raise UsageError(f"{where} is no list of sources", next_step=_EXAMPLE)
@@ -191,6 +191,12 @@ def _mapping(node: yaml.Node, where: str) -> dict[str, Any]:
             raise UsageError(f"{at}: {key} is given twice", next_step="remove one of the two")
         if not isinstance(value_node, yaml.ScalarNode):
             raise UsageError(f"{at}: {key} must be one value", found="a list or a mapping")
+        if not value_node.value.isprintable():
+            raise UsageError(
+                f"{at}: {key} holds a character that cannot be seen",
+                found=repr(value_node.value)[:80],
+                next_step="remove it",
+            )
         # Plain text as written: YAML would make a number of the commit id 1234e567.
         is_number = key in {"stars", "forks"}
         values[key] = _number(value_node, at) if is_number else value_node.value
@@ -286,7 +292,10 @@ def _check_location(source: Source, key: str, where: str) -> None:
         return
     if source.kind == "git" and _SCP.fullmatch(source.location):
         return
-    parts = urlsplit(source.location)
+    try:
+        parts = urlsplit(source.location)
+    except ValueError as error:
+        raise UsageError(f"{where}: the URL is none: {error}", next_step="mend it") from error
     if parts.scheme not in _SCHEMES[source.kind] or any(c.isspace() for c in source.location):
         raise UsageError(
             f"{where}: the URL is of a kind that is not read",

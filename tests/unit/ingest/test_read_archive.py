@@ -288,6 +288,18 @@ def test_read_tar_with_a_sparse_member_drops_it(read_archive: ReadSource, tmp_pa
         assert found.dropped == {"holes": rules.SPARSE_FILE}
 
 
+def test_read_tar_made_in_its_folder_has_no_row_for_that(
+    read_archive: ReadSource, tmp_path: Path
+) -> None:
+    (tmp_path / "t" / "src").mkdir(parents=True)
+    (tmp_path / "t" / "src" / "a").write_bytes(b"a")
+    (tmp_path / "t" / "b").write_bytes(b"b")
+    subprocess.run(["tar", "-C", "t", "-czf", "t.tgz", "."], cwd=tmp_path, check=True)
+    found = read_archive(tmp_path / "t.tgz")
+    assert found.kept == {"src/a": b"a", "b": b"b"}
+    assert found.dropped == {}
+
+
 @pytest.mark.parametrize("name", ["t/a.zip", "t/a.tar.gz"])
 def test_read_tar_with_an_archive_inside_does_not_open_it(
     name: str, read_archive: ReadSource, make_tar: MakeTar

@@ -74,6 +74,11 @@ def test_read_directory_that_is_a_link_reads_its_target(
     assert read(ENTRY.replace("path: tool", "path: alias")).kept.keys() == {"b.py", "src/a.py"}
 
 
+def test_read_directory_that_holds_the_cache_is_refused(read: ReadSource) -> None:
+    with pytest.raises(UsageError, match="holds the cache"):
+        read(ENTRY.replace("path: tool", "path: ."))
+
+
 def test_read_directory_that_is_not_there_is_refused(read: ReadSource) -> None:
     with pytest.raises(UsageError, match="no such folder"):
         read(ENTRY)
