@@ -19,8 +19,15 @@ def units(project: Project) -> list[str]:
 def run(project: Project, unit: str) -> None:
     """Decides over all files that the filter kept."""
     del unit
-    params = project.params.dedup
     files = project.workspace.table("filter", "files")
+    done = deduplicated(project, files)
+    tables = {"files": by_file(done.files), "decisions": by_file(done.decisions)}
+    write_stage(project, "dedup", tables)
+
+
+def deduplicated(project: Project, files: pa.Table) -> room.Deduped:
+    """What the room decides of files with ATTRIBUTES; texts are read near the threshold only."""
+    params = project.params.dedup
     facts = facts_of(project, room.detectors(params), files)
     read = project.workspace.contents()
 
@@ -29,9 +36,7 @@ def run(project: Project, unit: str) -> None:
         text, _ = filter_room.decode(blobs["content"])
         return pa.table({"blob_id": blobs["blob_id"], "text": text})
 
-    done = room.decide(files, origins_of(project, files), facts, texts, params)
-    tables = {"files": by_file(done.files), "decisions": by_file(done.decisions)}
-    write_stage(project, "dedup", tables)
+    return room.decide(files, origins_of(project, files), facts, texts, params)
 
 
 def finish(project: Project) -> None:

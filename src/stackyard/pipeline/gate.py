@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stackyard import dedup, optout, pii
-from stackyard import filter as filter_room
+from stackyard import optout, pii
+from stackyard.pipeline.dedup import deduplicated
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.release import plan
-from stackyard.pipeline.tables import by_file, facts_of, live_listing, origins_of, rows_of
+from stackyard.pipeline.tables import by_file, live_listing, rows_of
 from stackyard.pipeline.tree import all_decisions
 from stackyard.record import FILE_KEY
 from stackyard.release import gate
@@ -78,16 +78,7 @@ def _near_duplicates(project: Project, rows: pa.Table) -> pa.Table:
     """Released files that deduplicating the release once more would drop."""
     attributes = project.workspace.table("filter", "files")
     files = by_file(attributes.take(rows_of(rows, attributes, FILE_KEY)))
-    params = project.params.dedup
-    facts = facts_of(project, dedup.detectors(params), files)
-    read = project.workspace.contents()
-
-    def texts(blob_ids: pa.Array) -> pa.Table:
-        blobs = read(blob_ids)
-        text, _ = filter_room.decode(blobs["content"])
-        return pa.table({"blob_id": blobs["blob_id"], "text": text})
-
-    again = dedup.decide(files, origins_of(project, files), facts, texts, params).decisions
+    again = deduplicated(project, files).decisions
     return again.select(["repo_name", "path", "rule", "evidence"])
 
 
