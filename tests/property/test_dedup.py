@@ -347,7 +347,13 @@ def test_buckets_of_all_partitions_are_those_of_one(
     assert pa.concat_tables(many).equals(one)
 
 
-@given(WORLD, st.lists(st.sets(st.integers(0, 15)), min_size=1, max_size=4), st.booleans())
+STEP = st.one_of(
+    st.sets(st.integers(0, 15)),
+    st.sets(st.integers(0, 15), max_size=3).map(lambda gone: set(range(16)) - gone),
+)
+
+
+@given(WORLD, st.lists(STEP, min_size=1, max_size=5), st.booleans())
 @SETTINGS
 def test_build_on_any_history_equals_a_full_build(
     world: tuple[list[File], Origins], steps: list[set[int]], changing: bool

@@ -175,7 +175,7 @@ def solve(
             contents,
             blobs.ids.take(pa.array(signed)),
             problem.files["length_bytes"].to_numpy()[best],
-            problem.ranked.repository[best],
+            problem.ranked.place[best],
         ),
         params=params,
         known=known,
@@ -269,13 +269,13 @@ def _tables(problem: Problem, verdicts: Verdicts) -> Deduped:
     exact[older] = False
 
     sizes = np.bincount(representative[~older], minlength=blobs.best.size)
-    kept = np.flatnonzero(survives)
+    kept = ranked.by_key[survives[ranked.by_key]]
     survivors = files.select((*FILE_KEY, "blob_id", "length_bytes")).take(pa.array(kept))
     survivors = survivors.append_column(
         CLUSTERS.field("dedup_cluster"), hex_column(survivors["blob_id"])
     ).append_column(CLUSTERS.field("cluster_size"), pa.array(sizes[blobs.of[kept]]))
 
-    gone = np.flatnonzero(~survives)
+    gone = ranked.by_key[~survives[ranked.by_key]]
     named_rows = blobs.best[named[gone]]
     dropped = files.select((*FILE_KEY, "blob_id")).take(pa.array(gone))
     columns = [
@@ -291,7 +291,7 @@ def _tables(problem: Problem, verdicts: Verdicts) -> Deduped:
         ),
     ]
     decisions = pa.Table.from_arrays(columns, schema=DECISIONS)
-    return Deduped(_by_key(survivors.cast(CLUSTERS)), _by_key(decisions))
+    return Deduped(survivors.cast(CLUSTERS).combine_chunks(), decisions.combine_chunks())
 
 
 def _estimates(values: np.ndarray, lefts: np.ndarray, rights: np.ndarray) -> np.ndarray:
@@ -303,8 +303,3 @@ def _estimates(values: np.ndarray, lefts: np.ndarray, rights: np.ndarray) -> np.
         equal = values[lefts[part]] == values[rights[part]]
         result[part] = np.count_nonzero(equal, axis=1) / PERMUTATIONS
     return result
-
-
-def _by_key(table: pa.Table) -> pa.Table:
-    order = pc.sort_indices(table, [(name, "ascending") for name in FILE_KEY])
-    return table.take(order).combine_chunks()

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stackyard.params import canonical_json
 from stackyard.record import hex_column
 
 _STEPS = 10_000
@@ -52,7 +51,7 @@ def _methods(similarity: np.ndarray, exact: np.ndarray) -> pa.Array:
 def _numbers(similarity: np.ndarray) -> pa.Array:
     steps = np.floor(np.nan_to_num(similarity, nan=-1.0) * _STEPS + 1e-9).astype(np.int64)
     distinct, places = np.unique(steps, return_inverse=True)
-    texts = [canonical_json(step / _STEPS if step >= 0 else None).decode() for step in distinct]
+    texts = [format(step / _STEPS, "g") if step >= 0 else "null" for step in distinct]
     return pa.array(texts, pa.string()).take(pa.array(places))
 
 

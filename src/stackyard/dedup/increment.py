@@ -13,7 +13,7 @@ is new or shares a band with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -54,7 +54,8 @@ class Index:
     """What a build remembers for the next one.
 
     Attributes:
-        blobs: table (blob_id, bands): the hashes of all bands of a blob, little-endian uint64 each.
+        blobs: table (blob_id, bands, present): the hashes of all bands of a blob, little-endian
+            uint64 each, and whether the last build had it.
         shared: SHARED.
         edges: EDGES.
     """
@@ -136,7 +137,11 @@ def build_on(  # noqa: PLR0917 - the arguments of `decide`, after the index
 def _blobs_schema(params: Params) -> pa.Schema:
     width = pa.binary(8 * params.band_count)
     return pa.schema(
-        [pa.field("blob_id", BLOB_ID, nullable=False), pa.field("bands", width, nullable=False)]
+        [
+            pa.field("blob_id", BLOB_ID, nullable=False),
+            pa.field("bands", width, nullable=False),
+            pa.field("present", pa.bool_(), nullable=False),
+        ]
     )
 
 
@@ -194,70 +199,109 @@ def _link(
 ) -> tuple[tuple[pa.Table, pa.Table], clusters.Graph]:
     """The next blobs and shared tables, and the graph of these blobs."""
     width = params.band_count
-    old_ids = index.blobs["blob_id"].combine_chunks()
-    old = _matrix(index.blobs["bands"], width)
-    place = pc.index_in(ids, value_set=old_ids).fill_null(-1).to_numpy().astype(np.int64)
-    ranks = np.full(len(old_ids), -1, dtype=np.int64)
+    index = _compacted(index, ids)
+    place = pc.index_in(ids, value_set=index.blobs["blob_id"]).fill_null(-1)
+    place = place.to_numpy().astype(np.int64)
+    ranks = np.full(index.blobs.num_rows, -1, dtype=np.int64)
     ranks[place[place >= 0]] = np.flatnonzero(place >= 0)
     added = np.flatnonzero(place < 0)
+    present = index.blobs["present"].to_numpy()
+    back = ranks[np.flatnonzero((ranks >= 0) & ~present)]
+    ordinals = place.copy()
+    ordinals[added] = ranks.size + np.arange(added.size)
 
     new, who = bands.hashes(problem.values, problem.rows[problem.signed[added]], params)
-    values, members = _touched(old, ranks, index.shared, (new, added[who].astype(np.uint32)))
+    returned, _ = bands.hashes(problem.values, problem.rows[problem.signed[back]], params)
+    values, members = _touched(
+        index, ranks, (new, added[who].astype(np.uint32)), returned, params.band_count
+    )
     numbers, total = _runs(values)
     shared = np.flatnonzero(numbers >= 0)
     numbers, members, values = numbers[shared].astype(np.uint32), members[shared], values[shared]
 
-    ordinals = np.empty(len(ids), dtype=np.uint32)
-    staying = np.flatnonzero(ranks >= 0)
-    ordinals[ranks[staying]] = np.arange(staying.size)
-    ordinals[added] = staying.size + np.arange(added.size)
-    matrix = np.concatenate(
-        [old[staying] if staying.size < len(old) else old, new.reshape(-1, width)]
+    hashes = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(8 * width), added.size, [None, pa.py_buffer(new.astype("<u8", copy=False))]
     )
-    next_ids = pa.concat_arrays([old_ids.take(pa.array(staying)), ids.take(pa.array(added))])
-    blobs = pa.Table.from_arrays(
+    both = pa.concat_tables(
         [
-            next_ids,
-            pa.FixedSizeBinaryArray.from_buffers(
-                pa.binary(8 * width), len(matrix), [None, pa.py_buffer(matrix)]
+            index.blobs.select(["blob_id", "bands"]),
+            pa.Table.from_arrays(
+                [ids.take(pa.array(added)), hashes], schema=index.blobs.schema.remove(2)
             ),
-        ],
-        schema=_blobs_schema(params),
+        ]
     )
-    table = pa.Table.from_arrays([pa.array(values), pa.array(ordinals[members])], schema=SHARED)
-    return (blobs, table), clusters.linked(numbers, members, total, len(ids), params)
+    here = np.concatenate([ranks >= 0, np.ones(added.size, dtype=np.bool_)])
+    blobs = both.append_column("present", pa.array(here)).cast(_blobs_schema(params))
+    holders = pa.array(ordinals[members].astype(np.uint32))
+    table = pa.Table.from_arrays([pa.array(values), holders], schema=SHARED)
+    graph = clusters.linked(numbers, members, total, len(ids), params)
+    return (blobs, table), graph
 
 
-def _matrix(column: pa.ChunkedArray, width: int) -> np.ndarray:
-    held = column.combine_chunks()
-    if len(held) == 0:
-        return np.empty((0, width), dtype=np.uint64)
-    values = np.frombuffer(held.buffers()[1], dtype="<u8").reshape(-1, width)
-    return values[held.offset : held.offset + len(held)]
+def _compacted(index: Index, ids: pa.Array) -> Index:
+    """The index without the blobs that left, if they are more than those that stay.
+
+    What left otherwise stays as a row that nothing looks at: to rewrite all for few costs more, and
+    it is there if it comes back.
+    """
+    here = pc.is_in(index.blobs["blob_id"], value_set=ids)
+    stays = here.combine_chunks().to_numpy(zero_copy_only=False)
+    if 2 * np.count_nonzero(stays) >= stays.size:
+        return index
+    ordinals = np.cumsum(stays) - 1
+    blobs = index.shared["blob"].to_numpy()
+    shared = pa.Table.from_arrays(
+        [
+            index.shared["band"].filter(pa.array(stays[blobs])),
+            pa.array(ordinals[blobs[stays[blobs]]].astype(np.uint32)),
+        ],
+        schema=SHARED,
+    )
+    return Index(index.blobs.filter(here).combine_chunks(), shared, index.edges)
+
+
+def _matrices(column: pa.ChunkedArray, width: int) -> Iterator[np.ndarray]:
+    for chunk in column.chunks:
+        if len(chunk):
+            values = np.frombuffer(chunk.buffers()[1], dtype="<u8").reshape(-1, width)
+            yield values[chunk.offset : chunk.offset + len(chunk)]
 
 
 def _touched(
-    old: np.ndarray, ranks: np.ndarray, shared: pa.Table, new: tuple[np.ndarray, np.ndarray]
+    index: Index,
+    ranks: np.ndarray,
+    new: tuple[np.ndarray, np.ndarray],
+    returned: np.ndarray,
+    width: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bands, sorted, and their blobs by rank: all that are shared are among them."""
+    """Bands, sorted, and their blobs by rank: all that are shared are among them.
+
+    `returned` are the bands of blobs that the index has but the last build had not: the index
+    does not know any more what they share.
+    """
     values, members = new
-    bits = max(10, int(values.size * 16).bit_length())
+    bits = max(10, int((values.size + returned.size) * 16).bit_length())
     shift = np.uint64(64 - bits)
     table = np.zeros(1 << (bits - 6), dtype=np.uint64)
     _marks(values, shift, table)
+    _marks(returned, shift, table)
 
-    found, room = 0, 1 << 16
-    while True:
-        hits, who = np.empty(room, dtype=np.uint64), np.empty(room, dtype=np.uint32)
-        found = _probe(old.ravel(), old.shape[1], ranks, shift, table, hits, who)
-        if found <= room:
-            break
-        room = found
-    values, members = bands.repeated(
-        np.concatenate([values, hits[:found]]), np.concatenate([members, who[:found]])
-    )
+    hits, who, start = [values], [members], 0
+    for matrix in _matrices(index.blobs["bands"], width):
+        part = ranks[start : start + len(matrix)]
+        start += len(matrix)
+        found, room = 0, 1 << 16
+        while True:
+            hit, of = np.empty(room, dtype=np.uint64), np.empty(room, dtype=np.uint32)
+            found = _probe(matrix.ravel(), width, part, shift, table, hit, of)
+            if found <= room:
+                break
+            room = found
+        hits.append(hit[:found])
+        who.append(of[:found])
+    values, members = bands.repeated(np.concatenate(hits), np.concatenate(who))
 
-    before, blobs = shared["band"].to_numpy(), shared["blob"].to_numpy()
+    before, blobs = (index.shared[name].to_numpy() for name in ("band", "blob"))
     keep = np.empty(before.size, dtype=np.bool_)
     _untouched(before, blobs, ranks, shift, table, keep)
     before, holders = before[keep], ranks[blobs[keep]].astype(np.uint32)

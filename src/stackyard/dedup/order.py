@@ -23,13 +23,15 @@ class Ranked:
         order: int64[files], row of the file of each rank, best first.
         current: bool[files], by row: of the newest revision of its (repo_name, path).
         newest: int64[files], by row: the row of the current file of its (repo_name, path).
-        repository: int64[files], by row: the rank of its repo_name among all.
+        by_key: int64[files], rows in order of FILE_KEY.
+        place: int64[files], by row: the rank of (repo_name, revision_id) among all.
     """
 
     order: np.ndarray
     current: np.ndarray
     newest: np.ndarray
-    repository: np.ndarray
+    by_key: np.ndarray
+    place: np.ndarray
 
 
 def rank(files: pa.Table, origins: pa.Table, released: np.ndarray | None = None) -> Ranked:
@@ -44,62 +46,86 @@ def rank(files: pa.Table, origins: pa.Table, released: np.ndarray | None = None)
         CorruptWorkspace: an origin is missing, or a file is there twice.
     """
     origin = _origin_rows(files, origins)
-    repo = _codes(files["repo_name"])
-    path = _codes(files["path"])
-    place = (repo.astype(np.uint64) << np.uint64(32)) | path.astype(np.uint64)
-    age, merit = _origin_orders(origins)
-    newest = _newest(place, age[origin])
+    age, merit, key = _origin_orders(origins)
+    repo, path = _codes(files["repo_name"]), _codes(files["path"])
+    newest = _newest((repo << 32) | path, age[origin])
+    by_key = _by_key(key[origin], files["path"])
     current = newest == np.arange(files.num_rows)
     permissive = pc.equal(files["license_type"], "permissive").to_numpy()
     first = np.zeros(files.num_rows, dtype=np.bool_) if released is None else released
-    flags = (~current).astype(np.uint64) << np.uint64(2)
-    flags |= (~first).astype(np.uint64) << np.uint64(1)
-    flags |= (~permissive).astype(np.uint64)
-    major = (flags << np.uint64(60)) | merit[origin].astype(np.uint64)
-    minor = path.astype(np.uint64)
-    keys = [minor, major]
-    if not current.all():  # two revisions may share all that is above
-        keys = [age[origin], _codes(files["blob_id"]), *keys]
-    return Ranked(np.lexsort(keys), current, newest, repo)
+    flags = (~current).astype(np.int64) << 2 | (~first).astype(np.int64) << 1 | ~permissive
+    major = flags << 60 | merit[origin]
+    if np.unique(merit).size == merit.size:  # then the order of the key is that of the path
+        order = by_key[np.argsort(major[by_key], kind="stable")]
+    else:  # two revisions of a repository share all that is above
+        blob = _ranks(files["blob_id"])
+        order = np.lexsort([age[origin], blob, _ranks(files["path"]), major])
+    return Ranked(order, current, newest, by_key, key[origin])
 
 
 def _codes(column: pa.ChunkedArray) -> np.ndarray:
+    """Equal numbers for equal values, int64."""
+    return _encoded(column).indices.to_numpy().astype(np.int64)
+
+
+def _ranks(column: pa.ChunkedArray) -> np.ndarray:
     """Dense ranks of values by their bytes, int64."""
-    encoded = column.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
+    encoded = _encoded(column)
     ranks = np.empty(len(encoded.dictionary), dtype=np.int64)
     ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks))
     return ranks[encoded.indices.to_numpy()]
 
 
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):  # strings of more than 2 GB in all
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    return encoded
+
+
+def _by_key(key: np.ndarray, paths: pa.ChunkedArray) -> np.ndarray:
+    """Rows in order of (repo_name, revision_id, path); tables mostly come in it."""
+    after = pc.greater(paths.slice(1), paths.slice(0, max(0, len(paths) - 1)))
+    steps = np.diff(key)
+    if np.all((steps > 0) | ((steps == 0) & after.to_numpy())):
+        return np.arange(key.size)
+    return np.lexsort([_ranks(paths), key])
+
+
 def _origin_rows(files: pa.Table, origins: pa.Table) -> np.ndarray:
-    keys = [_key(table) for table in (files, origins)]
-    rows = pc.index_in(keys[0], value_set=keys[1].combine_chunks())
-    if rows.null_count:
-        place = rows.is_null().index(True).as_py()
+    """The row of the origin of each file."""
+    parts = [_encoded(files[name]) for name in ("repo_name", "revision_id")]
+    known = [_encoded(origins[name]) for name in ("repo_name", "revision_id")]
+    width = len(known[1].dictionary) + 1
+    asked = np.zeros(files.num_rows, dtype=np.int64)
+    held = np.zeros(origins.num_rows, dtype=np.int64)
+    for part, there, weight in zip(parts, known, (width, 1), strict=True):
+        codes = pc.index_in(part.dictionary, value_set=there.dictionary).fill_null(-1)
+        codes = codes.to_numpy().astype(np.int64)[part.indices.to_numpy()]
+        asked += np.where(codes < 0, -(1 << 62), codes * weight)
+        held += there.indices.to_numpy().astype(np.int64) * weight
+    order = np.argsort(held, kind="stable")
+    places = np.searchsorted(held[order], asked)
+    places[places == order.size] = 0
+    rows = order[places] if order.size else np.zeros(files.num_rows, dtype=np.int64)
+    lost = held[rows] != asked if order.size else np.ones(files.num_rows, dtype=np.bool_)
+    if lost.any():
+        place = int(np.argmax(lost))
         raise CorruptWorkspace(
             "files of an origin that ingest does not list",
             found=f"{files['repo_name'][place]} at {files['revision_id'][place]}",
             next_step="run ingest again",
         )
-    return rows.to_numpy().astype(np.int64)
+    return rows
 
 
-def _key(table: pa.Table) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(
-        table["repo_name"].cast(pa.large_string()),
-        table["revision_id"].cast(pa.large_string()),
-        pa.scalar("\0", pa.large_string()),
-    )
-
-
-def _origin_orders(origins: pa.Table) -> tuple[np.ndarray, np.ndarray]:
-    """By row of origins: age (older is less) and merit (better is less, equal if all is)."""
+def _origin_orders(origins: pa.Table) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """By row of origins: age (older is less), merit (better is less, equal if all is) and the rank
+    of (repo_name, revision_id).
+    """
     count = origins.num_rows
     date = origins["revision_date"].cast(pa.int64()).fill_null(np.iinfo(np.int64).min).to_numpy()
-    revision = _codes(origins["revision_id"])
-    repo = _codes(origins["repo_name"])
+    revision, repo = _ranks(origins["revision_id"]), _ranks(origins["repo_name"])
     age = np.empty(count, dtype=np.int64)
     age[np.lexsort([revision, date])] = np.arange(count)
     stars = origins["star_events_count"].to_numpy()
@@ -109,7 +135,9 @@ def _origin_orders(origins: pa.Table) -> tuple[np.ndarray, np.ndarray]:
     steps = np.any(columns[:, 1:] != columns[:, :-1], axis=0)
     merit = np.empty(count, dtype=np.int64)
     merit[by_merit] = np.concatenate([[0], np.cumsum(steps)]) if count else []
-    return age, merit
+    key = np.empty(count, dtype=np.int64)
+    key[np.lexsort([revision, repo])] = np.arange(count)
+    return age, merit, key
 
 
 def _descending(values: np.ndarray) -> np.ndarray:

@@ -87,3 +87,30 @@ def test_decide_with_released_wins_keeps_what_was_released(
         released=released,
     )
     assert best.files["repo_name"].to_pylist() == ["octo-org/a"]
+
+
+def test_build_on_of_a_file_that_left_and_came_back_finds_its_likes_again(
+    world: Any, file: Any, words: Any
+) -> None:
+    files = [file("octo-org/a", f"{i}", words(200 * i, 200 * i + 100)) for i in range(6)]
+    files.append(file("octo-org/b", "copy", words(0, 50, 9000, 9001, 51, 100)))
+    index = Index.empty(Params())
+    for here in (files, files[:-1], files, files[1:], files):
+        now = world(here)
+        done, index = build_on(
+            index, now.attributes(), now.origin_table(), now.facts(), now.contents, Params()
+        )
+        assert done.decisions.equals(now.decide().decisions)
+
+
+def test_build_on_after_most_files_left_forgets_them(world: Any, file: Any, words: Any) -> None:
+    files = [file("octo-org/a", f"{i}", words(200 * i, 200 * i + 100)) for i in range(6)]
+    files.append(file("octo-org/b", "copy", words(0, 50, 9000, 9001, 51, 100)))
+    index = Index.empty(Params())
+    for here in (files, files[:1] + files[-1:]):
+        now = world(here)
+        done, index = build_on(
+            index, now.attributes(), now.origin_table(), now.facts(), now.contents, Params()
+        )
+        assert done.decisions.equals(now.decide().decisions)
+    assert index.blobs.num_rows == 2
