@@ -147,11 +147,10 @@ def _blobs_schema(params: Params) -> pa.Schema:
 
 def _known(edges: pa.Table, ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Measured pairs among these blobs: (rank << 32 | rank, better first) sorted, similarities."""
-    ends = [
-        pc.index_in(edges[name], value_set=ids).fill_null(-1).to_numpy().astype(np.int64)
-        for name in ("left_id", "right_id")
-    ]
-    low, high = np.minimum(*ends), np.maximum(*ends)
+    both = pa.chunked_array(edges["left_id"].chunks + edges["right_id"].chunks, BLOB_ID)
+    ends = pc.index_in(both, value_set=ids).fill_null(-1).to_numpy().astype(np.int64)
+    lefts, rights = ends[: edges.num_rows], ends[edges.num_rows :]
+    low, high = np.minimum(lefts, rights), np.maximum(lefts, rights)
     here = low >= 0
     keys = low[here].astype(np.uint64) << np.uint64(32) | high[here].astype(np.uint64)
     order = np.argsort(keys, kind="stable")
@@ -199,9 +198,10 @@ def _link(
 ) -> tuple[tuple[pa.Table, pa.Table], clusters.Graph]:
     """The next blobs and shared tables, and the graph of these blobs."""
     width = params.band_count
-    index = _compacted(index, ids)
     place = pc.index_in(ids, value_set=index.blobs["blob_id"]).fill_null(-1)
     place = place.to_numpy().astype(np.int64)
+    if 2 * np.count_nonzero(place >= 0) < index.blobs.num_rows:
+        index, place = _compacted(index, place)
     ranks = np.full(index.blobs.num_rows, -1, dtype=np.int64)
     ranks[place[place >= 0]] = np.flatnonzero(place >= 0)
     added = np.flatnonzero(place < 0)
@@ -238,16 +238,14 @@ def _link(
     return (blobs, table), graph
 
 
-def _compacted(index: Index, ids: pa.Array) -> Index:
-    """The index without the blobs that left, if they are more than those that stay.
+def _compacted(index: Index, place: np.ndarray) -> tuple[Index, np.ndarray]:
+    """The index without the blobs that left, for when they are more than those that stay.
 
     What left otherwise stays as a row that nothing looks at: to rewrite all for few costs more, and
     it is there if it comes back.
     """
-    here = pc.is_in(index.blobs["blob_id"], value_set=ids)
-    stays = here.combine_chunks().to_numpy(zero_copy_only=False)
-    if 2 * np.count_nonzero(stays) >= stays.size:
-        return index
+    stays = np.zeros(index.blobs.num_rows, dtype=np.bool_)
+    stays[place[place >= 0]] = True
     ordinals = np.cumsum(stays) - 1
     blobs = index.shared["blob"].to_numpy()
     shared = pa.Table.from_arrays(
@@ -257,7 +255,8 @@ def _compacted(index: Index, ids: pa.Array) -> Index:
         ],
         schema=SHARED,
     )
-    return Index(index.blobs.filter(here).combine_chunks(), shared, index.edges)
+    kept = index.blobs.filter(pa.array(stays)).combine_chunks()
+    return Index(kept, shared, index.edges), np.where(place >= 0, ordinals[place], -1)
 
 
 def _matrices(column: pa.ChunkedArray, width: int) -> Iterator[np.ndarray]:
