@@ -25,7 +25,7 @@ import yaml
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -178,6 +178,8 @@ class Service:
             return _refusal(error)
         except UnicodeError:
             return _refusal(HubError(400, "a name in the request is not UTF-8"))
+        except ClientDisconnect:
+            return Response(status_code=400)  # Nobody reads it: the line is cut.
 
     async def _handle(self, request: Request) -> Response:
         if request.method not in _READ and "origin" in request.headers:
@@ -427,8 +429,7 @@ class Service:
                 await anyio.to_thread.run_sync(incoming.write, chunk)
                 if incoming.size_bytes > self.part_bytes:
                     raise HubError(413, f"part {number} of {oid} is larger than a part")
-            incoming.sink.flush()
-            incoming.path.replace(self.objects.part(oid, int(number)))
+            self.objects.keep_part(oid, int(number), incoming)
             etag = incoming.sha256
         return Response(headers={"ETag": f'"{etag}"'})
 

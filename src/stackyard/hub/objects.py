@@ -11,14 +11,19 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 CHUNK_BYTES = 1 << 20
 """Bytes a read: large enough that hashing, not calls, is the cost."""
+
+LEFTOVER_SECONDS = 86_400.0
+"""Age of what came in and was never finished, after which it goes: no upload of one file takes a day."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -79,6 +84,7 @@ class Objects:
         self._incoming = root / "incoming"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._incoming.mkdir(parents=True, exist_ok=True)
+        self._sweep()
 
     def path(self, sha256: str) -> Path:
         if not is_sha256(sha256):
@@ -123,27 +129,38 @@ class Objects:
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(path.name for path in self._folder.glob("??/*")))
 
-    def part(self, sha256: str, number: int) -> Path:
-        """Where a part of a multipart upload waits: named by the object that it is a part of."""
-        folder = self._incoming / f"parts-{self.path(sha256).name}"
+    def _parts(self, sha256: str) -> Path:
+        return self._incoming / f"parts-{self.path(sha256).name}"
+
+    def keep_part(self, sha256: str, number: int, incoming: Incoming) -> None:
+        """Keeps what came in as a part of an object to come."""
+        incoming.sink.flush()
+        folder = self._parts(sha256)
         folder.mkdir(exist_ok=True)
-        return folder / f"{number:08d}"
+        incoming.path.replace(folder / f"{number:08d}")
 
     def join(self, sha256: str, numbers: Iterable[int]) -> str:
-        """Joins the parts of an upload into an object and removes them; its name is the answer.
+        """Joins the parts of an upload into an object, and removes them; its name is the answer.
 
         Raises:
             FileNotFoundError: a part did not arrive.
         """
-        parts = [self.part(sha256, number) for number in numbers]
+        folder = self._parts(sha256)
         with self.incoming() as incoming:
-            for part in parts:
-                with part.open("rb") as source:
+            for number in numbers:
+                with (folder / f"{number:08d}").open("rb") as source:
                     while chunk := source.read(CHUNK_BYTES):
                         incoming.write(chunk)
             if incoming.sha256 == sha256:
                 self.keep(incoming)
             found = incoming.sha256
-        for part in parts:
-            part.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
         return found
+
+    def _sweep(self) -> None:
+        """Removes what uploads that ended long ago left; those of other servers may be under way."""
+        oldest = time.time() - LEFTOVER_SECONDS
+        for path in self._incoming.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()

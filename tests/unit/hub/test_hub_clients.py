@@ -162,7 +162,7 @@ def test_a_branch_with_a_slash_is_committed_to_and_deleted(api: HfApi) -> None:
 
 
 def test_tree_of_more_than_a_page_lists_every_file_once(api: HfApi) -> None:
-    files = {f"d/{i:05d}.txt": b"%d" % i for i in range(2100)}
+    files = {f"d/{i:05d}.txt": b"%d" % i for i in range(1050)}
     add(api, files)
     names = [item.path for item in api.list_repo_tree(REPO, repo_type="dataset", recursive=True)]
     assert sorted(set(names)) == sorted(names)
@@ -316,3 +316,21 @@ def test_lfs_upload_of_other_bytes_than_named_is_refused(hub: EmbeddedHub, api: 
     assert answer.status_code == 400
     assert not list((hub.root / "objects").rglob(oid))
     assert not list((hub.root / "incoming").iterdir())
+
+
+def test_a_file_in_parts_leaves_nothing_in_passing(
+    hub: EmbeddedHub, api: HfApi, tmp_path: Path
+) -> None:
+    add(api, {"x.parquet": parquet(tmp_path)})
+    assert not list((hub.root / "incoming").iterdir())
+
+
+def test_leftovers_of_dead_uploads_go_after_a_day_and_not_before(tmp_path: Path) -> None:
+    incoming = tmp_path / "incoming"
+    (incoming / "parts-old").mkdir(parents=True)
+    for name in ("old", "new"):
+        (incoming / name).write_bytes(b"x")
+    for name in ("old", "parts-old"):
+        os.utime(incoming / name, (0, 0))
+    with EmbeddedHub(tmp_path):
+        assert [path.name for path in incoming.iterdir()] == ["new"]
