@@ -33,6 +33,9 @@ class Stage:
     grows: bool = False
 
 
+CODE = "work/code.yaml"
+"""Digests of the code of each stage; each stage depends on its own."""
+
 STAGES: tuple[Stage, ...] = (
     Stage("fetch", "source", ("sources.yaml",), ("ingest",), ("work/fetch",)),
     Stage("ingest", "bucket", ("work/fetch",), ("ingest",), ("work/ingest",), grows=True),
@@ -101,7 +104,7 @@ def dvc_yaml() -> str:
         document["stages"][stage.name] = {
             "cmd": f"stackyard stage run {stage.name}",
             "deps": list(stage.deps),
-            "params": list(stage.params),
+            "params": [*stage.params, {CODE: [stage.name]}],
             "outs": outs,
         }
     header = (

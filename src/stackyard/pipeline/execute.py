@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from stackyard.errors import EnvironmentFault
+from stackyard.pipeline.code import write_code
 from stackyard.pipeline.project import Project
 from stackyard.stages import Stage
 from stackyard.store.dvc import DvcProject
@@ -67,18 +68,23 @@ def run_stage(project: Project, stage: Stage, map_units: MapUnits) -> None:
         )
 
 
+def is_up_to_date(project: Project, stage: Stage) -> bool:
+    """Whether a stage's outputs are there, of the inputs, parameters and code of now."""
+    write_code(project)
+    return DvcProject(project.root).is_fresh(stage)
+
+
 def bring_up_to_date(project: Project, stage: Stage, map_units: MapUnits) -> bool:
     """Runs a stage if DVC says that it is stale, and records it; returns whether it made anything.
 
     Stage fetch always looks: what a folder or a branch holds is known only by looking.
     """
-    records = DvcProject(project.root)
-    if stage.name != "fetch" and records.is_fresh(stage):
+    if stage.name != "fetch" and is_up_to_date(project, stage):
         return False
     run_stage(project, stage, map_units)
-    if stage.name == "fetch" and records.is_fresh(stage):
+    if stage.name == "fetch" and is_up_to_date(project, stage):
         return False
-    records.commit(stage)
+    DvcProject(project.root).commit(stage)
     return True
 
 

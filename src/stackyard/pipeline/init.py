@@ -6,10 +6,11 @@ import dataclasses
 from pathlib import Path
 
 from stackyard.filter.policy import default_policy_text
+from stackyard.pipeline.code import write_code
 from stackyard.pipeline.filter import POLICY
 from stackyard.pipeline.gate import ALLOWED
 from stackyard.pipeline.keys import ensure_release_key
-from stackyard.pipeline.project import ProjectParams, params_yaml
+from stackyard.pipeline.project import Project, ProjectParams, params_yaml
 from stackyard.release.params import PublishParams
 from stackyard.stages import dvc_yaml
 from stackyard.store import files, git
@@ -60,7 +61,9 @@ def init_project(root: Path, repo: str | None) -> list[str]:
         if not (root / name).exists():
             files.write_bytes(root / name, text.encode())
             made.append(name)
-    return made + ensure_machinery(root)
+    made += ensure_machinery(root)
+    write_code(Project.at(root))
+    return made
 
 
 def ensure_machinery(root: Path) -> list[str]:

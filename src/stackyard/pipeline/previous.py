@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from stackyard.errors import VerificationError
 from stackyard.hub import EmbeddedHub
+from stackyard.pipeline.execute import is_up_to_date
 from stackyard.pipeline.project import Project
 from stackyard.record import FILE_KEY
 from stackyard.release.diff import ROW_COLUMNS
@@ -27,7 +28,6 @@ from stackyard.release.manifest import File, Manifest, identity
 from stackyard.release.semver import version_key
 from stackyard.stages import stage_named
 from stackyard.store import files
-from stackyard.store.dvc import DvcProject
 from stackyard.store.hub import HubDataset
 
 LOCAL_HUB = "hub"
@@ -68,7 +68,7 @@ def fetch_previous(project: Project, bump: str) -> bool:
         manifest = None if newest is None else _manifest(dataset, *newest)
         here = released_here(project)
         same = manifest is not None and here is not None and identity(manifest) == identity(here)
-        if bump == "auto" and same and DvcProject(project.root).is_fresh(stage_named("release")):
+        if bump == "auto" and same and is_up_to_date(project, stage_named("release")):
             return False
         with files.replacing_folder(project.workspace.root / "previous") as folder:
             files.write_bytes(folder / "bump.json", json.dumps({"bump": bump}).encode())
@@ -135,14 +135,16 @@ def _write(
         dataset.download(commit, file.path, target, sha256=file.sha256, size_bytes=file.size_bytes)
         return target
 
-    rows, known = [], [pa.table({name: pa.array([], pa.string()) for name in FILE_KEY})]
+    schema = pa.schema([(name, pa.string()) for name in FILE_KEY])
+    rows, known = [], [schema.empty_table()]
     for file in manifest.files:
         if file.shard is not None:
             path = got(file)
             rows.append(row_columns(path, file.shard.edition, file.path))
-            known.append(_offered(path))
+            known.append(_offered(path).cast(schema))
         elif file.kind == "decisions":
-            known.append(pq.read_table(got(file), columns=list(FILE_KEY), partitioning=None))
+            table = pq.read_table(got(file), columns=list(FILE_KEY), partitioning=None)
+            known.append(table.cast(schema))
         else:
             files.write_bytes(folder / "files" / file.path, got(file).read_bytes())
     if rows:
