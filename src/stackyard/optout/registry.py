@@ -266,15 +266,20 @@ def extends(log: Registry, older_note: str) -> None:
         VerificationError: the older checkpoint is no prefix of this log: a fork or a rollback.
     """
     older = notes.open_note(older_note, log.key)
-    if older.size > len(log.events) or log.tree.root(older.size) != older.root:
+    extends_root(log, older.size, older.root)
+
+
+def extends_root(log: Registry, size: int, root: bytes) -> None:
+    """As `extends`, for a size and root that are known to be of an older state of this log."""
+    if size > len(log.events) or log.tree.root(size) != root:
         raise VerificationError(
             "the registry's log does not extend the checkpoint that was seen before: "
             "it was rolled back or forked",
-            expected=f"root {older.root.hex()} over the first {older.size} events",
+            expected=f"root {root.hex()} over the first {size} events",
             found=(
                 f"only {len(log.events)} events"
-                if older.size > len(log.events)
-                else f"root {log.tree.root(older.size).hex()}"
+                if size > len(log.events)
+                else f"root {log.tree.root(size).hex()}"
             ),
             next_step="keep both checkpoints: together they prove it; ask the registry's operator",
         )

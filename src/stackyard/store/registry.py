@@ -6,12 +6,13 @@
     registry/policy.json           what people decide: evidence, clocks, old releases
     registry/schema/               JSON Schema of what is published
     .stackyard/keys/registry.key   the signing key, 0600, never under git
-    .stackyard/private/            the private part; `seen`, the newest checkpoint ever opened here
+    .stackyard/private/            the private part, with an index of the log
 
-An append is: private part (a transaction), journal (fsync, rename), events (fsync, exclusive link),
-checkpoint (fsync, rename), index, journal away. Whoever opens the registry next finishes a journal
-that was left, so that an append has happened whole or not at all. Journals are signed work: replaying
-one signs nothing.
+An append is one transaction of the private part, which holds all of it (the events and the signed
+checkpoint as well), then the event files (fsync, exclusive link), then the checkpoint (fsync, rename).
+Whoever opens the registry next finishes what was left, so that an append has happened whole or not at
+all, and signs nothing for it. The index also tells how far the log went when it was last opened here:
+an older log with its older signature is found out.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from stackyard.optout.events import Event
 from stackyard.optout.policy import Policy
 from stackyard.optout.registry import Registry, Request, Status
 from stackyard.optout.requests import Reason
-from stackyard.store.private import URL_VARIABLE, Private
+from stackyard.store.private import URL_VARIABLE, Index, Private
 
 DEFAULT_NAME = "stackyard-optout-log"
 _ENTRY = re.compile(r"[0-9]{8}\.json")
@@ -59,8 +60,6 @@ class _Paths:
         self.home = project / ".stackyard"
         self.signing_key = self.home / "keys" / "registry.key"
         self.private = self.home / "private"
-        self.seen = self.private / "seen"
-        self.journal = self.private / "journal.json"
         self.lock = self.home / "registry.lock"
 
     def entry(self, sequence: int) -> Path:
@@ -81,7 +80,7 @@ def init_registry(project: Path, name: str = DEFAULT_NAME) -> bool:
         EnvironmentFault: half a registry is there: a log without its key, or the reverse.
     """
     paths = _Paths(project)
-    if paths.seen.exists() or paths.checkpoint.exists():
+    if paths.checkpoint.exists():
         open_registry(project)
         return False
     if any(_entries(paths)):
@@ -100,10 +99,15 @@ def init_registry(project: Path, name: str = DEFAULT_NAME) -> bool:
         if not paths.policy.exists():
             _write(paths.policy, policies.default_text().encode())
         with Private(paths.private) as private:
-            private.extend_index(0, [], [])
+            known = private.index()
+            if known is not None and known.size:
+                raise EnvironmentFault(
+                    f"registry/ is missing, and it had {known.size} events",
+                    next_step="restore it from where it is published",
+                )
+            private.reset_index([], [])
         empty = note.sign(note.Checkpoint(key.name, 0, merkle.EMPTY_ROOT), key)
         _write(paths.checkpoint, empty.encode())
-        _write(paths.seen, empty.encode())
     return True
 
 
@@ -121,10 +125,8 @@ def open_registry(project: Path) -> Registry:
     if not _is_operator(paths):
         return _read(paths, None)
     with _locked(paths), Private(paths.private) as private:
-        _finish_journal(paths, private)
-        registry = _read(paths, private.requests())
-        _remember(paths, registry)
-        return registry
+        _finish_append(paths, private)
+        return _read_known(paths, private)
 
 
 @contextlib.contextmanager
@@ -143,7 +145,7 @@ def open_writer(project: Path) -> Iterator[Writer]:
             "project of your own",
         )
     with _locked(paths), Private(paths.private) as private:
-        _finish_journal(paths, private)
+        _finish_append(paths, private)
         yield Writer(paths, private)
 
 
@@ -160,21 +162,12 @@ class Writer:
         self.private = private
         self._key = _signing_key(paths)
         checkpoint = note.open_note(_text(paths.checkpoint), self._key.verifier)
-        known = private.frontier()
-        if (
-            known is None
-            or known[0] != checkpoint.size
-            or merkle.frontier_root(known[1]) != checkpoint.root
-            or not _seen_fits(paths, checkpoint)
-        ):
-            registry = _read(paths, private.requests())
-            _remember(paths, registry)
-            leaves = [
-                (event.request, registry.tree.leaf(i)) for i, event in enumerate(registry.events)
-            ]
-            known = (len(leaves), merkle.frontier(registry.tree))
-            private.extend_index(0, leaves, known[1])
-        self.size, self._nodes = known
+        known = private.index()
+        if known is None or not _is_at(checkpoint, known.size, known.nodes):
+            _read_known(paths, private)
+            known = private.index()
+        assert known is not None
+        self.size, self._nodes = known.size, known.nodes
 
     @property
     def key(self) -> note.SignerKey:
@@ -223,22 +216,21 @@ class Writer:
             raise UsageError(f"events must be numbered from {self.size} on")
         if not events:
             return
-        self.private.add(private_parts, reasons)
         entries = [event.to_bytes() for event in events]
+        leaves = [
+            (event.request, merkle.leaf_hash(raw))
+            for event, raw in zip(events, entries, strict=True)
+        ]
         nodes, size = self._nodes, self.size
-        for raw in entries:
-            nodes = merkle.frontier_append(nodes, size, merkle.leaf_hash(raw))
+        for _, leaf in leaves:
+            nodes = merkle.frontier_append(nodes, size, leaf)
             size += 1
         root = merkle.frontier_root(nodes)
         signed = note.sign(note.Checkpoint(self._key.name, size, root), self._key)
-        journal = {
-            "entries": [base64.b64encode(raw).decode() for raw in entries],
-            "first": self.size,
-            "nodes": [node.hex() for node in nodes],
-            "note": signed,
-        }
-        _write(self._paths.journal, json.dumps(journal).encode(), secret=True)
-        _finish_journal(self._paths, self.private)
+        journal = json.dumps([signed, *(base64.b64encode(raw).decode() for raw in entries)])
+        index = Index(size, nodes, self.size, self._nodes, journal.encode())
+        self.private.append(private_parts, reasons, leaves, index)
+        _write_append(self._paths, index)
         self.size, self._nodes = size, nodes
 
 
@@ -493,10 +485,7 @@ def _read(paths: _Paths, private_parts: Mapping[str, Request] | None) -> Registr
             found=f"{len(names)} files",
             next_step="restore registry/ from where it is published",
         )
-    registry = room.read([_bytes(paths.log / name) for name in names], signed, key, private_parts)
-    if paths.seen.exists():
-        room.extends(registry, _text(paths.seen))
-    return registry
+    return room.read([_bytes(paths.log / name) for name in names], signed, key, private_parts)
 
 
 def _entries(paths: _Paths) -> Iterator[str]:
@@ -513,49 +502,40 @@ def _entries(paths: _Paths) -> Iterator[str]:
             )
 
 
-def _remember(paths: _Paths, registry: Registry) -> None:
-    """Notes the newest checkpoint, so that an older log with its older signature is found out."""
-    if not paths.seen.exists() or _text(paths.seen) != registry.note:
-        _write(paths.seen, registry.note.encode())
+def _read_known(paths: _Paths, private: Private) -> Registry:
+    """The whole registry; it must extend what the index knows, which afterwards knows all of it."""
+    registry = _read(paths, private.requests())
+    known = private.index()
+    if known is not None:
+        room.extends_root(registry, known.size, merkle.frontier_root(known.nodes))
+    if known is None or known.size != len(registry.events):
+        leaves = [(e.request, registry.tree.leaf(i)) for i, e in enumerate(registry.events)]
+        private.reset_index(leaves, merkle.frontier(registry.tree))
+    return registry
 
 
-def _seen_fits(paths: _Paths, checkpoint: note.Checkpoint) -> bool:
-    if not paths.seen.exists():
-        return False
-    seen = note.Checkpoint.parse(_text(paths.seen).partition("\n\n")[0] + "\n")
-    return seen == checkpoint
+def _is_at(checkpoint: note.Checkpoint, size: int, nodes: Sequence[bytes]) -> bool:
+    return checkpoint.size == size and merkle.frontier_root(nodes) == checkpoint.root
 
 
-def _finish_journal(paths: _Paths, private: Private) -> None:
-    """Brings an append to its end, from its journal; does nothing if there is none. Idempotent."""
-    if not paths.journal.exists():
+def _finish_append(paths: _Paths, private: Private) -> None:
+    """Writes what the last append was to write, if it was killed before the checkpoint."""
+    known = private.index()
+    if known is None or not known.journal or not paths.checkpoint.exists():
         return
-    try:
-        journal = json.loads(_bytes(paths.journal))
-        entries = [base64.b64decode(text, validate=True) for text in journal["entries"]]
-        first, signed = int(journal["first"]), str(journal["note"])
-        nodes = [bytes.fromhex(text) for text in journal["nodes"]]
-    except (ValueError, KeyError, TypeError) as error:
-        raise EnvironmentFault(
-            ".stackyard/private/journal.json cannot be read",
-            next_step="remove it: it was written whole or not at all, so this is no crash of ours",
-        ) from error
-    target = note.open_note(signed, _signing_key(paths).verifier)
-    present = note.open_note(_text(paths.checkpoint), _signing_key(paths).verifier)
-    if target.size != first + len(entries) or present.size not in {first, target.size}:
-        raise VerificationError(
-            "the journal of an unfinished append does not fit the log",
-            next_step="restore registry/ from where it is published",
-        )
-    _write_entries(paths, first, entries)
-    for left in paths.log.glob(".*"):  # of a writer that was killed; we hold the lock
-        left.unlink()
+    checkpoint = note.open_note(_text(paths.checkpoint), _signing_key(paths).verifier)
+    if known.size != known.previous_size and _is_at(
+        checkpoint, known.previous_size, known.previous_nodes
+    ):
+        _write_append(paths, known)
+        for left in paths.log.glob(".*.json.*"):  # of the writer that was killed; we hold the lock
+            left.unlink()
+
+
+def _write_append(paths: _Paths, index: Index) -> None:
+    signed, *encoded = json.loads(index.journal)
+    _write_entries(paths, index.previous_size, [base64.b64decode(text) for text in encoded])
     _write(paths.checkpoint, signed.encode())
-    _write(paths.seen, signed.encode())
-    leaves = [(json.loads(raw)["request"], merkle.leaf_hash(raw)) for raw in entries]
-    private.extend_index(first, leaves, nodes)
-    paths.journal.unlink()
-    _sync_folder(paths.private)
 
 
 def _write_entries(paths: _Paths, first: int, entries: Sequence[bytes]) -> None:

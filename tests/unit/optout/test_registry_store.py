@@ -148,12 +148,30 @@ def test_open_log_rolled_back_to_an_older_signed_state_stops(project: Path) -> N
     submit(project, "octo/p")
     older = (project / "registry" / "checkpoint").read_bytes()
     submit(project, "octo/q")
+    submit(project, "octo/s")
     (project / "registry" / "checkpoint").write_bytes(older)
     (project / "registry" / "log" / "00000001.json").unlink()
+    (project / "registry" / "log" / "00000002.json").unlink()
     with pytest.raises(VerificationError, match="rolled back"):
         open_registry(project)
     with pytest.raises(VerificationError, match="rolled back"):
         submit(project, "octo/r")
+
+
+def test_open_log_that_lost_its_last_append_gets_it_back(project: Path) -> None:
+    submit(project, "octo/p")
+    older = (project / "registry" / "checkpoint").read_bytes()
+    name = submit(project, "octo/q")
+    (project / "registry" / "checkpoint").write_bytes(older)
+    (project / "registry" / "log" / "00000001.json").unlink()
+    assert name in open_registry(project).statuses
+
+
+def test_init_where_the_log_was_removed_stops(project: Path) -> None:
+    submit(project, "octo/p")
+    shutil.rmtree(project / "registry")
+    with pytest.raises(EnvironmentFault, match="had 1 events"):
+        init_registry(project)
 
 
 def test_open_private_part_missing_stops(project: Path) -> None:
@@ -229,7 +247,7 @@ def test_append_many_at_once_is_whole(project: Path) -> None:
 def test_writer_whose_index_was_lost_makes_it_anew(project: Path) -> None:
     name = submit(project, "octo/p")
     with Private(project / ".stackyard" / "private") as private:
-        private.extend_index(0, [], [])
+        private.reset_index([], [])
     accept(project, name)
     assert len(open_registry(project).events) == 3
 

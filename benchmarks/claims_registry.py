@@ -1,0 +1,156 @@
+"""Claims of the opt-out registry: `make claims ROOM=registry`.
+
+A log of 100,000 requests on disk, and 100,000 selectors of all scopes against 10 million file rows on
+one core. `python -m benchmarks.claims_registry` prints the same, with the peak of memory.
+"""
+
+from __future__ import annotations
+
+import functools
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+
+from benchmarks.claim import Claim
+from benchmarks.optout_corpus import (
+    FILES_PER_ORIGIN,
+    NOW,
+    corpus,
+    fill_log,
+    mixed_requests,
+    salt_of,
+)
+from stackyard.optout import match, merkle, requests, violations
+from stackyard.optout.absence import Presence, check_absent, key_of
+from stackyard.optout.params import Params
+from stackyard.optout.selector import Selector
+from stackyard.store.registry import init_registry, open_registry, open_writer
+
+REQUESTS = 100_000
+ROWS = 10_000_000
+APPENDS = 60
+
+
+def run() -> Iterator[Claim]:
+    """The claims of issue 6 that have a number."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _log(Path(folder))
+    yield from _matching()
+    yield from _absence()
+
+
+def _timed(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _log(project: Path) -> Iterator[Claim]:
+    init_registry(project)
+    fill_log(project, REQUESTS)
+
+    def append(number: int) -> None:
+        with open_writer(project) as log:
+            event, request = requests.submit(
+                Selector("repo", f"late{number}/repo"),
+                sequence=log.size,
+                time=NOW,
+                salt=salt_of(REQUESTS + number),
+                contact="me@example.org",
+            )
+            log.append([event], [request])
+
+    times = sorted(_timed(functools.partial(append, n)) for n in range(APPENDS))
+    middle, worst = statistics.median(times) * 1e3, times[int(APPENDS * 0.95)] * 1e3
+    yield Claim(
+        f"an append to a log of {REQUESTS:,}, with lock, open and fsync",
+        "< 20 ms",
+        f"{middle:.1f} ms median, {worst:.1f} ms at the 95th percentile",
+        middle < 20,
+    )
+    start = time.perf_counter()
+    log = open_registry(project)
+    seconds = time.perf_counter() - start
+    yield Claim(
+        f"the whole check of a log of {len(log.events):,} events",
+        "< 60 s",
+        f"{seconds:.1f} s",
+        seconds < 60 and len(log.events) == REQUESTS + APPENDS,
+    )
+    size = len(log.events)
+    root = log.tree.root()
+
+    def prove(index: int) -> None:
+        path = log.tree.inclusion(index)
+        assert merkle.check_inclusion(log.tree.leaf(index), index, size, path, root)
+        older = log.tree.consistency(index)
+        assert merkle.check_consistency(index, log.tree.root(index), size, root, older)
+
+    yield _proof("an inclusion and a consistency proof, made and checked", prove, size)
+
+
+def _matching() -> Iterator[Claim]:
+    origins = ROWS // FILES_PER_ORIGIN
+    files, table = corpus(origins)
+    log = mixed_requests(REQUESTS, origins)
+    pa.set_cpu_count(1)
+    start, used = time.perf_counter(), time.process_time()
+    gone = match(files, table, log, Params())
+    seconds, cpu = time.perf_counter() - start, time.process_time() - used
+    yield Claim(
+        f"{REQUESTS:,} selectors of all scopes against {files.num_rows:,} files, one core",
+        "< 60 s",
+        f"{cpu:.1f} s of processor time ({seconds:.1f} s of wall clock), {gone.num_rows:,} files go",
+        cpu < 60 and gone.num_rows > 0,
+    )
+    left = files.slice(0, 1_000_000).select(["repo_name", "path", "blob_id"])
+    start = time.perf_counter()
+    found = violations(left, log, Params()).num_rows
+    expected = match(files.slice(0, 1_000_000), table, log, Params()).num_rows
+    yield Claim(
+        "the gate finds in 1,000,000 released rows exactly the files that should have gone",
+        f"{expected:,} found",
+        f"{found:,} found in {time.perf_counter() - start:.1f} s",
+        found == expected,
+    )
+
+
+def _absence() -> Iterator[Claim]:
+    files, _ = corpus(20_000)
+    rows = files.select(["repo_name", "path", "blob_id"])
+    start = time.perf_counter()
+    presence = Presence.of(rows)
+    seconds = time.perf_counter() - start
+    size, root = len(presence.keys), presence.tree.root()
+
+    def prove(number: int) -> None:
+        key = key_of("repo", f"gone{number}/repo")
+        assert check_absent(presence.prove_absent(key), key, size, root)
+
+    yield _proof(
+        f"an absence proof from a release of {rows.num_rows:,} rows (whose tree of {size:,} keys "
+        f"takes {seconds:.1f} s), made and checked",
+        prove,
+        size,
+    )
+
+
+def _proof(claim: str, prove: Callable[[int], None], size: int) -> Claim:
+    times = sorted(_timed(functools.partial(prove, n)) for n in range(1, size, size // 500))
+    most = times[int(len(times) * 0.99)] * 1e3
+    return Claim(
+        claim, "< 10 ms", f"{most:.2f} ms at the 99th percentile of {len(times)}", most < 10
+    )
+
+
+if __name__ == "__main__":
+    for claim in run():
+        print(
+            f"{'ok   ' if claim.ok else 'SHORT'} {claim.claim}: {claim.measured} (bar {claim.bar})"
+        )
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.1f} GB")
