@@ -52,7 +52,7 @@ _DUMMY = re.compile(
 )
 
 _REFERENCE = re.compile(
-    rb"\$\{|\$\(|\{\{|%[sdr]$|%\(|\{[a-z_]*\}|<[a-z][^<>]*>|^\$[A-Za-z_]|^env\.|^process\.|^os\.|^\[%|"
+    rb"\$\{|\$\(|\{\{|%(?:[sdrif]|[-+#]?[0-9]?\.[0-9]f|0[0-9]d)(?![0-9A-Za-z])|^\[|%\(|\{[a-z_]*\}|<[a-z][^<>]*>|^\$[A-Za-z_]|^env\.|^process\.|^os\.|^\[%|"
     rb"^@[A-Za-z]|^#\{|<%",
     re.IGNORECASE,
 )
@@ -125,6 +125,8 @@ _SERVICE_USER = re.compile(
     rb"jdoe|alice|bob|test(?:er|ing|user)?\d*|example|info@example)$"
 )
 
+_SSH_NAME = re.compile(rb"@(?:openssh\.com|ssh\.com|libssh\.org|lysator\.liu\.se|lag\.net)$")
+
 _DEPENDENCY = re.compile(rb"[\d.]+(?:-[A-Za-z0-9.]+)?")
 
 EMAIL = (
@@ -153,6 +155,11 @@ EMAIL = (
         lambda _b, value, _a: bool(_FILE_TAIL.search(value)),
     ),
     Allow(
+        "protocol-name",
+        "SSH names its extensions name@domain (RFC 4251, 6), as in keepalive@openssh.com",
+        lambda _b, value, _a: bool(_SSH_NAME.search(value)),
+    ),
+    Allow(
         "package-version",
         "name@1.2.3 pins a package",
         lambda _b, value, _a: (
@@ -170,7 +177,7 @@ VERSION_BEFORE = re.compile(
     rb"(?i)(?:version|ver|v|rev|release|build|assembly|fileversion|product|section|sec\.?|chapter|"
     rb"oid|rfc|\xc2\xa7)[\"'()]*\s*[=:(,\"'>]*\s*[\"'(vV]*$"
 )
-_OID = re.compile(rb"^(?:[0-2]\.\d{1,2}\.|1\.3\.6\.|2\.5\.)")
+_OID = re.compile(rb"(?:2\.5\.(?:4|8|29)|1\.3\.6|1\.2\.840|2\.16\.840|0\.9)\.")
 
 
 def _is_public_resolver(value: bytes) -> bool:
@@ -215,6 +222,11 @@ IPV4 = (
         lambda _b, value, _a: _is_not_global(value),
     ),
     Allow("public-resolver", "names a public DNS service", lambda _b, v, _a: _is_public_resolver(v)),
+    Allow(
+        "oid",
+        "object identifiers of X.500, PKIX and ANSI begin 2.5, 1.3.6, 1.2.840, 2.16.840, 0.9",
+        lambda _b, value, _a: bool(_OID.match(value)),
+    ),
     Allow(
         "version",
         "four numbers after a word such as version are a version or a section",

@@ -24,7 +24,7 @@ BEFORE, AFTER = 160, 320
 
 _ASSIGNMENT = re.compile(
     rb"(?i)(?P<name>" + _WORDS + rb"[\w.\-]{0,40})"
-    rb"['\"\])}]{0,3}[ \t]{0,8}(?P<sign>" + ASSIGN + rb")"
+    rb"[\\'\"\])}]{0,4}[ \t]{0,8}(?P<sign>" + ASSIGN + rb")"
     rb"(?:[\\]?(?:[a-z]|@)?(?P<quote>['\"`])(?P<quoted>[^'\"`\r\n]{4,256})['\"`]"
     rb"|(?P<bare>[^\s'\"`,;<>(){}\[\]\\]{6,256})(?=[\s,;'\"&<\\]|$))"
 )
@@ -65,7 +65,7 @@ def assignment(text: bytes, end: int) -> Iterator[Finding]:
     """Values assigned on the line of a candidate, near it."""
     low, high = max(0, end - BEFORE), min(len(text), end + AFTER)
     low = max(low, text.rfind(b"\n", low, end) + 1)
-    for match in _ASSIGNMENT.finditer(text, low, high):
+    for match in _overlapping(text, low, high):
         if match.start() >= end:
             return
         group = "quoted" if match["quoted"] is not None else "bare"
@@ -83,6 +83,13 @@ def assignment(text: bytes, end: int) -> Iterator[Finding]:
         if group == "bare" and match["sign"].strip() in {b",", b"("}:
             continue
         yield Finding(start, stop, "secret_keyword", "assignment", ALLOWED_SCORE if name else score)
+
+
+def _overlapping(text: bytes, low: int, high: int) -> Iterator[re.Match[bytes]]:
+    """Assignments, also those that begin inside another: `key="AppSecret" value="..."`."""
+    while match := _ASSIGNMENT.search(text, low, high):
+        yield match
+        low = match.start() + 1
 
 
 _NAME_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"

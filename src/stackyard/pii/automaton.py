@@ -19,6 +19,14 @@ CHUNK_BYTES = 32 << 20
 """Texts scanned in one call: bounds the list of candidates, and stays under the 2^32 of the engine."""
 
 
+CANDIDATES_MAX = 4_000_000
+"""Candidates held at a time: ordinary code has one in a kilobyte, so this bounds hostile input."""
+
+
+class TooMany(Exception):  # noqa: N818
+    """There are more candidates than were asked for."""
+
+
 class Automaton:
     """Patterns compiled together; `scan` gives their candidates in order of their end."""
 
@@ -37,14 +45,22 @@ class Automaton:
         self._scratch = hyperscan.Scratch(self._database)
         self._database.scratch = self._scratch
 
-    def scan(self, buffer: Any) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Pattern numbers and end offsets of all candidates in one buffer, sorted by both."""
+    def scan(
+        self, buffer: Any, most: int = CANDIDATES_MAX
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Pattern numbers and end offsets of all candidates in one buffer, sorted by both.
+
+        Raises:
+            TooMany: there are more candidates than `most`.
+        """
         patterns: list[int] = []
         ends: list[int] = []
 
         def take(pattern: int, _start: int, end: int, _flags: int, _context: object) -> None:
             patterns.append(pattern)
             ends.append(end)
+            if len(ends) > most:
+                raise TooMany
 
         self._database.scan(buffer, match_event_handler=take)
         ids = np.array(patterns, dtype=np.int64)

@@ -6,6 +6,7 @@ are those that the exact checks give without the automaton; work on one blob is 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -16,11 +17,12 @@ import pyarrow as pa
 
 from stackyard.detector import Detector, Scope
 from stackyard.pii import allow, assignments, blocks, names, numbers, personal, strength
-from stackyard.pii.automaton import CHUNK_BYTES, Automaton
+from stackyard.pii.automaton import CHUNK_BYTES, Automaton, TooMany
+from stackyard.pii.checks import mixed
 from stackyard.pii.findings import ALLOWED_SCORE, FACTS, LIMIT, Finding
 from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, line_around
 from stackyard.pii.params import Detection, Params
-from stackyard.pii.reference import PLUGINS, Plugin, analyze
+from stackyard.pii.reference import PLUGINS, Plugin, analyze, plugin_work
 from stackyard.pii.rules import rules
 
 Check = Callable[[bytes, int], Iterator[Finding]]
@@ -153,7 +155,17 @@ def _find_in_rows(
     first, last = cut
     engine = _engine(detection.opt_in)
     base = int(offsets[first])
-    patterns, ends = engine.automaton.scan(view[base : int(offsets[last])])
+    try:
+        patterns, ends = engine.automaton.scan(view[base : int(offsets[last])])
+    except TooMany:
+        if last - first == 1:
+            text = bytes(view[base : int(offsets[last])])
+            yield first, text, [Finding(0, 0, LIMIT, "candidates", 1.0)]
+            return
+        middle = (first + last) // 2
+        yield from _find_in_rows(view, offsets, valid, (first, middle), detection)
+        yield from _find_in_rows(view, offsets, valid, (middle, last), detection)
+        return
     rows = np.searchsorted(offsets[first : last + 1] - base, ends, side="left") - 1 + first
     cuts = np.flatnonzero(np.diff(rows)) + 1
     for group in np.split(np.arange(len(rows)), cuts) if len(rows) else ():
@@ -179,6 +191,7 @@ def inspect(
     found: set[Finding] = set()
     seen: set[tuple[str, int, int]] = set()
     work = 0
+    block_work = min(len(text), blocks.BLOCK_BYTES_MAX)
     for pattern, end in candidates:
         target = targets[pattern]
         if isinstance(target, Plugin):
@@ -186,17 +199,56 @@ def inspect(
             if (target.slug, start, stop) in seen:
                 continue
             seen.add((target.slug, start, stop))
-            work += stop - start
+            work += plugin_work(target, text[start:stop])
             findings = _from_plugin(target, text, start, stop)
         else:
-            work += CHECK_WORK
+            work += block_work if target is blocks.private_key else CHECK_WORK
             findings = target(text, end)
         found.update(f for f in findings if not allow.is_in_placeholder(text, f.start, f.end))
         if work > detection.work_max or len(found) > detection.findings_max:
             rule = "work" if work > detection.work_max else "findings"
             found.add(Finding(0, 0, LIMIT, rule, 1.0))
             break
-    return sorted(found)
+    return sorted(_with_neighbours(text, found))
+
+
+ISOLATED_MAX = 8
+"""Unnamed drawn strings up to which those of a file count as keys; more of them are data: test
+vectors, fonts, tables."""
+
+ISOLATED_SCORE = 0.7
+UNNAMED_CHARS_MIN, UNNAMED_CHARS_MAX = 24, 128
+_HASH_BEFORE = re.compile(
+    rb"(?i)(?:sha-?\d*|md5|hash|digest|checksum|integrity|etag|fingerprint|signature|nonce|uuid|guid|"
+    rb"version|commit|revision|rev|resolved|id|ids|url|src|href|path|name|class|font|image|data)"
+    rb"['\"\])]{0,2}\s*(?:[=:(,]|=>)\s*[\[({]?\s*$"
+)
+
+
+def _with_neighbours(text: bytes, found: set[Finding]) -> Iterator[Finding]:
+    """Findings, where unnamed strings of high entropy are weighed by what else the text holds."""
+    drawn = {
+        f for f in found if f.rule == "detect-secrets/entropy-base64" and _is_unnamed_key(text, f)
+    }
+    for finding in found:
+        if finding in drawn and len(drawn) <= ISOLATED_MAX:
+            yield finding._replace(score=max(finding.score, ISOLATED_SCORE))
+        else:
+            yield finding
+
+
+def _is_unnamed_key(text: bytes, finding: Finding) -> bool:
+    value = text[finding.start : finding.end]
+    return (
+        finding.score > ALLOWED_SCORE
+        and UNNAMED_CHARS_MIN <= len(value) <= UNNAMED_CHARS_MAX
+        and mixed(value)
+        and strength.is_random(value.decode("ascii", "replace"))
+        and not _HASH_BEFORE.search(text[max(0, finding.start - CONTEXT_BYTES) : finding.start - 1])
+    )
+
+
+CONTEXT_BYTES = 48
 
 
 def _from_plugin(plugin: Plugin, text: bytes, start: int, stop: int) -> Iterator[Finding]:
@@ -217,6 +269,7 @@ def _byte_span(line: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _score(plugin: Plugin, secret: str) -> float:
+    # `assignments` reads the whole name, which the plugins do not: theirs is the second voice.
     if plugin.slug in {"keyword", "basic-auth"} and strength.is_random(secret):
-        return 0.75
+        return 0.5
     return plugin.score

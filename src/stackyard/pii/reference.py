@@ -10,7 +10,9 @@ where a comment says what was replaced and why.
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple
@@ -198,6 +200,21 @@ PLUGINS: tuple[Plugin, ...] = (
 rules of this room raise them where the value or its checksum says more."""
 
 
+LONG_LINE = 256
+_KEYWORD_WORD = re.compile(rb"(?i)key|pass|pwd|secret|contra" + rb"|[\xe2\xc4\xc5]")
+
+
+def plugin_work(entry: Plugin, line: bytes) -> int:
+    """Units of work that a plugin may spend on a line.
+
+    The patterns of the keyword plugin begin at every word they know and may run to the end of the
+    line from there; those of the others pass over it once.
+    """
+    if entry.slug != "keyword" or len(line) <= LONG_LINE:
+        return len(line)
+    return len(line) * (1 + len(_KEYWORD_WORD.findall(line)))
+
+
 class Span(NamedTuple):
     """What a plugin found in a line, in characters of the line."""
 
@@ -219,19 +236,38 @@ def analyze(entry: Plugin, line: str, mode: Mode = "quoted") -> Iterator[Span]:
 def _raw(entry: Plugin, line: str, mode: Mode) -> Iterator[Span]:
     plugin = entry.plugin
     if isinstance(plugin, keyword.KeywordDetector):
+        if mode == "quoted" and not _QUOTE.search(line):
+            return  # each of its patterns asks for a quote
         for pattern, group in KEYWORD_SETS[mode].items():
             if match := pattern.search(line):
                 start, end = match.span(group)
                 yield Span(start, end, match[group])
     elif isinstance(plugin, high_entropy_strings.HighEntropyStringsPlugin):
         for match in plugin.regex.finditer(line):
-            if plugin.calculate_shannon_entropy(match[2]) > plugin.entropy_limit:
+            if _is_over_limit(plugin, match[2]):
                 yield Span(match.start(2), match.end(2), match[2])
     else:
         assert isinstance(plugin, RegexBasedDetector)
         for span in _regex_spans(entry, line):
             if not isinstance(plugin, JwtTokenDetector) or plugin.is_formally_valid(span.secret):
                 yield span
+
+
+_QUOTE = re.compile("[\"'`]")
+CLOSE_BITS = 1e-6
+"""Bits within which the plugin's own sum decides, as floating point depends on the order."""
+
+
+def _is_over_limit(plugin: Any, value: str) -> bool:
+    """Whether the plugin's entropy of a value is over its limit; its own sum only where it is close."""
+    counts = Counter(value)
+    if math.log2(len(counts)) <= plugin.entropy_limit - CLOSE_BITS:
+        return False  # the hexadecimal plugin only ever takes something away
+    total = len(value)
+    bits = math.log2(total) - sum(n * math.log2(n) for n in counts.values()) / total
+    if not value.isdigit() and abs(bits - plugin.entropy_limit) > CLOSE_BITS:
+        return bits > plugin.entropy_limit
+    return bool(plugin.calculate_shannon_entropy(value) > plugin.entropy_limit)
 
 
 def _regex_spans(entry: Plugin, line: str) -> Iterator[Span]:

@@ -28,8 +28,8 @@ SCORE_VALID, INVALID_COST = 0.97, 0.15
 """A checksum that holds settles it; one that fails leaves a format that nobody issued: test data,
 or a format that changed."""
 
-NAME_REST = rb"[\w.\-]{0,40}['\"\])}]{0,3}[ \t]{0,8}"
-ASSIGN = rb"(?:::?=|=>|={1,3}|:|,|\()[ \t]{0,8}"
+NAME_REST = rb"[\w.\-]{0,40}[\\'\"\])}]{0,4}[ \t]{0,8}"
+ASSIGN = rb"(?:::?=|=>|={1,3}|:|,|\(|(?:value|VALUE)=)[ \t]{0,8}"
 OPENING = rb"(?:[\\]?['\"`(\[]|[a-zA-Z]['\"]| ){0,4}"
 """What stands between a name and its value: closing quotes and brackets, a sign, opening quotes."""
 
