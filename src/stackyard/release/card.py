@@ -53,6 +53,7 @@ def render(manifest: Manifest) -> str:
 def front_matter(manifest: Manifest) -> dict[str, Any]:
     """The card's metadata, in the order that it is written in."""
     configs = list(_configs(manifest))
+    default = default_edition(manifest)
     rows = max((sum(_shard(file).rows for file in files) for _, _, files in configs), default=0)
     return {
         "pretty_name": manifest.name.partition("/")[2],
@@ -66,7 +67,7 @@ def front_matter(manifest: Manifest) -> dict[str, Any]:
         "configs": [
             {
                 "config_name": name,
-                **({"default": True} if name == default_edition(manifest) else {}),
+                **({"default": True} if name == default else {}),
                 "data_files": [{"split": "train", "path": pattern}],
             }
             for name, pattern, _ in configs
@@ -97,14 +98,11 @@ def default_edition(manifest: Manifest) -> str:
     return next((name for name in named or () if name in present), (*present, "permissive")[0])
 
 
-def config_name(manifest: Manifest, edition: str, language: str) -> str:
-    """Config of a language: its slug in the default edition, `<edition>.<slug>` in others."""
-    slug = language_slug(language)
-    return slug if edition == default_edition(manifest) else f"{edition}.{slug}"
-
-
 def _configs(manifest: Manifest) -> Iterator[tuple[str, str, list[File]]]:
-    """Name, pattern of paths and shards of each config: editions first, then their languages."""
+    """Name, pattern of paths and shards of each config: editions first, then their languages.
+
+    A language's config is its slug in the default edition, and `<edition>.<slug>` in another.
+    """
     editions: dict[str, list[File]] = defaultdict(list)
     languages: dict[tuple[str, str], list[File]] = defaultdict(list)
     for file in manifest.shards:
@@ -115,8 +113,9 @@ def _configs(manifest: Manifest) -> Iterator[tuple[str, str, list[File]]]:
     for edition in sorted(editions, key=lambda name: (name != default, name)):
         yield edition, f"data/{edition}/*/*.parquet", editions[edition]
     for edition, language in sorted(languages, key=lambda key: (key[0] != default, key)):
-        pattern = f"data/{edition}/{language_slug(language)}/*.parquet"
-        yield config_name(manifest, edition, language), pattern, languages[edition, language]
+        slug = language_slug(language)
+        name = slug if edition == default else f"{edition}.{slug}"
+        yield name, f"data/{edition}/{slug}/*.parquet", languages[edition, language]
 
 
 def _body(manifest: Manifest) -> str:
@@ -227,7 +226,7 @@ def _body(manifest: Manifest) -> str:
         ),
         "The release's identity is the SHA-256 of manifest.json.",
     ]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def _load_example(manifest: Manifest) -> str:

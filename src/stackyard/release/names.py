@@ -6,6 +6,7 @@ name; every path of a release is of plain ASCII components, the same on every fi
 
 from __future__ import annotations
 
+import functools
 import re
 
 from stackyard.errors import UsageError
@@ -27,6 +28,7 @@ _RANGE = re.compile(r"([0-9a-f]{2})-([0-9a-f]{2})")
 _SHARD = re.compile(r"data/([a-z_]+)/([^/]+)/([0-9a-f]{2}-[0-9a-f]{2})\.parquet")
 
 
+@functools.lru_cache(maxsize=4096)
 def language_slug(language: str) -> str:
     """A language's name as a path component and a config name.
 
@@ -52,6 +54,7 @@ def language_slug(language: str) -> str:
     return raw
 
 
+@functools.lru_cache(maxsize=4096)
 def language_of(slug: str) -> str:
     """The language that a slug names.
 

@@ -95,7 +95,7 @@ def _sections(run: RunReport) -> list[Section]:
     by_size = sorted(totals.languages, key=lambda share: (-share.content_bytes, share.name))
     by_rows = sorted(totals.licenses, key=lambda share: (-share.rows, share.name))
     shares = ("rows", "bytes")
-    return [
+    sections: list[Section] = [
         ("Files", ("file", "files", "bytes"), files),
         (
             "Languages",
@@ -123,6 +123,7 @@ def _sections(run: RunReport) -> list[Section]:
             ],
         ),
     ]
+    return [section for section in sections if section[2]]
 
 
 def _n(count: int) -> str:

@@ -8,7 +8,12 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool = True) -> str:
-    """A Markdown table; the first column to the left, others to the right if they are numbers."""
+    """A Markdown table; the first column to the left, others to the right if they are numbers.
+
+    Nothing where there are no rows.
+    """
+    if not rows:
+        return ""
     rule = ["---"] + ["---:" if numbers else "---"] * (len(head) - 1)
     cells = [[_escaped(cell) for cell in row] for row in (head, rule, *rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
