@@ -38,6 +38,34 @@ _SIZES = (
 """The Hub's own classes of dataset sizes, in rows."""
 
 
+_WHAT = """\
+Each row is one file: its text, where it is from, its licence with the evidence for it, and all
+origins that offer the same bytes. Every number here is from manifest.json, which lists every byte of
+the release and is signed (manifest.dsse.json)."""
+
+_PATCHES = """\
+A tag names a version (`revision=` above). Take the newest patch of yours, as patches only remove
+what must go: `stackyard sync DIR` does that to a pulled copy, and removals.jsonl lists by hash what
+left."""
+
+_LICENCES = """\
+Each file stays under the licence that its authors gave it: `license_expression` is the strictest that
+is known of it, over all its origins, and `license_evidence` says what let it in. ATTRIBUTION/ has the
+licence texts, notices and copyright lines of the origins. Who uses a file must follow its licence."""
+
+_ABSENT = """\
+Every file that was seen has exactly one decision; decisions/ has those of files that are not here,
+with rule and evidence (none for opted-out origins)."""
+
+_REDACTED = """\
+Personal data and secrets are replaced by placeholders before release; `redactions` counts them in
+each row. Tell the publisher of any that is left."""
+
+_OPTOUT = """\
+You need not give a reason. You see what a request removes before it is done, you get a receipt that
+you can check against the public manifest, and you can withdraw it."""
+
+
 def render(manifest: Manifest) -> str:
     """The card."""
     front = yaml.safe_dump(
@@ -119,114 +147,114 @@ def _configs(manifest: Manifest) -> Iterator[tuple[str, str, list[File]]]:
 
 
 def _body(manifest: Manifest) -> str:
+    sections = (
+        _what(manifest),
+        _use(manifest),
+        _sizes(manifest),
+        _columns(),
+        _licences(manifest),
+        _absent(manifest),
+        _redacted(manifest),
+        _optouts(manifest),
+        _verification(manifest),
+    )
+    blocks = [block for section in sections for block in section if block]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _what(manifest: Manifest) -> Iterator[str]:
     totals = manifest.totals
-    name, version = manifest.name, manifest.version
-    intro = (
-        f"Version {version}: {counted(totals.files_kept, 'source file')} with"
+    yield f"# {manifest.name.partition('/')[2]}"
+    yield (
+        f"Version {manifest.version}: {counted(totals.files_kept, 'source file')} with"
         f" {size(totals.content_bytes)} of text in {counted(len(totals.languages), 'language')},"
         f" of {counted(totals.files_seen, 'file')} seen ({size(totals.bytes_seen)})."
         f" Opt-out requests honoured: {totals.optouts:,}."
     )
-    blocks = [
-        f"# {manifest.name.partition('/')[2]}",
-        intro,
+    yield _WHAT
+
+
+def _use(manifest: Manifest) -> Iterator[str]:
+    release = f"{manifest.name}@{manifest.version}"
+    yield "## Use"
+    yield _fence("python", _load_example(manifest))
+    yield _fence(
+        "sh",
+        f"stackyard pull {release}           # verified, pinned in stackyard.lock\n"
+        f"stackyard verify {release}         # hashes, signature, opt-out registry\n"
+        f"stackyard query {release} --license MIT --path '*.py'",
+    )
+    yield _PATCHES
+
+
+def _sizes(manifest: Manifest) -> Iterator[str]:
+    yield "## Configs"
+    rows = [
         (
-            "Each row is one file: its text, where it is from, its licence with the evidence for it,"
-            " and all origins that offer the same bytes. Every number here is from manifest.json, which"
-            " lists every byte of the release and is signed (manifest.dsse.json)."
-        ),
-        "## Use",
-        _fence("python", _load_example(manifest)),
-        _fence(
-            "sh",
-            f"stackyard pull {name}@{version}           # verified, pinned in stackyard.lock\n"
-            f"stackyard verify {name}@{version}         # hashes, signature, opt-out registry\n"
-            f"stackyard query {name}@{version} --license MIT --path '*.py'",
-        ),
-        (
-            "A tag names a version (`revision=` above). Take the newest patch of yours, as patches only"
-            " remove what must go: `stackyard sync DIR` does that to a pulled copy, and removals.jsonl"
-            " lists by hash what left."
-        ),
-        "## Configs",
-        table(
-            ("config", "rows", "text", "download"),
-            [
-                (
-                    f"`{config}`",
-                    f"{sum(_shard(file).rows for file in files):,}",
-                    size(sum(_shard(file).content_bytes for file in files)),
-                    size(sum(file.size_bytes for file in files)),
-                )
-                for config, _, files in _configs(manifest)
-            ],
-        ),
-        "## Columns",
-        table(
-            ("column", "type", "meaning"),
-            [
-                (f"`{field.name}`", f"`{_type(field.type)}`", COLUMNS[field.name].meaning)
-                for field in schema_of("permissive")
-            ],
-            numbers=False,
-        ),
-        "## Licences",
-        (
-            "Each file stays under the licence that its authors gave it: `license_expression` is the"
-            " strictest that is known of it, over all its origins, and `license_evidence` says what let"
-            " it in. ATTRIBUTION/ has the licence texts, notices and copyright lines of the origins."
-            " Who uses a file must follow its licence."
-        ),
-        table(
-            ("licence", "rows", "text"),
-            [
-                (f"`{share.name}`", f"{share.rows:,}", size(share.content_bytes))
-                for share in sorted(totals.licenses, key=lambda part: (-part.rows, part.name))
-            ],
-        ),
-        "## What is not in it",
-        (
-            "Every file that was seen has exactly one decision; decisions/ has those of files that"
-            " are not here, with rule and evidence (none for opted-out origins)."
-        ),
-        table(
-            ("stage and rule", "files"),
-            [(f"`{part.stage}/{part.rule}`", f"{part.files:,}") for part in totals.dropped],
-        ),
-        "## Personal data and secrets",
-        (
-            "Personal data and secrets are replaced by placeholders before release; `redactions` counts"
-            " them in each row. Tell the publisher of any that is left."
-        ),
-        table(
-            ("entity", "redacted"),
-            [(f"`{part.entity}`", f"{part.count:,}") for part in totals.redactions],
-        ),
-        "## Is your code in it?",
-        _fence(
-            "sh",
-            f"stackyard explain OWNER/REPO --version {version}   # each file, and why\n"
-            "stackyard optout submit --repo OWNER/REPO --contact MAIL",
-        ),
-        (
-            "You need not give a reason. You see what a request removes before it is done, you get a"
-            " receipt that you can check against the public manifest, and you can withdraw it."
-        ),
-        "## Verification",
-        table(
-            ("what", "value"),
-            [
-                ("opt-out registry, events", f"{manifest.registry.size:,}"),
-                ("opt-out registry, Merkle root", f"`{manifest.registry.root}`"),
-                ("parameters, SHA-256", f"`{manifest.params_sha256}`"),
-                ("columns, SHA-256", f"`{manifest.schema_sha256}`"),
-                ("made by", f"Stackyard {manifest.code.version}, {manifest.code.writer}"),
-            ],
-            numbers=False,
-        ),
-        "The release's identity is the SHA-256 of manifest.json.",
+            f"`{config}`",
+            f"{sum(_shard(file).rows for file in files):,}",
+            size(sum(_shard(file).content_bytes for file in files)),
+            size(sum(file.size_bytes for file in files)),
+        )
+        for config, _, files in _configs(manifest)
     ]
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    yield table(("config", "rows", "text", "download"), rows)
+
+
+def _columns() -> Iterator[str]:
+    yield "## Columns"
+    rows = [
+        (f"`{field.name}`", f"`{_type(field.type)}`", COLUMNS[field.name].meaning)
+        for field in schema_of("permissive")
+    ]
+    yield table(("column", "type", "meaning"), rows, numbers=False)
+
+
+def _licences(manifest: Manifest) -> Iterator[str]:
+    shares = sorted(manifest.totals.licenses, key=lambda part: (-part.rows, part.name))
+    yield "## Licences"
+    yield _LICENCES
+    yield table(
+        ("licence", "rows", "text"),
+        [(f"`{part.name}`", f"{part.rows:,}", size(part.content_bytes)) for part in shares],
+    )
+
+
+def _absent(manifest: Manifest) -> Iterator[str]:
+    yield "## What is not in it"
+    yield _ABSENT
+    rows = [(f"`{part.stage}/{part.rule}`", f"{part.files:,}") for part in manifest.totals.dropped]
+    yield table(("stage and rule", "files"), rows)
+
+
+def _redacted(manifest: Manifest) -> Iterator[str]:
+    yield "## Personal data and secrets"
+    yield _REDACTED
+    rows = [(f"`{part.entity}`", f"{part.count:,}") for part in manifest.totals.redactions]
+    yield table(("entity", "redacted"), rows)
+
+
+def _optouts(manifest: Manifest) -> Iterator[str]:
+    yield "## Is your code in it?"
+    yield _fence(
+        "sh",
+        f"stackyard explain OWNER/REPO --version {manifest.version}   # each file, and why\n"
+        "stackyard optout submit --repo OWNER/REPO --contact MAIL",
+    )
+    yield _OPTOUT
+
+
+def _verification(manifest: Manifest) -> Iterator[str]:
+    rows = [
+        ("opt-out registry, events", f"{manifest.registry.size:,}"),
+        ("opt-out registry, Merkle root", f"`{manifest.registry.root}`"),
+        ("parameters, SHA-256", f"`{manifest.params_sha256}`"),
+        ("columns, SHA-256", f"`{manifest.schema_sha256}`"),
+        ("made by", f"Stackyard {manifest.code.version}, {manifest.code.writer}"),
+    ]
+    yield "## Verification"
+    yield table(("what", "value"), rows, numbers=False)
+    yield "The release's identity is the SHA-256 of manifest.json."
 
 
 def _load_example(manifest: Manifest) -> str:
