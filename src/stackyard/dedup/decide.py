@@ -8,7 +8,8 @@ be less similar to than `similarity_min`; no two survivors are verified near-dup
 candidates reach; row order, partitions and workers do not show.
 
 Rules: `exact-duplicate` (the bytes of the representative), `near-duplicate` (verified similar to
-it), `older-revision` (another revision of the same repository has this path, newer, and nothing
+it), `duplicate-tree` (with `trees: drop`: its whole repository equals another one, which has the
+same bytes at that path), `older-revision` (another revision of the same repository has this path, newer, and nothing
 that stays resembles this one; its evidence names who represents the newer one).
 """
 
@@ -27,12 +28,13 @@ from stackyard.dedup.kernel import PERMUTATIONS
 from stackyard.dedup.order import Ranked, rank
 from stackyard.dedup.params import Params
 from stackyard.dedup.signature import NAME, SIGNATURE_BYTES, SIGNATURES, SignatureDetector, matrix
+from stackyard.dedup.trees import copied_files
 from stackyard.errors import EnvironmentFault
 from stackyard.record import BLOB_ID, CLUSTERS, DECISIONS, FILE_KEY, hex_column
 
 STAGE = "dedup"
 
-RULES = ("exact-duplicate", "near-duplicate", "older-revision")
+RULES = ("exact-duplicate", "near-duplicate", "older-revision", "duplicate-tree")
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,13 @@ class Blobs:
     Attributes:
         of: int64[files], by row: the blob of a file.
         best: int64[blobs], the row of the best file of a blob.
-        current: bool[blobs], whether that file is current.
+        eligible: bool[blobs], whether that file may represent.
         ids: binary(20)[blobs].
     """
 
     of: np.ndarray
     best: np.ndarray
-    current: np.ndarray
+    eligible: np.ndarray
     ids: pa.Array
 
 
@@ -87,6 +89,7 @@ class Problem:
     Attributes:
         files: ATTRIBUTES.
         ranked: their order.
+        copied: bool[files], by row: to drop as copies of a whole tree.
         blobs: their blobs.
         signed: int64[signed], the blobs that have a signature.
         rows: int64[blobs], the row in `values` of the signature of a blob, or -1.
@@ -95,6 +98,7 @@ class Problem:
 
     files: pa.Table
     ranked: Ranked
+    copied: np.ndarray
     blobs: Blobs
     signed: np.ndarray
     rows: np.ndarray
@@ -148,11 +152,21 @@ def prepare(
     if params.prefer == "released_wins" and released is not None:
         first = _among(files, released)
     ranked = rank(files, origins, first)
+    copied = np.zeros(files.num_rows, dtype=np.bool_)
+    if params.trees == "drop":
+        copied = copied_files(files, origins, ranked)
+        ranked = rank(files, origins, first, barred=copied)
     blobs = distinct(files, ranked)
     signatures = _signatures(facts)
     rows = _signature_rows(blobs.ids, signatures)
     return Problem(
-        files, ranked, blobs, np.flatnonzero(rows >= 0), rows, matrix(signatures["signature"])
+        files,
+        ranked,
+        copied,
+        blobs,
+        np.flatnonzero(rows >= 0),
+        rows,
+        matrix(signatures["signature"]),
     )
 
 
@@ -170,7 +184,7 @@ def solve(
         problem.values,
         problem.rows[signed],
         links,
-        eligible=blobs.current[signed],
+        eligible=blobs.eligible[signed],
         texts=clusters.Texts(
             contents,
             blobs.ids.take(pa.array(signed)),
@@ -197,7 +211,7 @@ def distinct(files: pa.Table, ranked: Ranked) -> Blobs:
     places = np.empty(best.size, dtype=np.int64)
     places[codes[best]] = np.arange(best.size)
     ids = encoded.dictionary.take(pa.array(codes[best])).cast(BLOB_ID)
-    return Blobs(places[codes], best, ranked.current[best], ids)
+    return Blobs(places[codes], best, ranked.eligible[best], ids)
 
 
 def _signatures(facts: Mapping[str, pa.Table]) -> pa.Table:
@@ -224,10 +238,10 @@ def _signature_rows(ids: pa.Array, signatures: pa.Table) -> np.ndarray:
 
 
 def _verdicts(blobs: Blobs, signed: np.ndarray, found: clusters.Clusters) -> Verdicts:
-    """What clusters say of signed blobs; others stand for themselves if they are current."""
+    """What clusters say of signed blobs; others stand for themselves if they may."""
     count = blobs.best.size
-    representative = np.where(blobs.current, np.arange(count), -1)
-    similarity = np.where(blobs.current, 1.0, np.nan)
+    representative = np.where(blobs.eligible, np.arange(count), -1)
+    similarity = np.where(blobs.eligible, 1.0, np.nan)
     exact = np.ones(count, dtype=np.bool_)
     none = found.representative < 0
     representative[signed] = np.where(none, -1, signed[found.representative])
@@ -261,6 +275,7 @@ def _tables(problem: Problem, verdicts: Verdicts) -> Deduped:
     survives[blobs.best[own]] = True
     older = representative < 0
     rule = np.where(older, 2, np.where(representative == blobs.of, 0, 1))
+    rule[problem.copied] = RULES.index("duplicate-tree")
     named = representative.copy()
     named[older] = representative[ranked.newest[older]]
     similarity = verdicts.similarity[blobs.of]

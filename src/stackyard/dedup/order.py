@@ -22,6 +22,7 @@ class Ranked:
     Attributes:
         order: int64[files], row of the file of each rank, best first.
         current: bool[files], by row: of the newest revision of its (repo_name, path).
+        eligible: bool[files], by row: may represent: current, and not barred.
         newest: int64[files], by row: the row of the current file of its (repo_name, path).
         by_key: int64[files], rows in order of FILE_KEY.
         place: int64[files], by row: the rank of (repo_name, revision_id) among all.
@@ -29,18 +30,25 @@ class Ranked:
 
     order: np.ndarray
     current: np.ndarray
+    eligible: np.ndarray
     newest: np.ndarray
     by_key: np.ndarray
     place: np.ndarray
 
 
-def rank(files: pa.Table, origins: pa.Table, released: np.ndarray | None = None) -> Ranked:
+def rank(
+    files: pa.Table,
+    origins: pa.Table,
+    released: np.ndarray | None = None,
+    barred: np.ndarray | None = None,
+) -> Ranked:
     """Best first: current, released (if asked for), permissive, stars, forks, date, names.
 
     Args:
         files: ATTRIBUTES.
         origins: ORIGINS; holds every (repo_name, revision_id) of files.
         released: bool[files], which files the last release released, where that decides.
+        barred: bool[files], which files may not represent although they are current.
 
     Raises:
         CorruptWorkspace: an origin is missing, or a file is there twice.
@@ -53,14 +61,15 @@ def rank(files: pa.Table, origins: pa.Table, released: np.ndarray | None = None)
     current = newest == np.arange(files.num_rows)
     permissive = pc.equal(files["license_type"], "permissive").to_numpy()
     first = np.zeros(files.num_rows, dtype=np.bool_) if released is None else released
-    flags = (~current).astype(np.int64) << 2 | (~first).astype(np.int64) << 1 | ~permissive
+    eligible = current if barred is None else current & ~barred
+    flags = (~eligible).astype(np.int64) << 2 | (~first).astype(np.int64) << 1 | ~permissive
     major = flags << 60 | merit[origin]
     if np.unique(merit).size == merit.size:  # then the order of the key is that of the path
         order = by_key[np.argsort(major[by_key], kind="stable")]
     else:  # two revisions of a repository share all that is above
         blob = _ranks(files["blob_id"])
         order = np.lexsort([age[origin], blob, _ranks(files["path"]), major])
-    return Ranked(order, current, newest, by_key, key[origin])
+    return Ranked(order, current, eligible, newest, by_key, key[origin])
 
 
 def _codes(column: pa.ChunkedArray) -> np.ndarray:
