@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from stackyard.optout.importing import Entry, Format
     from stackyard.optout.policy import Policy
     from stackyard.optout.preview import Preview
     from stackyard.optout.registry import Copies, Status
@@ -371,6 +372,92 @@ def status(project: Path, request: str | None, as_json: bool) -> None:
         )
     if not rows:
         click.echo("no requests")
+
+
+@optout.command("import")
+@_PROJECT
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "jsonl", "bigcode", "github"]),
+    help="Format of FILE.  [default: by its ending, .csv or .jsonl]",
+)
+@_JSON
+def import_requests(project: Path, file: Path, form: Format | None, as_json: bool) -> None:
+    """Submit the requests in FILE; what cannot be understood is listed and refused, never guessed.
+
+    Importing a file again submits nothing twice, and says where its requests stand now.
+
+    Example: stackyard optout import issues.json --format github
+    """
+    from stackyard.cli import echo_json
+    from stackyard.errors import UsageError
+    from stackyard.optout import importing
+    from stackyard.store.registry import open_writer
+
+    chosen = form or {".csv": "csv", ".jsonl": "jsonl"}.get(file.suffix)
+    if chosen is None:
+        raise UsageError(
+            f"the ending of {file.name} does not say its format", next_step="add --format"
+        )
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file.name} is not UTF-8") from error
+    found = importing.entries(text, chosen)  # type: ignore[arg-type] # one of the four
+    with open_writer(project) as log:
+        known = log.private.sources()
+        fresh = {e.source: e for e in found if e.selector is not None and e.source not in known}
+        made = _submit_all(log, list(fresh.values()))
+        known |= made
+        rows = [_imported(log, entry, known.get(entry.source)) for entry in found]
+    if as_json:
+        echo_json({"requests": rows, "submitted": len(made)})
+        return
+    refused = [row for row in rows if row["refusal"]]
+    click.echo(f"{len(rows)} requests read, {len(made)} submitted, {len(refused)} refused")
+    for row in refused:
+        click.echo(f"  {row['where']}: {row['refusal']}")
+    click.echo("next: stackyard optout status (answers for issues are in --json)")
+
+
+def _submit_all(log: Writer, fresh: list[Entry]) -> dict[str, str]:
+    """Submits entries in one append; source -> request id."""
+    from stackyard.optout import requests as room
+
+    pairs = [
+        room.submit(
+            entry.selector,
+            sequence=log.size + number,
+            time=_now(),
+            salt=secrets.token_bytes(32),
+            contact=entry.contact or None,
+            copies=entry.copies,
+            past=entry.past,
+        )
+        for number, entry in enumerate(fresh)
+        if entry.selector is not None
+    ]
+    made = {e.source: request.request for e, (_, request) in zip(fresh, pairs, strict=True)}
+    log.append([event for event, _ in pairs], [request for _, request in pairs], sources=made)
+    return made
+
+
+def _imported(log: Writer, entry: Entry, request: str | None) -> dict[str, Any]:
+    from stackyard.optout import importing, receipts
+
+    status = log.status(request) if request else None
+    stored = log.private.receipt(request) if request else None
+    body = receipts.from_bytes(stored)["statement"] if stored else {}
+    return {
+        "author_is_owner": entry.author_is_owner,
+        "comment": importing.comment(entry, status, body.get("removed")),
+        "refusal": entry.refusal,
+        "request": request,
+        "state": status.state if status else "refused",
+        "where": entry.where,
+    }
 
 
 @optout.command("log")

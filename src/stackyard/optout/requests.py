@@ -54,12 +54,15 @@ def submit(
     sequence: int,
     time: datetime,
     salt: bytes,
-    contact: str,
+    contact: str | None,
     copies: Copies = "none",
     past: bool = False,
     listed: bool = False,
 ) -> tuple[Event, Request]:
-    """The `submitted` event of a new request and its private part. It removes nothing yet."""
+    """The `submitted` event of a new request and its private part. It removes nothing yet.
+
+    `contact` is None only where a batch says none: the operator knows whom to ask.
+    """
     committed = ev.commitment(selector, salt)
     details: dict[str, Any] = {
         "commitment": committed,
@@ -73,7 +76,9 @@ def submit(
     return Event(sequence, ev.timestamp(time), request.request, "submitted", details), request
 
 
-def _contact(text: str) -> str:
+def _contact(text: str | None) -> str:
+    if text is None:
+        return ""
     contact = text.strip()
     local, at, domain = contact.rpartition("@")
     if (

@@ -60,6 +60,13 @@ _receipts = sa.Table(
     sa.Column("receipt", sa.LargeBinary, nullable=False),
 )
 
+_sources = sa.Table(
+    "sources",
+    _metadata,
+    sa.Column("source", sa.String(200), primary_key=True),
+    sa.Column("request", sa.String(20), nullable=False),
+)
+
 _leaves = sa.Table(
     "log_leaves",
     _metadata,
@@ -114,7 +121,7 @@ class Private:
         if sqlite:
             sa.event.listen(self._engine, "connect", _tune)
         try:
-            if not sa.inspect(self._engine).has_table(_frontier.name):
+            if not sa.inspect(self._engine).has_table(_sources.name):
                 _metadata.create_all(self._engine)
         except sa.exc.SQLAlchemyError as error:
             self._engine.dispose()
@@ -139,6 +146,7 @@ class Private:
         reasons: Iterable[tuple[str, Reason]],
         leaves: Sequence[tuple[str, bytes]],
         index: Index,
+        sources: Mapping[str, str],
     ) -> None:
         """Keeps, in one durable transaction, all that an append to the log is made of.
 
@@ -147,6 +155,7 @@ class Private:
             reasons: (request id, reason) that events commit to.
             leaves: (request id, leaf hash) of the new events, from `index.previous_size` on.
             index: the log after the append.
+            sources: of imported requests, to their ids.
         """
         request_rows = [
             {
@@ -168,6 +177,9 @@ class Private:
                 connection.execute(_requests.insert(), request_rows)
             if reason_rows:
                 connection.execute(_reasons.insert(), reason_rows)
+            if sources:
+                rows = [{"source": name, "request": r} for name, r in sources.items()]
+                connection.execute(_sources.insert(), rows)
             _set_index(connection, index.previous_size, leaves, index)
 
     def requests(self) -> dict[str, Request]:
@@ -198,7 +210,7 @@ class Private:
     def erase_request(self, name: str) -> None:
         """Forgets a request that has ended: contact, selector, salt, reasons, receipt."""
         with self._engine.begin() as connection:
-            for table in (_requests, _reasons, _challenges, _receipts):
+            for table in (_requests, _reasons, _challenges, _receipts, _sources):
                 connection.execute(table.delete().where(table.c.request == name))
         self._vacuum()
 
@@ -247,6 +259,11 @@ class Private:
         with self._engine.connect() as connection:
             query = sa.select(_receipts.c.receipt).where(_receipts.c.request == name)
             return connection.execute(query).scalar_one_or_none()
+
+    def sources(self) -> dict[str, str]:
+        """Source of an imported request -> its id."""
+        with self._engine.connect() as connection:
+            return {row.source: row.request for row in connection.execute(_sources.select())}
 
     def index(self) -> Index | None:
         """What is known of the log; None in a new or lost private part."""
@@ -309,7 +326,8 @@ def _split(nodes: bytes) -> list[bytes]:
 
 def _tune(connection: Any, _record: Any) -> None:
     """SQLite: one fsync a transaction (2 to 6 times faster than its other journals), all of it durable;
-    what is deleted is overwritten."""
+    what is deleted is overwritten.
+    """
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")

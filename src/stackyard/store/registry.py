@@ -201,6 +201,7 @@ class Writer:
         events: Sequence[Event],
         private_parts: Iterable[Request] = (),
         reasons: Iterable[tuple[str, Reason]] = (),
+        sources: Mapping[str, str] | None = None,
     ) -> None:
         """Appends events, all or none; afterwards they are on disk and signed for.
 
@@ -208,6 +209,7 @@ class Writer:
             events: numbered from `size` on.
             private_parts: of those that are `submitted` among them.
             reasons: (request id, reason) of those that commit to one.
+            sources: source -> request id, of those that were imported.
 
         Raises:
             UsageError: the numbers do not go on from where the log ends.
@@ -229,7 +231,7 @@ class Writer:
         signed = note.sign(note.Checkpoint(self._key.name, size, root), self._key)
         journal = json.dumps([signed, *(base64.b64encode(raw).decode() for raw in entries)])
         index = Index(size, nodes, self.size, self._nodes, journal.encode())
-        self.private.append(private_parts, reasons, leaves, index)
+        self.private.append(private_parts, reasons, leaves, index, sources or {})
         _write_append(self._paths, index)
         self.size, self._nodes = size, nodes
 

@@ -1,0 +1,256 @@
+"""Requests in batches: CSV, JSONL, BigCode's opt-out records, exports of GitHub issues.
+
+In: the text of a file. Out: one `Entry` for each request that somebody made, understood or refused,
+in the file's order. Always holds: selectors go through the one parser; an entry that cannot be
+understood is refused with what to write instead, and never guessed at; a file that is not of its
+format is refused whole.
+
+    csv      header `scope,selector` and, if wanted, `contact,copies,past`
+    jsonl    one object a line with these members
+    bigcode  objects with `issue, author, optout_repos, optout_owners` (a JSON list, or one a line)
+    github   a JSON list of issues as GitHub's REST interface gives them, made with the issue form
+             (registry/opt-out-issue-form.yml)
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, cast, get_args
+
+import rfc8785
+
+from stackyard.errors import UsageError
+from stackyard.optout.registry import Copies, Status
+from stackyard.optout.selector import Selector, fold_name, parse
+
+Format = Literal["csv", "jsonl", "bigcode", "github"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+FORM_FIELDS = {
+    "What do you want removed?": "scope",
+    "Its name": "selector",
+    "Copies in other repositories": "copies",
+    "Releases already made": "past",
+}
+"""Headings of the issue form -> members."""
+
+_SCOPES = {
+    "one repository": "repo",
+    "all repositories of an account": "owner",
+    "files of one repository": "path",
+    "one file's contents": "blob",
+}
+_COPIES = {"leave them": "none", "remove exact copies": "exact", "remove near copies": "near"}
+_PAST = {"leave them": False, "ask for them too": True}
+_MEMBERS = frozenset({"scope", "selector", "contact", "copies", "past"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One request of a file.
+
+    Attributes:
+        source: what it is known by, so that importing a file twice submits nothing twice.
+        where: line, record or issue, for people.
+        author: who wrote it, if the format says so.
+        selector: what it names; None if it was refused.
+        refusal: why, and what to write instead; empty if it was understood.
+    """
+
+    source: str
+    where: str
+    author: str = ""
+    selector: Selector | None = None
+    copies: Copies = "none"
+    past: bool = False
+    contact: str = ""
+    refusal: str = ""
+
+    @property
+    def author_is_owner(self) -> bool:
+        """Whether the author's account is the owner named; it is a hint, and shows no authority."""
+        if self.selector is None or self.selector.kind == "blob":
+            return False
+        return fold_name(self.author) == self.selector.name.split("/", 1)[0]
+
+
+def entries(text: str, form: Format) -> list[Entry]:
+    """The requests of a file.
+
+    Raises:
+        UsageError: the file is not of this format.
+    """
+    readers = {"csv": _csv, "jsonl": _jsonl, "bigcode": _bigcode, "github": _github}
+    return list(readers[form](text))
+
+
+def _csv(text: str) -> Iterator[Entry]:
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    names = set(reader.fieldnames or ())
+    if not {"scope", "selector"} <= names <= _MEMBERS:
+        raise UsageError(
+            "this is no CSV file of requests",
+            expected="a first line with scope,selector and, if wanted, contact,copies,past",
+            found=", ".join(sorted(str(name) for name in names))[:200],
+        )
+    try:
+        for number, row in enumerate(reader, start=2):
+            if None in row or None in row.values():
+                raise UsageError(f"line {number} has more or fewer fields than the first one")
+            past = {"": False, "false": False, "true": True}.get(row.get("past", "").lower())
+            yield _entry({**row, "past": past}, f"line {number}")
+    except csv.Error as error:
+        raise UsageError(f"this is no CSV file: {error}") from error
+
+
+def _jsonl(text: str) -> Iterator[Entry]:
+    for number, values in _lines(text):
+        unknown = sorted(set(values) - _MEMBERS)
+        if unknown:
+            raise UsageError(f"line {number} has the unknown member {unknown[0][:40]!r}")
+        yield _entry(values, f"line {number}")
+
+
+def _lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.strip():
+            values = _json(line, f"line {number}")
+            if not isinstance(values, dict):
+                raise UsageError(f"line {number} is not a JSON object")
+            yield number, values
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where} is not JSON") from error
+
+
+def _entry(values: Mapping[str, Any], where: str) -> Entry:
+    source = hashlib.sha256(rfc8785.dumps({k: v for k, v in values.items() if v})).hexdigest()
+    return _understood(Entry(source, where), values)
+
+
+def _understood(entry: Entry, values: Mapping[str, Any]) -> Entry:
+    """The entry with its selector, or refused."""
+    try:
+        copies, past = _options(values)
+        selector = parse(_text(values, "scope"), _text(values, "selector"))
+        contact = _text(values, "contact")
+    except UsageError as error:
+        return replace(entry, refusal=str(error))
+    return replace(entry, selector=selector, copies=copies, past=past, contact=contact)
+
+
+def _text(values: Mapping[str, Any], name: str) -> str:
+    text = values.get(name) or ""
+    if not isinstance(text, str):
+        raise UsageError(f"{name} is not text")
+    return text
+
+
+def _options(values: Mapping[str, Any]) -> tuple[Copies, bool]:
+    copies, past = values.get("copies") or "none", values.get("past", False)
+    if copies not in get_args(Copies) or not isinstance(past, bool):
+        raise UsageError(
+            "copies or past is not one of its values",
+            expected="copies: none, exact or near; past: true or false",
+        )
+    return cast("Copies", copies), past
+
+
+def _bigcode(text: str) -> Iterator[Entry]:
+    stripped = text.lstrip()
+    records = _json(text, "the file") if stripped.startswith("[") else [v for _, v in _lines(text)]
+    for number, record in enumerate(records, start=1):
+        names = {"repo": "optout_repos", "owner": "optout_owners"}
+        if not isinstance(record, dict) or not all(
+            isinstance(record.get(name) or [], list) for name in names.values()
+        ):
+            raise UsageError(
+                f"record {number} is no opt-out record",
+                expected="issue, author, and lists optout_repos and optout_owners",
+            )
+        author, issue = str(record.get("author", "")), str(record.get("issue", number))
+        for scope, member in names.items():
+            for name in record.get(member) or []:
+                source = f"bigcode:{issue}:{scope}:{name}"
+                blank = Entry(source[:200], f"record {number}", author)
+                yield _understood(blank, {"scope": scope, "selector": name})
+
+
+def _github(text: str) -> Iterator[Entry]:
+    issues = _json(text, "the export")
+    if not isinstance(issues, list):
+        raise UsageError("this is no export of issues", expected="a JSON list of issues")
+    for issue in issues:
+        if not isinstance(issue, dict) or type(issue.get("number")) is not int:
+            raise UsageError("this is no export of issues", expected="issues with their numbers")
+        if "pull_request" in issue:
+            continue
+        author = str((issue.get("user") or {}).get("login", ""))
+        blank = Entry(f"github:{issue['number']}", f"issue {issue['number']}", author)
+        yield _understood(blank, _form(str(issue.get("body") or "")[:100_000]))
+
+
+def _form(body: str) -> dict[str, Any]:
+    """Members from the body of an issue that was made with the form; free prose has none."""
+    parts = re.split(r"(?m)^### +(.+?) *\r?$", body)
+    answers = {
+        FORM_FIELDS[heading]: answer.strip()
+        for heading, answer in zip(parts[1::2], parts[2::2], strict=True)
+        if heading in FORM_FIELDS
+    }
+    if "scope" not in answers or "selector" not in answers:
+        return {"scope": "repo", "selector": ""}
+    return {
+        "scope": _SCOPES.get(answers["scope"].lower(), answers["scope"]),
+        "selector": answers["selector"],
+        "copies": _COPIES.get(answers.get("copies", "leave them").lower(), "?"),
+        "past": _PAST.get(answers.get("past", "leave them").lower()),
+    }
+
+
+def comment(entry: Entry, status: Status | None, removed: Mapping[str, Any] | None) -> str:
+    """What to answer under an issue: the request's id, where it stands, and what was done.
+
+    It quotes nothing of the issue, and says no more than the public log.
+
+    Args:
+        entry: the issue.
+        status: where its request stands; None if it was refused.
+        removed: `removed` of the receipt's statement, once there is one.
+    """
+    if entry.selector is None or status is None:
+        return (
+            "Nothing was removed, because we could not read what this asks for.\n\n"
+            f"> {entry.refusal.replace(chr(10), chr(10) + '> ')}\n\n"
+            "Please edit the form's answers above; nothing else is needed."
+        )
+    request = status.submitted.request
+    head = f"This is request `{request}` ({entry.selector.kind})."
+    if status.state == "applied" and removed is not None:
+        return (
+            f"{head} It was applied in release {removed['version']}: {removed['files']} files and "
+            f"{removed['blobs']} contents went. Your receipt proves it offline:\n\n"
+            f"    stackyard optout prove {request}.json --release DIR\n\n"
+            f"The log entry is number {status.last.sequence}; the receipt's statement has SHA-256 "
+            f"`{status.last.details['statement']}`. To take it back: "
+            f"`stackyard optout withdraw {request}`."
+        )
+    steps = {
+        "submitted": "Nothing is removed yet. Show that you may ask: docs/governance.md says how.",
+        "verified": "You have shown that you may ask; an operator looks at it next.",
+        "accepted": "It is accepted: the next release leaves out what it names.",
+        "rejected": "It was rejected; you may ask for the reason, and appeal (docs/governance.md).",
+        "withdrawn": "It was withdrawn: nothing is removed for it.",
+        "expired": "It expired, as nobody showed authority in time. You may submit it again.",
+    }
+    return f"{head} {steps.get(status.state, 'It was applied.')}"

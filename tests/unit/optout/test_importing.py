@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stackyard.errors import UsageError
+from stackyard.optout import importing
+from stackyard.optout.importing import Entry, comment, entries
+from stackyard.optout.selector import Selector
+from stackyard.store.registry import init_registry, open_registry
+
+from .conftest import Book
+from .test_cli import answer, run
+
+ROOT = Path(__file__).parents[3]
+
+
+def form_issue(number: int, scope: str, name: str, login: str = "octo") -> dict[str, Any]:
+    body = (
+        f"### What do you want removed?\r\n\r\n{scope}\r\n\r\n### Its name\r\n\r\n{name}\r\n\r\n"
+        "### Copies in other repositories\r\n\r\nRemove exact copies\r\n\r\n"
+        "### Releases already made\r\n\r\nAsk for them too"
+    )
+    return {"number": number, "title": "Opt-out request", "body": body, "user": {"login": login}}
+
+
+def test_entries_csv_lines_are_understood_or_refused() -> None:
+    text = (
+        "scope,selector,contact,copies,past\n"
+        "repo,octo/p,me@example.org,exact,true\n"
+        'path,"octo/p:docs/a,b.md",,,\n'
+        "repo,.,,,\n"
+        "repo,octo/q,,maybe,\n"
+        "repo,octo/q,,,perhaps\n"
+    )
+    first, second, *bad = entries(text, "csv")
+    assert first.selector == Selector("repo", "octo/p")
+    assert (first.copies, first.past, first.contact) == ("exact", True, "me@example.org")
+    assert second.selector == Selector("path", "octo/p", "", "docs/a,b.md")
+    assert [entry.selector for entry in bad] == [None, None, None]
+    assert "it names nothing" in bad[0].refusal
+
+
+@pytest.mark.parametrize(
+    "text", ["", "repo,octo/p\n", "scope,selector,more\n", "scope,selector\nrepo\n",
+             "scope,selector\nrepo,a/b,c\n", 'scope,selector\nrepo,"a/b\n']
+)  # fmt: skip
+def test_entries_csv_file_of_another_shape_is_refused_whole(text: str) -> None:
+    with pytest.raises(UsageError):
+        entries(text, "csv")
+
+
+def test_entries_jsonl_lines_are_understood_or_refused() -> None:
+    text = '{"scope":"owner","selector":"octo"}\n\n{"scope":"owner","selector":"octo/p"}\n'
+    first, second = entries(text, "jsonl")
+    assert first.selector == Selector("owner", "octo")
+    assert "--repo" in second.refusal
+    (bad,) = entries('{"scope":"owner","selector":["octo"]}', "jsonl")
+    assert bad.selector is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "7", '{"scope":"repo","selector":"a/b","x":1}'])
+def test_entries_jsonl_file_of_another_shape_is_refused_whole(text: str) -> None:
+    with pytest.raises(UsageError):
+        entries(text, "jsonl")
+
+
+def test_entries_bigcode_records_give_a_request_for_each_name() -> None:
+    record = {
+        "issue": 7,
+        "author": "Octo",
+        "optout_repos": ["octo/p", "https://github.com/octo/q", "owner/repo"],
+        "optout_owners": ["octo", "octo/*"],
+    }
+    for text in (json.dumps([record]), json.dumps(record)):
+        found = entries(text, "bigcode")
+        assert [str(e.selector) if e.selector else "" for e in found] == [
+            "octo/p",
+            "https://github.com/octo/q",
+            "",
+            "octo",
+            "",
+        ]
+        assert found[0].author_is_owner
+    assert not entries('{"author":"x","optout_owners":["octo"]}', "bigcode")[0].author_is_owner
+
+
+@pytest.mark.parametrize("text", ["[7]", '{"optout_repos":"octo/p"}', "x"])
+def test_entries_bigcode_file_of_another_shape_is_refused_whole(text: str) -> None:
+    with pytest.raises(UsageError):
+        entries(text, "bigcode")
+
+
+def test_entries_github_form_is_read_and_prose_is_refused() -> None:
+    issues = [
+        form_issue(1, "One repository", "https://github.com/Octo/P"),
+        form_issue(2, "All repositories of an account", "someone-else"),
+        {"number": 3, "body": ".", "user": {"login": "x"}},
+        {"number": 4, "body": None, "user": None},
+        {"number": 5, "body": "please remove all my stuff", "user": {"login": "x"}},
+        {"number": 6, "pull_request": {}, "body": ""},
+        form_issue(7, "One repository", "_No response_"),
+        form_issue(8, "Everything", "octo/p"),
+    ]
+    one, two, *bad = entries(json.dumps(issues), "github")
+    assert one.selector == Selector("repo", "octo/p", "github.com")
+    assert (one.copies, one.past, one.author_is_owner) == ("exact", True, True)
+    assert two.selector == Selector("owner", "someone-else")
+    assert not two.author_is_owner
+    assert [e.where for e in bad] == ["issue 3", "issue 4", "issue 5", "issue 7", "issue 8"]
+    assert all(e.selector is None and e.refusal for e in bad)
+
+
+@pytest.mark.parametrize("text", ["{}", "[{}]", '[{"number":"1"}]', "x"])
+def test_entries_github_file_of_another_shape_is_refused_whole(text: str) -> None:
+    with pytest.raises(UsageError):
+        entries(text, "github")
+
+
+def test_issue_form_has_the_labels_and_answers_that_the_import_knows() -> None:
+    form = yaml.safe_load((ROOT / "registry" / "opt-out-issue-form.yml").read_text())
+    fields = {
+        item["attributes"]["label"]: item["attributes"].get("options")
+        for item in form["body"]
+        if "label" in item["attributes"]
+    }
+    assert list(fields) == list(importing.FORM_FIELDS)
+    assert {o.lower() for o in fields["What do you want removed?"]} == set(importing._SCOPES)
+    assert {o.lower() for o in fields["Copies in other repositories"]} == set(importing._COPIES)
+    assert {o.lower() for o in fields["Releases already made"]} == set(importing._PAST)
+
+
+def test_comment_of_states_says_what_was_done_and_quotes_nothing(book: Book) -> None:
+    refused = Entry("github:1", "issue 1", refusal="it names nothing\n  next: write x")
+    assert comment(refused, None, None).startswith("Nothing was removed")
+    name = book.submit("repo", "octo/secret-name")
+    entry = Entry("github:2", "issue 2", "octo", book.requests[name].selector)
+    assert "Nothing is removed yet" in comment(entry, book.registry().statuses[name], None)
+    book.accept(name)
+    book.apply({name: "ab" * 32}, "0.1.1")
+    removed = {"version": "0.1.1", "files": 3, "blobs": 2}
+    said = comment(entry, book.registry().statuses[name], removed)
+    for part in ("release 0.1.1", "3 files", "2 contents", "ab" * 32, name):
+        assert part in said
+    assert "secret-name" not in said
+
+
+def test_import_twice_submits_nothing_twice(tmp_path: Path) -> None:
+    init_registry(tmp_path)
+    export = tmp_path / "issues.json"
+    export.write_text(
+        json.dumps([form_issue(1, "One repository", "octo/p"), {"number": 2, "body": "."}])
+    )
+    first = answer(tmp_path, "import", str(export), "--format", "github")
+    assert first["submitted"] == 1
+    assert [row["state"] for row in first["requests"]] == ["submitted", "refused"]
+    second = answer(tmp_path, "import", str(export), "--format", "github")
+    assert second["submitted"] == 0
+    assert len(open_registry(tmp_path).events) == 1
+    run(tmp_path, "import", str(export), "--format", "github")
+
+
+def test_import_file_of_unknown_ending_is_refused(tmp_path: Path) -> None:
+    init_registry(tmp_path)
+    (tmp_path / "x.txt").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match="--format"):
+        run(tmp_path, "import", str(tmp_path / "x.txt"))
+    with pytest.raises(UsageError, match="UTF-8"):
+        run(tmp_path, "import", str(tmp_path / "x.txt"), "--format", "csv")
