@@ -171,6 +171,19 @@ KEYS = st.lists(
 )
 
 
+def _files_of(
+    keys: Sequence[tuple[str, str, str, str]], params: Params
+) -> dict[str, list[tuple[str, str]]]:
+    """The files of each shard that is planned, in its order."""
+    columns = list(zip(*keys, strict=True)) if keys else [(), (), (), ()]
+    heads = ("repo_name", "path", "language", "edition")
+    table = pa.table(
+        {name: pa.array(column, pa.string()) for name, column in zip(heads, columns, strict=True)}
+    ).append_column("revision_id", pa.array(["r"] * len(keys), pa.string()))
+    plans = shards.plan(table, params)
+    return {plan.path: [keys[row][:2] for row in plan.rows.tolist()] for plan in plans}
+
+
 @settings(deadline=None)
 @given(KEYS, st.sampled_from([1, 4, 256]), st.randoms(use_true_random=False))
 def test_plan_is_of_the_set_of_rows(
@@ -179,21 +192,8 @@ def test_plan_is_of_the_set_of_rows(
     params = Params(editions=("permissive", "no_license", "ids"), bucket_ranges=ranges)
     shuffled = sorted(keys, key=lambda _: random.random())  # type: ignore[attr-defined]
 
-    def planned(rows: list[tuple[str, str, str, str]]) -> dict[str, list[tuple[str, str]]]:
-        columns = list(zip(*rows, strict=True)) if rows else [(), (), (), ()]
-        table = pa.table(
-            {
-                name: pa.array(column, pa.string())
-                for name, column in zip(
-                    ("repo_name", "path", "language", "edition"), columns, strict=True
-                )
-            }
-        ).append_column("revision_id", pa.array(["r"] * len(rows), pa.string()))
-        plans = shards.plan(table, params)
-        return {plan.path: [rows[row][:2] for row in plan.rows.tolist()] for plan in plans}
-
-    plan = planned(keys)
-    assert planned(shuffled) == plan
+    plan = _files_of(keys, params)
+    assert _files_of(shuffled, params) == plan
     for path, files in plan.items():
         edition, _, buckets = names.parse_shard_path(path)
         assert edition in params.editions
@@ -202,4 +202,22 @@ def test_plan_is_of_the_set_of_rows(
         assert all(first <= bucket_of(repo) <= last for repo, _ in files)
     assert sorted(file for path in plan for file in plan[path]) == sorted(
         [key[:2] for key in keys] * 2
+    )
+
+
+@settings(deadline=None)
+@given(KEYS, st.sampled_from([1, 4, 256]))
+def test_plan_without_an_owner_differs_only_in_the_shards_of_the_owners_range(
+    keys: list[tuple[str, str, str, str]], ranges: int
+) -> None:
+    params = Params(editions=("permissive", "no_license"), bucket_ranges=ranges)
+    before = _files_of(keys, params)
+    after = _files_of([key for key in keys if not key[0].startswith("b-org/")], params)
+    mine = names.bucket_range_of("b-org/x", ranges)
+    for path in before.keys() | after.keys():
+        if before.get(path) != after.get(path):
+            assert names.parse_shard_path(path)[2] == mine
+    assert all(
+        [file for file in files if not file[0].startswith("b-org/")] == after.get(path, [])
+        for path, files in before.items()
     )

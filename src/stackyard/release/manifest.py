@@ -249,6 +249,9 @@ class Manifest:
         _expect(_ascending(paths), "files", "sorted by path, each path once")
         folded = {path.lower() for path in paths}
         _expect(len(folded) == len(paths), "files", "paths that differ in more than letter case")
+        folders = {path.rpartition("/")[0] for path in folded}
+        parents = {name for folder in folders for name in _upwards(folder)}
+        _expect(not parents & folded, "files", "no file that is also a folder")
 
     @property
     def params_sha256(self) -> str:
@@ -388,6 +391,11 @@ def _file(value: Mapping[str, Any]) -> File:
     rest = dict(value)
     base = {name: rest.pop(name) for name in ("path", "sha256", "size_bytes", "kind")}
     return File(**base, shard=Shard(**rest) if rest else None)
+
+
+def _upwards(folder: str) -> list[str]:
+    """The folder and all that it lies in: `a/b` gives `a/b` and `a`."""
+    return [folder, *_upwards(folder.rpartition("/")[0])] if folder else []
 
 
 def _text(value: Any) -> str:

@@ -32,7 +32,8 @@ BUMPS: tuple[Bump, ...] = ("none", "patch", "minor", "major")
 FIRST = "0.1.0"
 
 POLICY_SECTIONS = ("filter", "dedup", "pii")
-"""Sections of params.yaml that decide what a row of this dataset is."""
+"""Sections of params.yaml that decide what a row of this dataset is. A parameter that only one of two
+releases has came or went with the code; what it changed in the rows counts."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,9 @@ def _major(old: Manifest, new: Manifest) -> Iterator[tuple[Bump, str]]:
     gone = sorted(_editions(old) - _editions(new))
     if gone:
         yield "major", f"the edition {', '.join(gone)} is gone"
-    for name in sorted(before.keys() | after.keys()):
+    for name in sorted(before.keys() & after.keys()):
         section = name.partition(".")[0]
-        if before.get(name) == after.get(name):
+        if before[name] == after[name]:
             continue
         if section in POLICY_SECTIONS:
             yield "major", f"the parameter {name} changed, which decides what is released"

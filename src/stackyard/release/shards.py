@@ -238,10 +238,11 @@ def plan(rows: pa.Table, params: Params) -> tuple[ShardPlan, ...]:
     plans = sorted(_split(every), key=lambda shard: shard.path)
     folded: dict[str, str] = {}
     for shard in plans:
-        other = folded.setdefault(shard.path.lower(), shard.path)
-        if other != shard.path:
+        folder = shard.path.rpartition("/")[0]
+        other = folded.setdefault(folder.lower(), folder)
+        if other != folder:
             raise UsageError(
-                f"two languages share a name but for letter case: {other} and {shard.path}",
+                f"two languages share a name but for letter case: {other} and {folder}",
                 next_step="make the language detector give one name for both",
             )
     return tuple(plans)

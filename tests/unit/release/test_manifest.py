@@ -179,6 +179,8 @@ def test_manifest_with_files_out_of_order_or_twice_is_refused() -> None:
             dataclasses.replace(manifest, files=files)
     with pytest.raises(UsageError, match="letter case"):
         manifest.with_files([describe("registry/A", b""), describe("registry/a", b"")])
+    with pytest.raises(UsageError, match="folder"):
+        manifest.with_files([describe("registry/a", b""), describe("registry/A/b/c", b"")])
 
 
 def test_manifest_with_an_integer_that_a_double_cannot_hold_is_refused() -> None:

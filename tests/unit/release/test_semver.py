@@ -101,6 +101,12 @@ def test_step_of_a_changed_policy_or_layout_is_major(build: Build) -> None:
     assert (gone.step.bump, gone.step.reasons[0]) == ("major", "the edition ids is gone")
 
 
+def test_step_of_a_parameter_that_came_with_the_code_is_what_it_did(build: Build) -> None:
+    first = build([A], settings={"dedup": {}})
+    release = build([A], last=first, settings={"dedup": {"new": 1}})
+    assert release.step == Step("patch", ("params.yaml changed",))
+
+
 def test_step_of_changed_columns_is_major(build: Build) -> None:
     first = build([A]).manifest
     other = dataclasses.replace(first, schema_sha256="f" * 64)
