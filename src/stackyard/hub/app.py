@@ -349,7 +349,7 @@ class Service:
             return missing
         headers["ETag"] = f'"{entry.sha256 if entry.lfs else entry.git_sha1}"'
         stored = self.objects.path(entry.sha256)
-        if not stored.is_file():
+        if entry.sha256 in repository.deleted() or not stored.is_file():
             raise HubError(410, f"the bytes of {path[:200]!r} were deleted from this Hub")
         name = path.rpartition("/")[2]
         return FileResponse(
@@ -539,6 +539,57 @@ class Service:
         self.repositories.get(repo).delete_ref("branches", rev)
         return JSONResponse({})
 
+    # Purging
+
+    async def super_squash(self, request: Request, repo: str, rev: str) -> Response:
+        repository = self.repositories.get(repo)
+        title = str((await _json(request)).get("message") or f"Squash {rev}")
+        commit = await anyio.to_thread.run_sync(repository.squash, rev, title, self.clock())
+        await anyio.to_thread.run_sync(self.repositories.collect, repository)
+        return JSONResponse({"commitOid": commit})
+
+    async def lfs_files(self, request: Request, repo: str) -> Response:
+        """LFS objects of every stored commit: also of those that no ref leads to any more."""
+        repository = self.repositories.get(repo)
+        deleted = repository.deleted()
+        found = {
+            entry.sha256: (path, entry)
+            for commit in sorted(repository.commit_ids())
+            for path, entry in repository.commit(commit).files.items()
+            if entry.lfs and entry.sha256 not in deleted and self.objects.has(entry.sha256)
+        }
+        items = [
+            {
+                "fileOid": sha256,
+                "filename": path,
+                "oid": sha256,
+                "pushedAt": repository.created_at,
+                "size": entry.size_bytes,
+            }
+            for sha256, (path, entry) in sorted(found.items())
+        ]
+        page, headers = self._page(request, items)
+        return JSONResponse(page, headers=headers)
+
+    async def delete_lfs_files(self, request: Request, repo: str) -> Response:
+        """Deletes objects for good, unless another repository of this Hub needs them."""
+        repository = self.repositories.get(repo)
+        asked = _object((await _json(request)).get("deletions"), "deletions").get("sha")
+        if not isinstance(asked, list) or not all(is_sha256(str(name)) for name in asked):
+            raise HubError(400, "deletions.sha is no list of SHA-256 in hex")
+        await anyio.to_thread.run_sync(self._delete_objects, repository, asked)
+        return JSONResponse({})
+
+    def _delete_objects(self, repository: Repository, asked: list[str]) -> None:
+        gone = repository.delete_objects(asked)
+        needed = {
+            sha256
+            for each in self.repositories.list()
+            for sha256 in self.repositories.objects_of(each)
+        }
+        for sha256 in sorted(gone - needed):
+            self.objects.remove(sha256)
+
     async def no_xet(self, _request: Request, **_names: str) -> Response:
         raise HubError(404, "this Hub has no Xet storage: set HF_HUB_DISABLE_XET=1")
 
@@ -571,6 +622,9 @@ _ROUTES: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
         ("DELETE", f"{_API}/tag/{_REV}", "delete_tag"),
         ("POST", f"{_API}/branch/{_REV}", "create_branch"),
         ("DELETE", f"{_API}/branch/{_REV}", "delete_branch"),
+        ("POST", f"{_API}/super-squash/{_REV}", "super_squash"),
+        (_READ, f"{_API}/lfs-files", "lfs_files"),
+        ("POST", f"{_API}/lfs-files/batch", "delete_lfs_files"),
         (_READ, f"/datasets/{_REPO}/resolve/{_REV}/(?P<path>.+)", "resolve"),
         ("POST", f"{_LFS}/objects/batch", "lfs_batch"),
         ("PUT", f"{_LFS}/objects/{_OID}", "lfs_put"),

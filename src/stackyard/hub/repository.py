@@ -277,10 +277,68 @@ class Repository:
                 raise HubError(404, f"{self.repo_id} has no branch {branch!r}", "RevisionNotFound")
             if parent is not None and parent != head:
                 raise HubError(412, f"{branch} is at {head}, not at the parent commit {parent}")
+            changes = list(changes)
             files = apply(self.commit(head).files, changes)
             commit = self.write_commit(head, files, title, message, date)
+            sent = {change.entry.sha256 for change in changes if change.entry is not None}
+            if sent & self.deleted():
+                self._write_deleted(self.deleted() - sent)
             write_atomic(self._ref_path("branches", branch), f"{commit}\n".encode())
             return commit
+
+    def squash(self, branch: str, title: str, date: str) -> str:
+        """One commit without a parent, with the branch's tree, in place of its history.
+
+        Raises:
+            HubError: no such branch (404).
+        """
+        with self.locked():
+            head = self.ref("branches", branch)
+            if head is None:
+                raise HubError(404, f"{self.repo_id} has no branch {branch!r}", "RevisionNotFound")
+            commit = self.write_commit(None, self.commit(head).files, title, "", date)
+            write_atomic(self._ref_path("branches", branch), f"{commit}\n".encode())
+            return commit
+
+    def deleted(self) -> frozenset[str]:
+        """Objects that were deleted from this repository for good, and not committed again since."""
+        try:
+            return frozenset(json.loads((self.folder / "deleted.json").read_bytes()))
+        except FileNotFoundError:
+            return frozenset()
+
+    def delete_objects(self, names: Iterable[str]) -> frozenset[str]:
+        """Deletes objects from this repository; those of `names` that it had."""
+        with self.locked():
+            own = {
+                entry.sha256
+                for commit in self.commit_ids()
+                for entry in self.commit(commit).files.values()
+            }
+            gone = own.intersection(names)
+            self._write_deleted(self.deleted() | gone)
+        return frozenset(gone)
+
+    def _write_deleted(self, names: frozenset[str]) -> None:
+        write_atomic(self.folder / "deleted.json", _canonical(sorted(names)))
+
+    def commit_ids(self) -> frozenset[str]:
+        """All commits that are stored, whether a ref leads to them or not."""
+        return frozenset(path.stem for path in (self.folder / "commits").glob("[0-9a-f]*.json"))
+
+    def reachable(self) -> frozenset[str]:
+        """The commits that a branch or a tag leads to."""
+        found: set[str] = set()
+        for head in {**self.refs("branches"), **self.refs("tags")}.values():
+            found |= {commit.id for commit in self.history(head)}
+        return frozenset(found)
+
+    def forget(self, commits: Iterable[str]) -> None:
+        """Removes commits' documents."""
+        for commit in commits:
+            self._commit_path(commit).unlink(missing_ok=True)
+        sync_folder(self.folder / "commits")
+        _read_commit.cache_clear()
 
     def create_ref(self, kind: RefKind, name: str, commit: str) -> None:
         """A new branch or tag.
@@ -399,6 +457,34 @@ class Repositories:
         folder = self.get(repo_id).folder
         (folder / "repository.json").unlink()
         shutil.rmtree(folder)
+
+    def objects_of(self, repository: Repository) -> dict[str, tuple[str, Entry]]:
+        """The objects that a repository's refs need, with a path and the entry of each."""
+        deleted = repository.deleted()
+        return {
+            entry.sha256: (path, entry)
+            for commit in sorted(repository.reachable())
+            for path, entry in repository.commit(commit).files.items()
+            if entry.sha256 not in deleted
+        }
+
+    def collect(self, repository: Repository) -> None:
+        """Forgets what no ref of a repository leads to, and deletes what nobody needs then.
+
+        Objects of other repositories stay, and so do those that were uploaded and are in no commit
+        yet: only what a forgotten commit named can go.
+        """
+        with repository.locked():
+            lost = repository.commit_ids() - repository.reachable()
+            named = {
+                entry.sha256
+                for commit in lost
+                for entry in repository.commit(commit).files.values()
+            }
+            repository.forget(lost)
+        needed = {sha256 for each in self.list() for sha256 in self.objects_of(each)}
+        for sha256 in sorted(named - needed):
+            self._objects.remove(sha256)
 
     def list(self) -> tuple[Repository, ...]:
         found = sorted(self._folder.glob("*/*/repository.json"))

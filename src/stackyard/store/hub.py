@@ -18,7 +18,7 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +93,16 @@ class Published:
     commit: str
     uploaded: tuple[str, ...]
     already: bool
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What a purge did: tags deleted, the new head of main, LFS objects deleted, and their bytes."""
+
+    tags: tuple[str, ...]
+    commit: str
+    objects: int
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -347,6 +357,61 @@ class HubDataset:
             except _Moved:
                 continue
         raise _contested(self.repo)
+
+    def purge(self, versions: Iterable[str]) -> Purged:
+        """Takes versions off the Hub for good, as far as its API allows, and checks that it did.
+
+        (1) Their tags go. (2) The history of main becomes one commit. (3) Every LFS object that no
+        remaining branch or tag needs is deleted. (4) None of these is listed or served any more.
+
+        Run again after any failure, or where nothing is left, it ends in the same state. Copies that
+        others made are out of reach.
+
+        Raises:
+            EnvironmentFault: the Hub refuses, or still has something of them.
+        """
+        tags = self._refs()[1]
+        names = sorted(f"v{version}" for version in versions)
+        gone = {name: self.files(tags[name]) for name in names if name in tags}
+        for name in gone:  # (1)
+            self._call(
+                lambda name=name: self._api().delete_tag(  # type: ignore[misc]
+                    self.repo, tag=name, repo_type="dataset"
+                )
+            )
+        self._call(  # (2)
+            lambda: self._api().super_squash_history(
+                self.repo, branch=MAIN, commit_message="Squash the history", repo_type="dataset"
+            )
+        )
+        head, tags = self._refs()
+        needed = {
+            file.sha256 for commit in {head, *tags.values()} for file in self.files(commit).values()
+        }
+        stored = self._call(
+            lambda: list(self._api().list_lfs_files(self.repo, repo_type="dataset"))
+        )
+        extra = [file for file in stored if file.oid not in needed]
+        self._call(  # (3)
+            lambda: self._api().permanently_delete_lfs_files(
+                self.repo, extra, rewrite_history=True, repo_type="dataset"
+            )
+        )
+        self._check_purged(names, {file.oid for file in extra})  # (4)
+        return Purged(tuple(gone), head, len(extra), sum(file.size or 0 for file in extra))
+
+    def _check_purged(self, names: list[str], objects: set[str]) -> None:
+        left = set(names) & self._refs()[1].keys()
+        stored = self._call(
+            lambda: list(self._api().list_lfs_files(self.repo, repo_type="dataset"))
+        )
+        still = objects & {file.oid for file in stored}
+        if left or still:
+            raise EnvironmentFault(
+                f"the Hub at {self.url} still has something of what was purged from {self.repo}",
+                found=f"{len(left)} tags and {len(still)} LFS objects",
+                next_step="run it again; if it stays so, ask the Hub's support",
+            )
 
     def _commit(
         self, parent: str, operations: list[CommitOperationAdd | CommitOperationDelete], title: str
