@@ -63,8 +63,18 @@ def is_dummy(value: bytes) -> bool:
     return bool(_DUMMY.search(value))
 
 
+_WORD = re.compile(
+    rb"(?i)(?:my|your|user|db|the|some|new|old|test|admin|root|super|a|top)?[-_.]?(?:password|passwd|pass|pwd|"
+    rb"pw|secret|token|user(?:name)?|login|credentials?|key|auth|name)[-_.]?\d{0,3}|x-oauth-basic|x-access-token|guest|"
+    rb"hidden|something|none|null|nil|true|false|undefined|empty|default|[a-z]"
+)
+_PUBLIC = re.compile(rb"AAAA(?:B3NzaC1|E2VjZHNh|C3NzaC1lZDI1NTE5)|SHA256:|MD5:")
+
 TYPED_DISTINCT_MAX = 4
 """Distinct bytes up to which a value counts as typed: `aaaaaaaa`, `abababab`, `1212-1212`."""
+
+_HEADING = re.compile(rb"(?:^|\n)[ \t]*(?://+|#+|\*+|--|;+|/\*+)?[ \t]*$")
+SECTION_NUMBER_MAX = 99
 
 VERSION_NUMBER_MAX = 15
 """Versions count from zero; the numbers of hosts are spread over 0..255."""
@@ -79,6 +89,16 @@ SECRET = (
         "dummy",
         "documentation keys say EXAMPLE, xxxx, your-key or count up",
         lambda _b, value, _a: is_dummy(value),
+    ),
+    Allow(
+        "word",
+        "a word for a password stands for one, in documentation and in tests",
+        lambda _b, value, _a: bool(_WORD.fullmatch(value)),
+    ),
+    Allow(
+        "public-key",
+        "SSH public keys and fingerprints are meant to be seen",
+        lambda _b, value, _a: bool(_PUBLIC.match(value)),
     ),
     Allow(
         "repeated",
@@ -99,7 +119,7 @@ TOKEN = (
         "documentation credentials say EXAMPLE, your- or xxxxxx, or repeat one character ten times",
         lambda _b, value, _a: bool(_SPECIMEN.search(value)),
     ),
-    SECRET[2],
+    SECRET[-1],
 )
 """For credentials in a documented format: a prefix says more than digits that happen to count up."""
 
@@ -231,6 +251,13 @@ IPV4 = (
         "version",
         "four numbers after a word such as version are a version or a section",
         lambda before, _v, _a: bool(VERSION_BEFORE.search(before)),
+    ),
+    Allow(
+        "section",
+        "a comment or a line that begins with four small numbers and a word numbers a section",
+        lambda before, value, after: bool(_HEADING.search(before))
+        and bool(re.match(rb"[ \t]+[A-Za-z]", after))
+        and max(map(int, value.split(b"."))) <= SECTION_NUMBER_MAX,
     ),
     Allow("round", "net masks, prefixes and quads of small numbers name no host",
           lambda _b, value, _a: _is_round(value)),

@@ -32,6 +32,7 @@ _ASSIGNMENT = re.compile(
 _PASSWORD_NAME = re.compile(
     rb"(?i)pass(?:word|wd|phrase|code)?s?$|pwd$|^pw$|pass(?:word|wd|phrase)"
 )
+_QUOTED_END = re.compile(rb"['\"]")
 _KEY_NAME = re.compile(
     rb"(?i)secret|token|credential|(?:api|access|auth|private|client|encrypt\w*|sign\w*|master|service|"
     rb"account|storage|shared|session|app|application|crypt\w*|cipher|aes|hmac|license|admin|db|"
@@ -74,15 +75,21 @@ def assignment(text: bytes, end: int) -> Iterator[Finding]:
             continue
         value = text[start:stop].rstrip(b"\\")
         stop = start + len(value)
+        sign, name = match["sign"].strip(), _whole_name(text, match)
+        is_said = sign not in {b",", b"("}
+        if group == "bare" and not is_said:
+            continue
+        if sign == b"(":
+            name = name.rsplit(b".", 1)[-1]
+        elif sign == b"," and not _QUOTED_END.search(text, match.end("name"), match.start("sign")):
+            continue
         score = _worth(
-            _whole_name(text, match), value.decode("utf-8", "replace"), is_quoted=group == "quoted"
+            name, value.decode("utf-8", "replace"), is_quoted=group == "quoted", is_said=is_said
         )
-        name = allow.first_that_holds(allow.SECRET, text, start, stop)
-        if not score:
-            continue
-        if group == "bare" and match["sign"].strip() in {b",", b"("}:
-            continue
-        yield Finding(start, stop, "secret_keyword", "assignment", ALLOWED_SCORE if name else score)
+        if score:
+            if allow.first_that_holds(allow.SECRET, text, start, stop):
+                score = ALLOWED_SCORE
+            yield Finding(start, stop, "secret_keyword", "assignment", score)
 
 
 def _overlapping(text: bytes, low: int, high: int) -> Iterator[re.Match[bytes]]:
@@ -102,7 +109,7 @@ def _whole_name(text: bytes, match: re.Match[bytes]) -> bytes:
     return before[len(before.rstrip(_NAME_BYTES)) :] + match["name"]
 
 
-def _worth(name: bytes, value: str, *, is_quoted: bool) -> float:
+def _worth(name: bytes, value: str, *, is_quoted: bool, is_said: bool) -> float:
     """What the name and the value say together; 0 where neither says anything."""
     is_drawn = strength.is_random(value)
     if _OTHER_NAME.search(name):
@@ -112,12 +119,15 @@ def _worth(name: bytes, value: str, *, is_quoted: bool) -> float:
             return RANDOM_SCORE
         if not is_quoted and _CODE.search(value):
             return 0.0
-        return CHOSEN_SCORE if strength.is_password(value) else WORD_SCORE if is_quoted else 0.0
+        if is_said and strength.is_password(value):
+            return CHOSEN_SCORE
+        return WORD_SCORE if is_quoted else 0.0
     if not is_drawn:
         return 0.0
     if _KEY_NAME.search(name):
         return RANDOM_SCORE if len(value) >= SHORT_VALUE else CHOSEN_SCORE
-    return CHOSEN_SCORE if is_quoted and len(value) >= GENERIC_VALUE_MIN else WORD_SCORE
+    is_generic_key = is_quoted and is_said and not strength.is_hex(value)
+    return CHOSEN_SCORE if is_generic_key and len(value) >= GENERIC_VALUE_MIN else WORD_SCORE
 
 
 _URL = re.compile(

@@ -237,6 +237,17 @@ def _with_neighbours(text: bytes, found: set[Finding]) -> Iterator[Finding]:
             yield finding
 
 
+_LINE_BEFORE = re.compile(rb"['\"],?[ \t+\\.&]*\r?\n[ \t]*[brf]?['\"]$")
+_LINE_AFTER = re.compile(rb"['\"],?[ \t+\\.&]*\r?\n[ \t]*[brf]?['\"]")
+
+
+def _is_piece(text: bytes, finding: Finding) -> bool:
+    """Whether a string goes on from the line before or on the next one: a table or a long literal."""
+    before = text[max(0, finding.start - CONTEXT_BYTES) : finding.start]
+    after = text[finding.end : finding.end + CONTEXT_BYTES]
+    return bool(_LINE_BEFORE.search(before) or _LINE_AFTER.match(after))
+
+
 def _is_unnamed_key(text: bytes, finding: Finding) -> bool:
     value = text[finding.start : finding.end]
     return (
@@ -244,6 +255,7 @@ def _is_unnamed_key(text: bytes, finding: Finding) -> bool:
         and UNNAMED_CHARS_MIN <= len(value) <= UNNAMED_CHARS_MAX
         and mixed(value)
         and strength.is_random(value.decode("ascii", "replace"))
+        and not _is_piece(text, finding)
         and not _HASH_BEFORE.search(text[max(0, finding.start - CONTEXT_BYTES) : finding.start - 1])
     )
 
@@ -272,4 +284,10 @@ def _score(plugin: Plugin, secret: str) -> float:
     # `assignments` reads the whole name, which the plugins do not: theirs is the second voice.
     if plugin.slug in {"keyword", "basic-auth"} and strength.is_random(secret):
         return 0.5
+    if (
+        plugin.entity.startswith("token_")
+        and not plugin.is_whole
+        and not strength.is_plausible(secret)
+    ):
+        return min(plugin.score, 0.3)
     return plugin.score

@@ -16,7 +16,7 @@ VALUE_CHARS_READ = 256
 """Characters of a value that are looked at; longer ones are data rather than keys."""
 
 _PROSE = re.compile(
-    r"\s|^(?:\.{0,2}/|[A-Za-z]:\\|~/)|^[a-z][a-z0-9+.-]{1,12}:|//|::|->|\(|\)|"
+    r"\s|\\[xuU]|^(?:\.{0,2}/|[A-Za-z]:\\|~/)|^[a-z][a-z0-9+.-]{1,12}:|//|::|->|\(|\)|"
     r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$"
 )
 """Prose, paths, URLs, calls, dates, numbers, and words joined by one sign."""
