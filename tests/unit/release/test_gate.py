@@ -289,3 +289,20 @@ def _replaced(release: Release, path: str, content: bytes) -> Release:
     manifest = dataclasses.replace(release.manifest, files=files)
     tree = release.tree | {path: content, "manifest.json": manifest.serialise()}
     return dataclasses.replace(release, manifest=manifest, tree=tree)
+
+
+def test_gate_of_a_content_that_is_not_utf8_refuses(build: Build) -> None:
+    release = build(FILES)
+    field = pq.read_schema(io.BytesIO(release.tree[PYTHON])).field("content")
+
+    def change(table: pa.Table) -> pa.Table:
+        raw = pa.array([b"\xff" + text.encode() for text in table["content"].to_pylist()])
+        text = pa.Array.from_buffers(pa.string(), len(raw), raw.buffers())
+        table = table.set_column(table.schema.get_field_index("content"), field, text)
+        sums = [hashlib.sha256(value).hexdigest() for value in raw.to_pylist()]
+        at = table.schema.get_field_index("content_sha256")
+        return table.set_column(at, table.schema.field(at), pa.array(sums))
+
+    broken = rewrite(release, PYTHON, change)
+    assert (9, "read-back") in broken.broken()
+    assert "UTF8" in str(next(one for one in broken.checks() if one.name == "read-back"))
