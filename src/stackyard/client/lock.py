@@ -85,7 +85,8 @@ class Lock:
             raise _damaged("not a lock") from error
         except StackyardError as error:
             raise _damaged(error.what) from error
-        if list(lock.files) != sorted(lock.files) or any(not _inside(f.path) for f in lock.files):
+        paths = [file.path for file in lock.files]
+        if paths != sorted(set(paths)) or not all(_inside(path) for path in paths):
             raise _damaged("files out of order, or outside of the copy")
         return lock
 

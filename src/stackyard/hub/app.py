@@ -30,7 +30,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from stackyard.hub import tree
-from stackyard.hub.objects import Objects, is_sha256
+from stackyard.hub.objects import CHUNK_BYTES, Objects, is_sha256
 from stackyard.hub.repository import (
     Change,
     Entry,
@@ -138,6 +138,24 @@ async def _lines(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             raise HubError(413, "a line of the commit is too long; use LFS for large files")
     if buffer:
         yield bytes(buffer)
+
+
+async def _blocks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes in blocks of CHUNK_BYTES or a little more: a thread hop each, not one a packet."""
+    buffer = bytearray()
+    async for chunk in stream:
+        buffer += chunk
+        if len(buffer) >= CHUNK_BYTES:
+            yield bytes(buffer)
+            buffer.clear()
+    if buffer:
+        yield bytes(buffer)
+
+
+class _Stored(FileResponse):
+    """An object, read in blocks of CHUNK_BYTES."""
+
+    chunk_size = CHUNK_BYTES
 
 
 def _refs(folder: str, refs: Mapping[str, str]) -> list[dict[str, str]]:
@@ -352,7 +370,7 @@ class Service:
         if entry.sha256 in repository.deleted() or not stored.is_file():
             raise HubError(410, f"the bytes of {path[:200]!r} were deleted from this Hub")
         name = path.rpartition("/")[2]
-        return FileResponse(
+        return _Stored(
             stored, headers=headers, filename=name, media_type="application/octet-stream"
         )
 
@@ -415,8 +433,8 @@ class Service:
     async def lfs_put(self, request: Request, repo: str, oid: str) -> Response:
         self.repositories.get(repo)
         with self.objects.incoming() as incoming:
-            async for chunk in request.stream():
-                await anyio.to_thread.run_sync(incoming.write, chunk)
+            async for block in _blocks(request.stream()):
+                await anyio.to_thread.run_sync(incoming.write, block)
             if incoming.sha256 != oid:
                 raise HubError(400, f"what was sent for {oid} hashes to {incoming.sha256}")
             await anyio.to_thread.run_sync(self.objects.keep, incoming)
@@ -425,8 +443,8 @@ class Service:
     async def lfs_put_part(self, request: Request, repo: str, oid: str, number: str) -> Response:
         self.repositories.get(repo)
         with self.objects.incoming() as incoming:
-            async for chunk in request.stream():
-                await anyio.to_thread.run_sync(incoming.write, chunk)
+            async for block in _blocks(request.stream()):
+                await anyio.to_thread.run_sync(incoming.write, block)
                 if incoming.size_bytes > self.part_bytes:
                     raise HubError(413, f"part {number} of {oid} is larger than a part")
             self.objects.keep_part(oid, int(number), incoming)

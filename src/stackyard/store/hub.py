@@ -77,6 +77,9 @@ TIMEOUT = httpx2.Timeout(60.0, connect=15.0)
 
 CHUNK_BYTES = 1 << 20
 
+REGULAR_MAX_BYTES = 10_000_000
+"""The largest file that huggingface.co takes outside of LFS."""
+
 BUSY = frozenset({429, 500, 502, 503, 504})
 CONFLICT, PRECONDITION_FAILED = 409, 412
 UNAUTHORIZED, FORBIDDEN = 401, 403
@@ -117,7 +120,10 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file of a release tree, hashed in both ways that a Hub names contents."""
+    """A file of a release tree, hashed in the ways that a Hub names contents.
+
+    `git_sha1` is empty for files beyond REGULAR_MAX_BYTES, which a Hub always keeps in LFS.
+    """
 
     path: str
     source: Path
@@ -565,13 +571,14 @@ def local_files(release_dir: Path) -> dict[str, LocalFile]:
 
 def _hashed(path: str, source: Path) -> LocalFile:
     size_bytes = source.stat().st_size
-    sha256 = hashlib.sha256()
-    git_sha1 = hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
+    if size_bytes <= REGULAR_MAX_BYTES:
+        content = source.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        git_sha1 = hashlib.sha1(b"blob %d\0" % size_bytes + content, usedforsecurity=False)
+        return LocalFile(path, source, size_bytes, sha256, git_sha1.hexdigest())
     with source.open("rb") as handle:
-        while chunk := handle.read(CHUNK_BYTES):
-            sha256.update(chunk)
-            git_sha1.update(chunk)
-    return LocalFile(path, source, size_bytes, sha256.hexdigest(), git_sha1.hexdigest())
+        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    return LocalFile(path, source, size_bytes, sha256, "")
 
 
 def _without_first(chunks: Iterator[bytes], count: int) -> Iterator[bytes]:

@@ -451,7 +451,17 @@ def test_lock_round_trip_is_exact_and_damage_is_refused(copy: Path) -> None:
     text = (copy / LOCK).read_bytes()
     assert Lock.parse(text) == lock
     assert lock.serialise() == text
-    for damaged in (b"", b"{}", b"[]", text.replace(b'"path": "README.md"', b'"path": "../x"')):
+    readme = b'"path": "README.md"'
+    for damaged in (
+        b"",
+        b"{}",
+        b"[]",
+        b"\xff",
+        text.replace(readme, b'"path": "../x"'),
+        text.replace(readme, b'"path": "/x"'),
+        text.replace(readme, b'"path": "CHANGELOG.md"'),
+        text.replace(readme, b'"extra": 1, "path": "README.md"'),
+    ):
         (copy / LOCK).write_bytes(damaged)
         with pytest.raises(UsageError, match=r"stackyard\.lock"):
             verify(copy)
