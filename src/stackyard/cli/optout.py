@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from stackyard.optout.importing import Entry, Format
     from stackyard.optout.policy import Policy
     from stackyard.optout.preview import Preview
-    from stackyard.optout.registry import Copies, Status
+    from stackyard.optout.registry import Copies, Request, Status
     from stackyard.optout.requests import Method
     from stackyard.optout.selector import Selector
+    from stackyard.pipeline.project import Project
     from stackyard.store.registry import Writer
 
 _PROJECT = click.option(
@@ -250,9 +251,27 @@ def _previewed(project: Path, request: str) -> Preview:
     files = live_listing(at).select(FILES.names)
     origins = at.workspace.origins(fetch.live_keys(at))
     others = [each for each in log.effective() if each.request != request]
-    files = without(files, room.match_requests(files, origins, others, at.params.optout))
+    near = _near(at, files, origins, [*others, private])
+    gone = room.match_requests(files, origins, others, at.params.optout, near)
     releases = released_rows(at.release_folder)
-    return previewed(private, files, origins, at.params.optout, releases=releases)
+    return previewed(
+        private, without(files, gone), origins, at.params.optout, releases=releases, near=near
+    )
+
+
+def _near(at: Project, files: Any, origins: Any, asked: list[Request]) -> Any:
+    """Near pairs for requests that ask for near copies; the facts are read only then."""
+    if not any(request.copies == "near" for request in asked):
+        return None
+    from stackyard import dedup
+    from stackyard.optout.near import near_of
+
+    (detector,) = dedup.detectors(at.params.dedup)
+    signatures = at.workspace.facts(detector)
+    least = at.params.dedup.similarity_min
+    return near_of(
+        files, origins, asked, at.params.optout, signatures=signatures, similarity_min=least
+    )
 
 
 @optout.command()

@@ -5,6 +5,7 @@ disk; `cli.optout` is what people type.
 """
 
 from stackyard.optout.matching import match, match_requests, violations
+from stackyard.optout.near import near_pairs
 from stackyard.optout.params import Params
 from stackyard.optout.registry import Checkpoint, Registry, checkpoint, extends, pending
 from stackyard.optout.selector import Selector, parse
@@ -18,6 +19,7 @@ __all__ = [
     "extends",
     "match",
     "match_requests",
+    "near_pairs",
     "parse",
     "pending",
     "violations",

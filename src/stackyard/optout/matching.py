@@ -85,7 +85,7 @@ def match_requests(
     """As `match`, for given requests, sorted by id: what they would remove if they were in force."""
     if not requests or files.num_rows == 0:
         return DECISIONS.empty_table()
-    ranks = _Ranking(requests)
+    ranks = Ranking(requests)
     found = _by_name(files, origins, ranks, params)
     _by_blob(files.column("blob_id"), ranks, found)
     _copies(files, origins, ranks, params, near=near, found=found)
@@ -109,7 +109,7 @@ def violations(
     requests = log.effective()
     if not requests or rows.num_rows == 0:
         return VIOLATIONS.empty_table()
-    ranks = _Ranking(requests)
+    ranks = Ranking(requests)
     files = claims_of(rows)
     origins = _bare_origins(files)
     found = _by_name(files, origins, ranks, params)
@@ -123,7 +123,7 @@ def violations(
 
 
 @dataclass(frozen=True)
-class _Ranking:
+class Ranking:
     """Requests in the order in which they claim a file: rank = rule * count + place."""
 
     requests: Sequence[Request]
@@ -141,7 +141,7 @@ class _Ranking:
         return (ranks % len(self.requests)).astype(np.int32)
 
 
-def _by_name(files: pa.Table, origins: pa.Table, ranks: _Ranking, params: Params) -> _Ranks:
+def _by_name(files: pa.Table, origins: pa.Table, ranks: Ranking, params: Params) -> _Ranks:
     """Smallest rank for each file among requests by owner, repository and path."""
     of_origin, with_globs = _origin_ranks(origins, ranks, params)
     place = _origin_of_file(files, origins)
@@ -152,7 +152,7 @@ def _by_name(files: pa.Table, origins: pa.Table, ranks: _Ranking, params: Params
 
 
 def _origin_ranks(
-    origins: pa.Table, ranks: _Ranking, params: Params
+    origins: pa.Table, ranks: Ranking, params: Params
 ) -> tuple[_Ranks, dict[int, list[int]]]:
     """For each origin the smallest rank by owner or repository, and the places of path requests."""
     by_name: dict[str, dict[str, list[int]]] = {
@@ -262,7 +262,7 @@ def _by_path(
     paths: pa.ChunkedArray,
     place: npt.NDArray[np.int64],
     with_globs: Mapping[int, list[int]],
-    ranks: _Ranking,
+    ranks: Ranking,
     found: _Ranks,
 ) -> None:
     """Lowers the rank of files whose path a glob of their origin matches."""
@@ -280,7 +280,7 @@ def _by_path(
             found[hit] = np.minimum(found[hit], ranks.rank("path", request_place))
 
 
-def _by_blob(blobs: pa.ChunkedArray, ranks: _Ranking, found: _Ranks) -> None:
+def _by_blob(blobs: pa.ChunkedArray, ranks: Ranking, found: _Ranks) -> None:
     wanted: dict[bytes, int] = {}
     for place, request in ranks.of_kind("blob"):
         wanted.setdefault(Swhid.parse(request.selector.name).digest, ranks.rank("blob", place))
@@ -301,7 +301,7 @@ def _lower_by_blob(blobs: pa.ChunkedArray, wanted: Mapping[bytes, int], found: _
 def _copies(
     files: pa.Table,
     origins: pa.Table,
-    ranks: _Ranking,
+    ranks: Ranking,
     params: Params,
     *,
     near: pa.Table | None,
@@ -309,8 +309,8 @@ def _copies(
 ) -> None:
     """Lowers the rank of files with the blobs, or near ones, of what requests with copies name."""
     blobs = files.column("blob_id")
-    seeds = _seeds(files, origins, ranks, params, {"exact", "near"})
-    _lower_by_blob(blobs, {b: ranks.rank("copy", place) for b, place in seeds.items()}, found)
+    named = seeds(files, origins, ranks, params, {"exact", "near"})
+    _lower_by_blob(blobs, {b: ranks.rank("copy", place) for b, place in named.items()}, found)
     if not any(r.copies == "near" for r in ranks.requests):
         return
     if near is None:
@@ -318,19 +318,19 @@ def _copies(
             "a request in force asks for near copies, but nobody said which blobs are near",
             next_step="run the near-duplicate search before opt-outs are matched",
         )
-    seeds = _seeds(files, origins, ranks, params, {"near"})
-    pairs = near.filter(pc.is_in(near["blob_id"], value_set=pa.array(list(seeds), BLOB_ID)))
+    named = seeds(files, origins, ranks, params, {"near"})
+    pairs = near.filter(pc.is_in(near["blob_id"], value_set=pa.array(list(named), BLOB_ID)))
     wanted: dict[bytes, int] = {}
     for blob, other in zip(
         pairs["blob_id"].to_pylist(), pairs["near_blob_id"].to_pylist(), strict=True
     ):
-        rank = ranks.rank("near-copy", seeds[blob])
+        rank = ranks.rank("near-copy", named[blob])
         wanted[other] = min(rank, wanted.get(other, _NONE))
     _lower_by_blob(blobs, wanted, found)
 
 
-def _seeds(
-    files: pa.Table, origins: pa.Table, ranks: _Ranking, params: Params, copies: set[str]
+def seeds(
+    files: pa.Table, origins: pa.Table, ranks: Ranking, params: Params, copies: set[str]
 ) -> dict[bytes, int]:
     """Blobs that requests with such copies name -> place of the smallest such request.
 
@@ -340,7 +340,7 @@ def _seeds(
     chosen = [(place, r) for place, r in enumerate(ranks.requests) if r.copies in copies]
     if not chosen:
         return {}
-    some = _Ranking([request for _, request in chosen])
+    some = Ranking([request for _, request in chosen])
     found = _by_name(files, origins, some, params)
     _by_blob(files.column("blob_id"), some, found)
     hit = np.flatnonzero(found != _NONE)
@@ -351,19 +351,19 @@ def _seeds(
         }
     )
     smallest = table.group_by("blob_id").aggregate([("place", "min")])
-    seeds = dict(
+    found_seeds = dict(
         zip(smallest["blob_id"].to_pylist(), smallest["place_min"].to_pylist(), strict=True)
     )
     for place, request in some.of_kind("blob"):
-        seeds.setdefault(Swhid.parse(request.selector.name).digest, place)
+        found_seeds.setdefault(Swhid.parse(request.selector.name).digest, place)
     return {
-        blob: chosen[place][0] for blob, place in seeds.items() if blob not in {None, _EMPTY_BLOB}
+        blob: chosen[place][0]
+        for blob, place in found_seeds.items()
+        if blob not in {None, _EMPTY_BLOB}
     }
 
 
-def _known_copies(
-    blobs: pa.ChunkedArray, dropped: pa.Table, ranks: _Ranking, found: _Ranks
-) -> None:
+def _known_copies(blobs: pa.ChunkedArray, dropped: pa.Table, ranks: Ranking, found: _Ranks) -> None:
     place_of = {
         _evidence(request.request): place
         for place, request in enumerate(ranks.requests)
@@ -386,7 +386,7 @@ def _evidence(request: str) -> str:
     return f'{{"request":"{request}"}}'
 
 
-def _decisions(files: pa.Table, found: _Ranks, ranks: _Ranking) -> pa.Table:
+def _decisions(files: pa.Table, found: _Ranks, ranks: Ranking) -> pa.Table:
     rows = np.flatnonzero(found != _NONE)
     hit = files.select([*FILE_KEY, "blob_id"]).take(pa.array(rows))
     evidence = pa.array([_evidence(r.request) for r in ranks.requests], pa.string())
