@@ -194,8 +194,8 @@ EMAIL = (
 )
 
 VERSION_BEFORE = re.compile(
-    rb"(?i)(?:version|ver|v|rev|release|build|assembly|fileversion|product|section|sec\.?|chapter|"
-    rb"oid|rfc|\xc2\xa7)[\"'()]*\s*[=:(,\"'>]*\s*[\"'(vV]*$"
+    rb"(?i)(?:version|(?<![a-z])(?:ver|v|rev|release|build|assembly|product|section|sec\.?|chapter|"
+    rb"oid|rfc)|\xc2\xa7)[\"'()]*[ \t]*[=:(,\"'>]*[ \t]*[\"'(vV]*$"
 )
 _OID = re.compile(rb"(?:2\.5\.(?:4|8|29)|1\.3\.6|1\.2\.840|2\.16\.840|0\.9)\.")
 

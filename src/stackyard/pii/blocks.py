@@ -19,6 +19,12 @@ BLOCK_BYTES_MAX = 64 << 10
 _BEGIN = re.compile(rb"-{4,5} ?BEGIN ((?:[A-Z0-9][A-Z0-9 ]{0,40} )?PRIVATE KEY(?: BLOCK)?) ?-{4,5}")
 _BASE64_RUN = re.compile(rb"[A-Za-z0-9+/=]{16,}")
 _BODY = re.compile(rb"(?:[A-Za-z0-9+/=]|[\s\"'\\,;+#*>|`.:-])*")
+_MATERIAL = re.compile(
+    rb"(?:\\[nrt]|[\s\"'\\,;+#*>|`.:()\[\]-]|[A-Z][A-Za-z-]{2,20}: ?[^\n\\]{0,120})*[A-Za-z0-9+/=]{16}"
+)
+"""What a key begins with: quotes, comment signs and headers (RFC 1421, RFC 4880), then base64."""
+
+HEADERS_BYTES_MAX = 1024
 _PUTTY_MAC = re.compile(rb"Private-(?:MAC|Hash): [0-9a-fA-F]{16,128}")
 _PUTTY_LINES = re.compile(rb"Private-Lines: [0-9]{1,4}")
 MATERIAL_BYTES_MIN = 40
@@ -38,8 +44,12 @@ def private_key(text: bytes, end: int) -> Iterator[Finding]:
         return
     limit = min(len(text), begin.end() + BLOCK_BYTES_MAX)
     dashes = begin[0][: begin[0].index(b"B")].rstrip()
+    if not _MATERIAL.match(text, begin.end(), min(limit, begin.end() + HEADERS_BYTES_MAX)):
+        yield Finding(begin.start(), begin.end(), "private_key", "private-key-marker", 0.2)
+        return
     closing = text.find(b"END " + begin[1], begin.end(), limit)
-    if closing >= 0:
+    again = text.find(b"BEGIN " + begin[1], begin.end(), limit)
+    if closing >= 0 and not 0 <= again < closing:
         stop = text.find(dashes, closing, min(len(text), closing + 96))
         stop = stop + len(dashes) if stop >= 0 else closing + 4 + len(begin[1])
     else:

@@ -16,7 +16,7 @@ VALUE_CHARS_READ = 256
 """Characters of a value that are looked at; longer ones are data rather than keys."""
 
 _PROSE = re.compile(
-    r"\s|\\[xuU]|^(?:\.{0,2}/|[A-Za-z]:\\|~/)|^[a-z][a-z0-9+.-]{1,12}:|//|::|->|\(|\)|"
+    r"\s|\\[xuU]|^(?:\.{1,2}/|/[a-z][a-z0-9_.-]*/|[A-Za-z]:\\|~/|//)|^[a-z][a-z0-9+.-]{1,12}:|://|::|->|\(|\)|"
     r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$"
 )
 """Prose, paths, URLs, calls, dates, numbers, and words joined by one sign."""
@@ -106,6 +106,7 @@ def _is_word(stretch: str) -> bool:
     return surprise(stretch)[0] <= (SHORT_WORD_SURPRISE_MAX if is_short else WORD_SURPRISE_MAX)
 
 
+KINDS_MIN = 2
 PASSWORD_CHARS_MIN, PASSWORD_CHARS_MAX = 6, 64
 
 
@@ -117,4 +118,6 @@ def is_password(value: str) -> bool:
         "d" if c.isdigit() else "a" if c.isalpha() else "s" if c not in "._-/" else ""
         for c in value
     }
-    return len(kinds - {""}) >= 2 and "a" in kinds  # noqa: PLR2004
+    if value.lower() != value != value.upper() and surprise(value)[0] >= WORD_SURPRISE_MAX:
+        kinds.add("mixed")
+    return len(kinds - {""}) >= KINDS_MIN and "a" in kinds
