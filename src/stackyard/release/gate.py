@@ -118,7 +118,7 @@ def check(
         release = Manifest.parse(manifest)
     except StackyardError as error:
         return (Check(2, "manifest", holds=False, evidence=str(error.found or error.what)),)
-    scan = _Scan(params)
+    scan = Scan(params)
     for file in release.shards:
         scan.shard(file, open_file)
     return (
@@ -194,7 +194,7 @@ def _conservation(release: Manifest, evidence: Evidence) -> Iterator[Check]:
     )
 
 
-def _totals(release: Manifest, scan: _Scan) -> Iterator[Check]:
+def _totals(release: Manifest, scan: Scan) -> Iterator[Check]:
     """(1) the numbers of the manifest are those of its shards."""
     totals, counted = release.totals, scan.counted
     told = Tally(totals.languages, totals.licenses, totals.redactions)
@@ -297,7 +297,7 @@ def _columns(release: Manifest) -> Check:
     )
 
 
-class _Scan:
+class Scan:
     """What reading every shard once shows, row group by row group."""
 
     def __init__(self, params: Params) -> None:
