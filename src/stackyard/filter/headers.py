@@ -254,6 +254,10 @@ _RULES: Final[tuple[tuple[bytes, str], ...]] = (
     (rb"mulan psl v2|mulanpsl", "MulanPSL-2.0"),
     (rb"the author disclaims copyright to this source code\. in place of a legal notice here is a blessing", "blessing"),
     (rb"shall be used for good not evil", "JSON"),
+    (rb"permission to use copy modify and distribute this software is freely granted", "SunPro"),
+    (rb"released under the libpng licen[sc]e", "Libpng"),
+    (rb"developers\.google\.com/open-source/licenses/bsd", "BSD-3-Clause"),
+    (rb"\bvim licen[sc]e|licen[sc]e:? vim\b", "Vim"),
 )  # fmt: skip
 _MIT = (
     rb"permission is hereby granted free of charge to any person obtaining a copy of this",
@@ -322,6 +326,7 @@ def _rules() -> tuple[Any, list[str]]:
     return _database(tuple(patterns), hyperscan.HS_FLAG_SINGLEMATCH), names
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def header_expression(words: bytes) -> str | None:
     """Expression of a normalised window, None if its words name no licence."""
     database, names = _rules()

@@ -176,23 +176,31 @@ class Heuristic:
             | hyperscan.HS_FLAG_SINGLEMATCH
             | hyperscan.HS_FLAG_ALLOWEMPTY
         )
-        fast: list[int] = []
-        for number, pattern in enumerate(self._patterns):
-            try:
-                hyperscan.Database().compile(
-                    expressions=[pattern.encode()], ids=[0], elements=1, flags=[flags]
-                )
-                fast.append(number)
-            except hyperscan.error:
-                self._slow.append((number, re.compile(pattern.encode(), re.MULTILINE)))
-        if fast:
-            self._database = hyperscan.Database()
-            self._database.compile(
-                expressions=[self._patterns[number].encode() for number in fast],
-                ids=fast,
-                elements=len(fast),
-                flags=[flags] * len(fast),
-            )
+        fast = list(range(len(self._patterns)))
+        try:
+            self._database = self._compiled(fast, flags)
+        except hyperscan.error:
+            fast = [number for number in fast if not self._is_slow(number, flags)]
+            self._database = self._compiled(fast, flags) if fast else None
+
+    def _is_slow(self, number: int, flags: int) -> bool:
+        try:
+            self._compiled([number], flags)
+        except hyperscan.error:
+            pattern = re.compile(self._patterns[number].encode(), re.MULTILINE)
+            self._slow.append((number, pattern))
+            return True
+        return False
+
+    def _compiled(self, numbers: list[int], flags: int) -> Any:
+        database = hyperscan.Database()
+        database.compile(
+            expressions=[self._patterns[number].encode() for number in numbers],
+            ids=numbers,
+            elements=len(numbers),
+            flags=[flags] * len(numbers),
+        )
+        return database
 
 
 def _collect(number: int, _start: int, _end: int, _flags: int, hits: set[int]) -> None:
@@ -234,6 +242,10 @@ class Linguist:
             for alias in (name.lower().replace(" ", "-"), name.lower(), *entry.get("aliases", ())):
                 self._by_alias.setdefault(alias.lower(), name)
         self._heuristics = [Heuristic(entry) for entry in data["heuristics"]]
+        self._heuristic_of: dict[str, int] = {}
+        for number, heuristic in enumerate(self._heuristics):
+            for extension in heuristic.extensions:
+                self._heuristic_of.setdefault(extension.lower(), number)
         self._vendor = _alternatives(data["vendor"])
         self._documentation = _alternatives(data["documentation"])
         self.generated = GeneratedRules(data["generated"])
@@ -271,22 +283,23 @@ class Linguist:
         return self._codes.setdefault(verdict, len(self._codes))
 
     def _name(self, name: str) -> _Name:
-        known = self._names.get(name)
+        """What a name says: all of it for the names of the list, else what follows its first dot."""
+        folded = name.lower()
+        key = name if name in self._by_filename else folded[folded.find(".") :] if "." in name else ""
+        known = self._names.get(key)
         if known is None:
             if len(self._names) > _NAMES_MAX:
                 self._names.clear()
-            known = self._names[name] = self._read_name(name)
+            known = self._names[key] = self._read_name(name, folded)
         return known
 
-    def _read_name(self, name: str) -> _Name:
-        folded = name.lower()
+    def _read_name(self, name: str, folded: str) -> _Name:
         by_filename = self._by_filename.get(name, ())
-        extension = next((e for e in _extensions(folded) if e in self._by_extension), "")
+        extensions = list(_extensions(folded))
+        extension = next((e for e in extensions if e in self._by_extension), "")
         by_extension = self._by_extension.get(extension, ())
-        is_generic = any(folded.endswith(generic) for generic in self._generic)
-        heuristic = next(
-            (h for h in self._heuristics if any(folded.endswith(e) for e in h.extensions)), None
-        )
+        is_generic = not self._generic.isdisjoint(extensions)
+        heuristic = min((self._heuristic_of[e] for e in extensions if e in self._heuristic_of), default=-1)
         code = -1
         left = by_filename
         if len(left) == 1:
@@ -295,8 +308,14 @@ class Linguist:
             left = _narrow(left, by_extension)
             if len(left) == 1:
                 code = self._code(Verdict(left[0], "extension"))
-        is_manual = _MANUAL.search(folded) is not None
-        return _Name(code, by_filename, by_extension, is_generic, is_manual, heuristic)
+        return _Name(
+            code,
+            by_filename,
+            by_extension,
+            is_generic,
+            _MANUAL.search(folded) is not None,
+            self._heuristics[heuristic] if heuristic >= 0 else None,
+        )
 
     def _by_content(self, name: str, content: Any, signs: int) -> Verdict:
         known = self._name(name)
@@ -354,7 +373,7 @@ class Linguist:
 
 
 _NARROWING: Final = frozenset({"filename", "shebang", "extension"})
-_NAMES_MAX = 1 << 20  # names kept; a million of them takes some 300 MB
+_NAMES_MAX = 1 << 18  # distinct endings kept; hostile names must not fill the memory
 _SHEBANG_BYTES = 2048
 _TIE_BYTES = 4096  # more changes 1 tie in 850 and takes twice the time
 _SHEBANG, _MODELINE = 1, 2

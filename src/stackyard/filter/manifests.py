@@ -190,3 +190,6 @@ _READERS: dict[str, Callable[[str, bytes], Iterator[Claim]]] = {
     "PKG-INFO": _pkg_info,
     "METADATA": _pkg_info,
 }
+
+LIKELY = "|".join(re.escape(name) for name in _READERS)
+"""RE2 pattern that the name of every manifest matches (and other names too): a first, cheap sieve."""

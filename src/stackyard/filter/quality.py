@@ -124,15 +124,70 @@ def _measure(data: Any, offsets: Any, letters: Any, marks: Any) -> Any:
     found = np.zeros(count, np.bool_)
     for row in range(count):
         start, end = offsets[row], offsets[row + 1]
-        _count_text(data, start, end, letters, counts[row])
-        _count_encoded(data, start, end, counts[row])
-        counts[row, 7] = _count_visible(data, start, end)
-        found[row] = _has_mark(data, start, end, marks)
+        out = counts[row]
+        text = data[start:end]
+        if _count_bytes(text, out):
+            out[2] = _longest_line(text)
+        else:
+            _count_points(text, letters, out)
+        if _has_units(text, end - start):
+            _count_encoded(text, 0, end - start, out)
+        else:
+            _count_base64(text, end - start, out)
+        if _closes_tags(text):
+            out[7] = _count_visible(text, 0, end - start)
+        found[row] = _has_mark(text, 0, end - start, marks)
     return counts, found
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_text(data: Any, start: int, end: int, letters: Any, out: Any) -> None:
+def _count_bytes(text: Any, out: Any) -> bool:
+    """Characters, letters, digits and line ends of an ASCII text; false if it is none.
+
+    Compiled to vectors.
+    """
+    high, alphabetic, digits, feeds, returns = np.uint8(0), 0, 0, 0, 0
+    for byte in text:
+        high |= byte
+        alphabetic += np.uint8((byte | 32) - 97) < 26
+        digits += np.uint8(byte - 48) < 10
+        feeds += byte == 10
+        returns += byte == 13
+    if returns:
+        for at in range(len(text) - 1):
+            feeds -= (text[at] == 13) & (text[at + 1] == 10)
+    out[0] = feeds + returns
+    if len(text) and text[-1] != 10 and text[-1] != 13:
+        out[0] += 1
+    out[1], out[3], out[4] = len(text), alphabetic, alphabetic + digits
+    return high < 128
+
+
+@numba.njit(cache=True, nogil=True)
+def _longest_line(text: Any) -> int:
+    """Bytes of the longest line of a text.
+
+    A longer line than the longest so far must reach beyond its length: so look for a line end
+    backwards from there, and go on behind the last one found.
+    """
+    longest, start, end = 0, 0, len(text)
+    while start + longest < end:
+        at = start + longest
+        while at >= start and text[at] != 10 and text[at] != 13:
+            at -= 1
+        if at < start:
+            at = start + longest + 1
+            while at < end and text[at] != 10 and text[at] != 13:
+                at += 1
+            longest = at - start
+        start = at + 1
+    return longest
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_points(data: Any, letters: Any, out: Any) -> None:
+    """The same for any UTF-8: each code point is decoded."""
+    start, end = 0, len(data)
     lines, chars, longest, line_start = 0, 0, 0, 0
     alphabetic, alphanumeric = 0, 0
     previous_cr = False
@@ -184,27 +239,21 @@ def _count_text(data: Any, start: int, end: int, letters: Any, out: Any) -> None
     out[0], out[1], out[2], out[3], out[4] = lines, chars, longest, alphabetic, alphanumeric
 
 
-@numba.njit(cache=True, nogil=True)
-def _is_hex(byte: int) -> bool:
-    return (48 <= byte <= 57) or (97 <= byte <= 102) or (65 <= byte <= 70)
+def _table(members: bytes) -> np.ndarray:
+    table = np.zeros(256, np.bool_)
+    table[np.frombuffer(members, np.uint8)] = True
+    return table
 
 
-@numba.njit(cache=True, nogil=True)
-def _is_word(byte: int) -> bool:
-    return (48 <= byte <= 57) or (65 <= byte <= 90) or (97 <= byte <= 122) or byte == 95
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_base64(byte: int) -> bool:
-    return (
-        (97 <= byte <= 122)
-        or (65 <= byte <= 90)
-        or (47 <= byte <= 57)
-        or byte == 43
-        or byte == 61
-        or byte == 10
-        or byte == 13
-    )
+_DIGITS = b"0123456789"
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_HEX = _table(_DIGITS + b"ABCDEFabcdef")
+_WORD = _table(_DIGITS + _LETTERS + b"_")
+_BASE64 = _table(_DIGITS + _LETTERS + b"+/=\r\n")
+_UNITS = _table(_DIGITS + b"ABCDEFabcdefxu\\, \t\n\v\f\r")
+_BASE64_MIN = 64  # bytes of a run of base64
+_UNITS_MIN = 8  # units of a run of hex bytes or escapes
+_UNITS_MIN_BYTES = 23  # of such a run: eight pairs and what is between them
 
 
 @numba.njit(cache=True, nogil=True)
@@ -214,9 +263,9 @@ def _hex_unit(data: Any, at: int, end: int) -> int:
     if at + 1 < end and data[at + 1] == 120 and (data[at] == 48 or data[at] == 92):
         prefix = 2
     stop = at + prefix + 2
-    if stop > end or not _is_hex(data[stop - 2]) or not _is_hex(data[stop - 1]):
+    if stop > end or not _HEX[data[stop - 2]] or not _HEX[data[stop - 1]]:
         return 0
-    if data[at] != 92 and stop < end and _is_word(data[stop]):
+    if data[at] != 92 and stop < end and _WORD[data[stop]]:
         return 0
     return prefix + 2
 
@@ -243,7 +292,7 @@ def _escape_run(data: Any, start: int, end: int) -> Any:
     while at + 6 <= end and data[at] == 92 and data[at + 1] == 117:
         good = True
         for k in range(2, 6):
-            if not _is_hex(data[at + k]):
+            if not _HEX[data[at + k]]:
                 good = False
         if not good:
             break
@@ -253,44 +302,113 @@ def _escape_run(data: Any, start: int, end: int) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
+def _has_units(data: Any, end: int) -> bool:
+    """Whether a text has a run of hex units or escapes.
+
+    Only stretches of bytes that such runs consist of, and as long as the shortest, are looked at:
+    every 23rd byte, and three of those before it, tell whether there may be one.
+    """
+    at = _UNITS_MIN_BYTES - 1
+    floor = 0
+    while at < end:
+        broken = -1
+        for back in (0, 5, 11, 17):
+            if at - back >= floor and not _UNITS[data[at - back]]:
+                broken = at - back
+                break
+        if broken >= 0:
+            floor = broken + 1
+            at = broken + _UNITS_MIN_BYTES
+            continue
+        first, last = at, at + 1
+        while first > floor and _UNITS[data[first - 1]]:
+            first -= 1
+        while last < end and _UNITS[data[last]]:
+            last += 1
+        if last - first >= _UNITS_MIN_BYTES and _has_units_within(data, first, last, end):
+            return True
+        floor = last
+        at = last + _UNITS_MIN_BYTES
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _has_units_within(data: Any, first: int, last: int, end: int) -> bool:
+    follows_word = first > 0 and _WORD[data[first - 1]]
+    for at in range(first, last):
+        byte = data[at]
+        units = 0
+        if byte == 92 and at + 1 < end:
+            if data[at + 1] == 120:
+                units, _ = _hex_run(data, at, end)
+            elif data[at + 1] == 117:
+                units, _ = _escape_run(data, at, end)
+        elif not follows_word and _HEX[byte] and _hex_unit(data, at, end):
+            units, _ = _hex_run(data, at, end)
+        if units >= _UNITS_MIN:
+            return True
+        follows_word = _WORD[byte]
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_base64(data: Any, end: int, out: Any) -> None:
+    """Runs of base64 in a text without other runs, by the same leaps."""
+    total, longest, floor = 0, 0, 0
+    at = _BASE64_MIN - 1
+    while at < end:
+        if not _BASE64[data[at]]:
+            floor = at + 1
+            at += _BASE64_MIN
+            continue
+        first, last = at, at + 1
+        while first > floor and _BASE64[data[first - 1]]:
+            first -= 1
+        while last < end and _BASE64[data[last]]:
+            last += 1
+        if last - first >= _BASE64_MIN:
+            total += last - first
+            longest = max(longest, last - first)
+        floor = last
+        at = last + _BASE64_MIN
+    out[5], out[6] = total, longest
+
+
+@numba.njit(cache=True, nogil=True)
 def _count_encoded(data: Any, start: int, end: int, out: Any) -> None:
     total, longest = 0, 0
     at = start
     base64_start = start
+    follows_word = False
     while at < end:
         byte = data[at]
-        if _is_base64(byte):
-            # A hex unit can only begin after a byte that is no word: 0x.. or a bare pair.
-            if _is_hex(byte) and (at == start or not _is_word(data[at - 1])):
+        is_word = _WORD[byte]
+        units, stop = 0, at
+        if is_word:
+            # A bare hex unit can only begin where a word does: 0x.. or a pair of digits.
+            if not follows_word and _HEX[byte] and _hex_unit(data, at, end):
                 units, stop = _hex_run(data, at, end)
-                if units >= 8:
-                    total += stop - at
-                    longest = max(longest, stop - at)
-                    at = stop
-                    base64_start = at
-                    continue
-            at += 1
-            if at < end and _is_base64(data[at]):
-                continue
-            if at - base64_start >= 64:
-                total += at - base64_start
-                longest = max(longest, at - base64_start)
-            continue
-        if byte == 92 and at + 1 < end:
+        elif byte == 92 and at + 1 < end:
             if data[at + 1] == 120:
                 units, stop = _hex_run(data, at, end)
             elif data[at + 1] == 117:
                 units, stop = _escape_run(data, at, end)
-            else:
-                units, stop = 0, at
-            if units >= 8:
-                total += stop - at
-                longest = max(longest, stop - at)
-                at = stop
-                base64_start = at
-                continue
+        if units >= _UNITS_MIN:
+            total += stop - at
+            longest = max(longest, stop - at)
+            at = stop
+            base64_start = at
+            follows_word = True
+            continue
+        follows_word = is_word
         at += 1
-        base64_start = at
+        if _BASE64[byte]:
+            if at == end or not _BASE64[data[at]]:
+                if at - base64_start >= _BASE64_MIN:
+                    total += at - base64_start
+                    longest = max(longest, at - base64_start)
+        else:
+            base64_start = at
     out[5], out[6] = total, longest
 
 
@@ -302,7 +420,7 @@ def _opens(data: Any, at: int, end: int, name: Any) -> bool:
     for k in range(len(name)):
         if data[at + k] | 0x20 != name[k]:
             return False
-    return at + len(name) == end or not _is_word(data[at + len(name)])
+    return at + len(name) == end or not _WORD[data[at + len(name)]]
 
 
 _SCRIPT = np.frombuffer(b"script", np.uint8)
@@ -310,15 +428,17 @@ _STYLE = np.frombuffer(b"style", np.uint8)
 
 
 @numba.njit(cache=True, nogil=True)
+def _closes_tags(text: Any) -> bool:
+    """Whether `</` is in a text: without it, it is no markup. Compiled to vectors."""
+    found = 0
+    for at in range(len(text) - 1):
+        found += (text[at] == 60) & (text[at + 1] == 47)
+    return found > 0
+
+
+@numba.njit(cache=True, nogil=True)
 def _count_visible(data: Any, start: int, end: int) -> int:
-    """Characters outside tags; 0 for what has no closing tag at all, and so is no markup."""
-    closes = False
-    for at in range(start, end - 1):
-        if data[at] == 60 and data[at + 1] == 47:
-            closes = True
-            break
-    if not closes:
-        return 0
+    """Characters outside tags, scripts and styles; a run of white space counts as one."""
     visible = 0
     space = True
     at = start

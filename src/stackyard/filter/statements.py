@@ -124,6 +124,7 @@ _NO_LICENSE_SUFFIX = frozenset(
         "yml",
     ]
 )
+_LIKELY = r"(?i)(?:licen[cs]e|copying|copyright|ofl|dep5|" + manifests.LIKELY + r")[^/]*$"
 _NAMES_A_LICENSE = re.compile(r"(?i)licen[cs]e|copying")
 
 
@@ -176,7 +177,8 @@ class FileStatementDetector:
     def detect(self, batch: pa.Table) -> pa.Table:
         paths = one_array(batch["path"], pa.string())
         text = one_array(batch["text"], pa.large_binary())
-        rows = [row for row, path in enumerate(paths.to_pylist()) if _speaks(path)]
+        likely = pc.match_substring_regex(paths, _LIKELY).to_numpy(zero_copy_only=False)
+        rows = [row for row in map(int, np.flatnonzero(likely)) if _speaks(paths[row].as_py())]
         found = [
             (row, *statement)
             for row in rows

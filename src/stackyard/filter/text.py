@@ -83,9 +83,19 @@ def _kinds(data: Any, offsets: Any) -> Any:
             and data[start + 1] == 0xBB
             and data[start + 2] == 0xBF
         )
-        if marked or not _is_plain(data, start, end):
+        if marked or not (_is_ascii(data[start:end]) or _is_plain(data, start, end)):
             kinds[row] = _OTHER
     return kinds
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_ascii(text: Any) -> bool:
+    """Whether bytes are ASCII without NUL; one pass without a branch, compiled to vectors."""
+    high, zeros = np.uint8(0), 0
+    for byte in text:
+        high |= byte
+        zeros += byte == 0
+    return high < 0x80 and zeros == 0
 
 
 @numba.njit(cache=True, nogil=True)
