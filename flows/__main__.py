@@ -12,6 +12,9 @@ from flows.server import prefect_api
 from stackyard.cli import echo_json, run
 from stackyard.pipeline.init import ensure_machinery
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.publish import Outcome, unchanged
+from stackyard.pipeline.takedown import pending_ids
+from stackyard.store.files import exclusive
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,6 +90,9 @@ def release(
     Example: python -m flows release --project my-dataset --dry-run
     """
     root = _ready(project)
+    if bump == "auto" and (outcome := _unchanged(root)) is not None:
+        _show(outcome, as_json)
+        return
     with prefect_api(root / ".stackyard" / "prefect"):
         from flows.release import release as flow
         from flows.runner import on_engine
@@ -109,6 +115,12 @@ def takedown(project: Path, engine: str, workers: int | None, as_json: bool) -> 
 
         outcome = on_engine(flow, engine, workers)(root)
     _show(outcome, as_json)
+
+
+def _unchanged(root: Path) -> Outcome | None:
+    project = Project.at(root)
+    with exclusive(project.private / "run.lock"):
+        return None if pending_ids(project) else unchanged(project)
 
 
 def _ready(project: Path) -> Path:

@@ -34,6 +34,14 @@ def finish(project: Project) -> None:
         files.write_bytes(folder / "sources.json", canonical_json(entries) + b"\n")
 
 
+def is_current(project: Project) -> bool:
+    """Whether the sources are now what `finish` wrote down."""
+    path = project.workspace.root / "fetch" / "sources.json"
+    if not path.exists():
+        return False
+    return source_entries(project) == [_entry(project, source) for source in project.sources]
+
+
 def source_entries(project: Project) -> list[dict[str, Any]]:
     """What `finish` wrote."""
     text = (project.workspace.root / "fetch" / "sources.json").read_text(encoding="utf-8")

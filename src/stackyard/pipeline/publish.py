@@ -8,12 +8,14 @@ from typing import Any
 
 from stackyard.errors import EnvironmentFault
 from stackyard.params import plain
-from stackyard.pipeline import gate, previous
+from stackyard.pipeline import fetch, gate, previous
+from stackyard.pipeline.execute import is_up_to_date
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tree import last_report
 from stackyard.release import report
 from stackyard.release.manifest import identity
 from stackyard.release.report import RunReport
+from stackyard.stages import STAGES
 from stackyard.store import git
 from stackyard.store.dvc import DvcProject
 from stackyard.store.hub import publish as publish_tree
@@ -90,6 +92,21 @@ class Outcome:
                 f"  stackyard query {name}{place} --language Python --format json",
             ]
         )
+
+
+def unchanged(project: Project) -> Outcome | None:
+    """The outcome of a run that would make nothing, or None if there is something to do.
+
+    It looks at all that a flow would look at (what sources hold now, what DVC says of each stage,
+    what the Hub has), and spares the start of Prefect, which takes longer than that.
+    """
+    if not fetch.is_current(project):
+        return None
+    if not all(is_up_to_date(project, stage) for stage in STAGES):
+        return None
+    if previous.fetch_previous(project, "auto"):
+        return None
+    return publish(project, outcome_of(project, changed=False, dry_run=False))
 
 
 def outcome_of(project: Project, *, changed: bool, dry_run: bool) -> Outcome:
