@@ -82,7 +82,7 @@ def build(project: Path, engine: str, workers: int | None, as_json: bool) -> Non
     help="The version step; `auto` computes it, a larger one may be asked for.",
 )
 @click.option("--dry-run", is_flag=True, help="Build, check and report; publish nothing.")
-def release(
+def release(  # noqa: PLR0917 - click hands its options over by name
     project: Path, engine: str, workers: int | None, as_json: bool, bump: str, dry_run: bool
 ) -> None:
     """Build, check, version and publish.

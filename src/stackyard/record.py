@@ -209,7 +209,7 @@ class Swhid:
 
 
 def blob_digest(content: bytes) -> bytes:
-    """sha1_git of a blob: SHA-1 over `blob <length>\\0` and the bytes (SWHID 1.2, clause 5.2)."""
+    r"""sha1_git of a blob: SHA-1 over `blob <length>\0` and the bytes (SWHID 1.2, clause 5.2)."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).digest()
 
 
