@@ -16,11 +16,13 @@ from stackyard.errors import EnvironmentFault
 from stackyard.ingest import swhid
 from stackyard.ingest.member import Member
 from stackyard.ingest.paths import escape
-from stackyard.ingest.stream import PIECE_BYTES
+from stackyard.ingest.stream import PIECE_BYTES, Budget
 
 
-def members(root: Path, where: str) -> Iterator[Member]:
+def members(root: Path, budget: Budget, where: str) -> Iterator[Member]:
     """Files, links, special files and folders below a folder, depth first, sorted by name.
+
+    The budget is spent on each before it is given.
 
     Raises:
         EnvironmentFault: something cannot be read, or changes while it is read.
@@ -30,7 +32,9 @@ def members(root: Path, where: str) -> Iterator[Member]:
         path, name = waiting.pop()
         try:
             status = os.lstat(path)
+            budget.spend_entry(name)
             if not stat.S_ISDIR(status.st_mode):
+                budget.spend_bytes(status.st_size)
                 yield _member(path, name, status, where)
                 continue
             names = sorted(os.listdir(path), reverse=True)  # noqa: PTH208  # bytes
@@ -45,10 +49,10 @@ def members(root: Path, where: str) -> Iterator[Member]:
         ]
 
 
-def identity(root: Path, where: str) -> str:
+def identity(root: Path, budget: Budget, where: str) -> str:
     """Hex SHA-256 that changes when a name, a kind, an executable bit or a byte does."""
     state = Identity()
-    for member in members(root, where):
+    for member in members(root, budget, where):
         if member.kind == "file":
             hasher = swhid.blob_hasher(member.length_bytes)
             for part in member.parts():

@@ -21,6 +21,7 @@ from stackyard.ingest import debian, directory, git, packages
 from stackyard.ingest.download import download, session, too_large
 from stackyard.ingest.params import Params
 from stackyard.ingest.sources import Source
+from stackyard.ingest.stream import Budget
 
 Form = Literal["archive", "dsc", "directory", "git"]
 
@@ -61,7 +62,7 @@ def fetch(source: Source, cache: Path, project: Path, params: Params) -> Fetched
     try:
         cache.mkdir(parents=True, exist_ok=True)
         if source.kind == "directory":
-            return _directory(source, cache, project)
+            return _directory(source, cache, project, params)
         if source.kind == "git":
             return _git(source, cache, project)
         if source.kind == "package":
@@ -74,7 +75,7 @@ def fetch(source: Source, cache: Path, project: Path, params: Params) -> Fetched
         ) from error
 
 
-def _directory(source: Source, cache: Path, project: Path) -> Fetched:
+def _directory(source: Source, cache: Path, project: Path, params: Params) -> Fetched:
     path = (project / source.location).resolve()
     if not path.is_dir():
         raise UsageError(
@@ -86,7 +87,11 @@ def _directory(source: Source, cache: Path, project: Path) -> Fetched:
             f"{source.where}: the folder holds the cache of sources itself, at {cache}",
             next_step="take a folder beside the dataset project, or one in it without the cache",
         )
-    return Fetched("directory", path, directory.identity(path, source.where))
+    return Fetched(
+        "directory",
+        path,
+        directory.identity(path, Budget.of_plain(params, source.where), source.where),
+    )
 
 
 def _git(source: Source, cache: Path, project: Path) -> Fetched:

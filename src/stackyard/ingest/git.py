@@ -8,6 +8,7 @@ Source: git(1), gitprotocol-v2(5), git-cat-file(1).
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ from stackyard.errors import EnvironmentFault, StackyardError, UsageError
 from stackyard.ingest import swhid
 from stackyard.ingest.member import Member
 from stackyard.ingest.paths import escape
-from stackyard.ingest.stream import PIECE_BYTES
+from stackyard.ingest.stream import PIECE_BYTES, Budget
 
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?")
@@ -97,7 +98,7 @@ def fetch(url: str, ref: str, branch: str, bare: Path, where: str) -> Commit:
     if COMMIT.fullmatch(ref):
         wanted = name = ref
     elif DATE.fullmatch(ref):
-        wanted, found = _at_date(url, ref, branch, bare.with_suffix(".history"), where)
+        wanted, found = _at_date(url, ref, branch, bare, where)
         name = wanted
     else:
         name, wanted, tip = _resolve(url, ref or branch, where)
@@ -120,17 +121,26 @@ def facts(bare: Path, commit: str, where: str) -> CommitFacts:
             f"commit {commit} of {where} does not hash to its id",
             next_step=f"remove {bare} and run again",
         )
-    header = raw.split(b"\n\n", 1)[0].splitlines()
-    tree = next(line[5:].decode() for line in header if line.startswith(b"tree "))
-    committer = next(line for line in header if line.startswith(b"committer "))
-    seconds = re.search(rb"> (-?\d{1,18}) [+-]\d+$", committer)
-    return CommitFacts(tree, int(seconds[1]) if seconds else 0)
+    header = raw.split(b"\n\n", 1)[0]
+    tree = re.match(rb"tree ([0-9a-f]{40})\n", header)
+    seconds = re.search(rb"\ncommitter [^\n]*> (-?\d{1,18}) [+-]\d+(?:\n|$)", header)
+    assert tree is not None, "git would not have found the commit's tree"
+    return CommitFacts(tree[1].decode(), int(seconds[1]) if seconds else 0)
 
 
-def members(bare: Path, commit: str, file_bytes_max: int, where: str) -> Iterator[Member]:
-    """Files, links and submodules of a commit; contents longer than the bound are not read."""
-    listed = _run(["ls-tree", "-r", "-z", "-l", "--full-tree", commit], where, bare)
-    rows = [_row(line) for line in listed.split(b"\0") if line]
+def members(
+    bare: Path, commit: str, file_bytes_max: int, budget: Budget, where: str
+) -> Iterator[Member]:
+    """Files, links and submodules of a commit; contents longer than the bound are not read.
+
+    The budget is spent on all of them before the first.
+    """
+    rows = []
+    for line in _listed(bare, commit, where):
+        row = _row(line)
+        budget.spend_entry(row.name)
+        budget.spend_bytes(row.length_bytes)
+        rows.append(row)
     read = [row.object for row in rows if row.is_read(file_bytes_max)]
     with _Contents(bare, read, where) as contents:
         for row in rows:
@@ -145,22 +155,22 @@ class _Row:
     name: bytes
 
     def is_read(self, file_bytes_max: int) -> bool:
-        return self.mode == b"120000" or (
-            self.mode != b"160000" and self.length_bytes <= file_bytes_max
-        )
+        return self.mode != b"160000" and self.length_bytes <= file_bytes_max
 
     def member(self, contents: _Contents, file_bytes_max: int) -> Member:
         if self.mode == b"160000":
             return Member(self.name, "submodule", note=f"commit {self.object.decode()}")
+        is_read = self.is_read(file_bytes_max)
+        parts = functools.partial(contents.parts, self) if is_read else _unread
         if self.mode == b"120000":
-            return Member(self.name, "symbolic-link", target=b"".join(contents.parts(self)))
+            return Member(self.name, "symbolic-link", target=b"".join(parts()))
         return Member(
             self.name,
             "file",
             length_bytes=self.length_bytes,
             executable=self.mode == b"100755",
             blob_id=bytes.fromhex(self.object.decode()),
-            parts=(lambda: contents.parts(self)) if self.is_read(file_bytes_max) else _unread,
+            parts=parts,
         )
 
 
@@ -172,6 +182,32 @@ def _row(line: bytes) -> _Row:
     about, _, name = line.partition(b"\t")
     mode, _, object_, size = about.split()
     return _Row(mode, object_, 0 if size == b"-" else int(size), name)
+
+
+def _listed(bare: Path, commit: str, where: str) -> Iterator[bytes]:
+    """Lines of `git ls-tree`, as they come: a hostile tree may list more than memory holds."""
+    arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit]
+    with subprocess.Popen(
+        _command(arguments, bare),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+    ) as process:
+        assert process.stdout is not None
+        rest = b""
+        try:
+            while piece := process.stdout.read(PIECE_BYTES):
+                *lines, rest = (rest + piece).split(b"\0")
+                yield from lines
+        except BaseException:
+            process.kill()
+            raise
+    if rest or process.returncode != 0:
+        raise EnvironmentFault(
+            f"git does not list commit {commit} of {where}",
+            next_step=f"remove {bare} and run again",
+        )
 
 
 class _Contents:
@@ -231,24 +267,36 @@ class _Contents:
         )
 
 
-def _at_date(url: str, ref: str, branch: str, history: Path, where: str) -> tuple[str, str | None]:
-    name, _, tip = _resolve(url, branch, where)
+def _at_date(url: str, ref: str, branch: str, bare: Path, where: str) -> tuple[str, str | None]:
+    """The last commit until a date, and its branch; below the same tip it is always the same."""
+    name, tip, on = _resolve(url, branch, where)
     until = ref if "T" in ref else f"{ref}T23:59:59Z"
+    known = bare / "dates" / f"{tip}-{until}"
+    if not known.exists():
+        commit = _search(url, name, tip, until, history=bare.with_suffix(".history"), where=where)
+        known.parent.mkdir(exist_ok=True)
+        part = known.with_suffix(".part")
+        part.write_text(commit, "ascii")
+        part.rename(known)
+    return known.read_text("ascii"), on
+
+
+def _search(url: str, name: str, tip: str, until: str, *, history: Path, where: str) -> str:
     # Commits alone: the history of the branch is needed to find a date, its trees are not.
     shutil.rmtree(history, ignore_errors=True)
     _run(["init", "-q", "--bare", str(history)], where)
     _run(["remote", "add", "origin", url], where, history)
     fetch = ["fetch", "-q", "--no-tags", "--filter=tree:0", "origin", name]
     _run(fetch, where, history, tries=_TRIES)
-    search = ["rev-list", "-1", "--first-parent", f"--before={until}", "FETCH_HEAD"]
+    search = ["rev-list", "-1", "--first-parent", f"--before={until}", tip]
     commit = _run(search, where, history).decode().strip()
     shutil.rmtree(history)
     if not commit:
         raise UsageError(
-            f"{where} has no commit on {tip or name} until {until}",
+            f"{where} has no commit on {name} until {until}",
             next_step="take a later date in sources.yaml",
         )
-    return commit, tip
+    return commit
 
 
 def _resolve(url: str, ref: str, where: str) -> tuple[str, str, str | None]:

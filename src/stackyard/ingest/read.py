@@ -167,10 +167,8 @@ class Reader:
     def _read_directory(self) -> Iterator[Entry]:
         identity = directory.Identity()
         where = self._source.where
-        budget = Budget(self._params, self._params.unpacked_bytes_max, where)
-        for member in directory.members(self._fetched.path, where):
-            budget.spend_entry(member.name)
-            budget.spend_bytes(member.length_bytes)
+        budget = Budget.of_plain(self._params, where)
+        for member in directory.members(self._fetched.path, budget, where):
             entry = self._entry(member, b"", None)
             digest = entry.blob_id if entry is not None and member.kind == "file" else None
             identity.add(member, digest or b"")
@@ -186,10 +184,8 @@ class Reader:
     def _read_git(self) -> Iterator[Entry]:
         bare, commit, where = self._fetched.path, self._fetched.commit, self._source.where
         said = git.facts(bare, commit, where)
-        budget = Budget(self._params, self._params.unpacked_bytes_max, where)
-        for member in git.members(bare, commit, self._params.file_bytes_max, where):
-            budget.spend_entry(member.name)
-            budget.spend_bytes(member.length_bytes)
+        budget = Budget.of_plain(self._params, where)
+        for member in git.members(bare, commit, self._params.file_bytes_max, budget, where):
             entry = self._entry(member, b"", None)
             if entry is not None:
                 yield entry

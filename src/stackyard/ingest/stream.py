@@ -13,7 +13,7 @@ import lzma
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final, Protocol, Self
 
 import zstandard
 
@@ -65,6 +65,11 @@ class Budget:
         self._entries_max = params.entries_max
         self._bytes = 0
         self._entries = 0
+
+    @classmethod
+    def of_plain(cls, params: Params, where: str) -> Self:
+        """For what is not packed: no ratio counts."""
+        return cls(params, params.unpacked_bytes_max, where)
 
     def spend_bytes(self, count: int) -> None:
         self._bytes += count

@@ -133,7 +133,7 @@ def test_read_git_before_its_first_commit_is_refused(
     read: ReadSource, repository: Repository
 ) -> None:
     repository.commit({"a": b"1"}, day=5)
-    with pytest.raises(UsageError, match="no commit on main until"):
+    with pytest.raises(UsageError, match="no commit on HEAD until"):
         read(entry(ref="2024-01-04"))
 
 
@@ -185,6 +185,30 @@ def test_read_git_of_a_branch_that_moved_gives_its_new_tip(
     assert read(entry(ref="main")).kept == {"a": b"2"}
     repository.git("reset", "-q", "--hard", "HEAD~1")
     assert read(entry(ref="main")).kept == {"a": b"1"}
+
+
+def test_read_git_with_too_many_files_is_refused_before_its_first_entry(
+    read: ReadSource, repository: Repository
+) -> None:
+    repository.commit({f"f{i}": b"x" * 1000 for i in range(20)})
+    for bounds in (Params(entries_max=19), Params(unpacked_bytes_max=19_999)):
+        with pytest.raises(UsageError, match=r"entries_max|unpacked_bytes_max"):
+            read(entry(), bounds)
+
+
+def test_read_git_at_a_date_again_needs_no_history(
+    read: ReadSource, repository: Repository, tmp_path: Path
+) -> None:
+    repository.commit({"a": b"1"}, day=1)
+    repository.commit({"a": b"2"}, day=3)
+    before = read(entry(ref="2024-01-02"))
+    (known,) = tmp_path.glob("cache/git-*.git/dates/*")
+    assert known.read_text() in before.revision.revision_id
+    assert read(entry(ref="2024-01-02")) == before
+    assert not list(tmp_path.glob("cache/*.history"))
+    repository.git("commit", "-q", "--amend", "-m", "later", day=4)
+    assert read(entry(ref="2024-01-02")) == before
+    assert len(list(tmp_path.glob("cache/git-*.git/dates/*"))) == 2
 
 
 def test_read_git_stopped_early_ends_its_processes(repository: Repository, tmp_path: Path) -> None:
