@@ -142,10 +142,7 @@ def positives(seed: int) -> Iterator[Planted]:
     for _ in range(20):
         token = (
             "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
-             "eyJzdWIiOiI"
-            + letters(ALNUM, 40)
-            + "."
-            + letters(ALNUM + "-_", 43)
+            "eyJzdWIiOiI" + letters(ALNUM, 40) + "." + letters(ALNUM + "-_", 43)
         )
         yield Planted(
             source.choice(["t = '{}'", "Authorization: Bearer {}", '"jwt": "{}"']).format(token),

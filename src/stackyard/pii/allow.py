@@ -75,6 +75,7 @@ TYPED_DISTINCT_MAX = 4
 
 _HEADING = re.compile(rb"(?:^|\n)[ \t]*(?://+|#+|\*+|--|;+|/\*+)?[ \t]*$")
 SECTION_NUMBER_MAX = 99
+_UPGRADE = re.compile(rb"(?i)(?:upgrad|updat|bump|backport|import)[a-z]*[^\n]{0,30}$")
 
 VERSION_NUMBER_MAX = 15
 """Versions count from zero; the numbers of hosts are spread over 0..255."""
@@ -261,6 +262,12 @@ IPV4 = (
     ),
     Allow("round", "net masks, prefixes and quads of small numbers name no host",
           lambda _b, value, _a: _is_round(value)),
+    Allow(
+        "upgrade",
+        "upgrade to 4.4.63.30, bump to, update from: small numbers there are a version",
+        lambda before, value, _a: bool(_UPGRADE.search(before))
+        and max(map(int, value.split(b"."))) <= SECTION_NUMBER_MAX,
+    ),
     Allow(
         "constraint",
         "after a comparison of versions: >=1.2.3.4, ~>1.2.3.4, ==1.2.3.4, ^1.2.3.4",

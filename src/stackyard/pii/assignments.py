@@ -14,7 +14,8 @@ from stackyard.pii.checks import jwt_header
 from stackyard.pii.findings import ALLOWED_SCORE, Finding
 from stackyard.pii.rules import ASSIGN, NAME_REST, OPENING
 
-_WORDS = rb"(?:pass|pwd|secret|token|key|cred|auth|bearer)"
+_WORD_LIST = (b"pass", b"pwd", b"secret", b"token", b"key", b"cred", b"auth", b"bearer")
+_WORDS = b"(?:" + b"|".join(_WORD_LIST) + b")"
 ASSIGNMENT_ANCHOR = _WORDS + NAME_REST + ASSIGN + OPENING + rb"[^\s'\"`<>(){}\[\],;$]{4}"
 URL_ANCHOR = rb"://[^\s/:@'\"<>]{0,64}:[^\s/@'\"<>]{1,128}@"
 JWT_ANCHOR = rb"eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{4}"
@@ -50,7 +51,7 @@ _OTHER_NAME = re.compile(
     rb"msg|placeholder|error|help|desc|description|hash|digest|checksum|fingerprint|sha\d*|md5|count|"
     rb"index|version|required|enabled|expiry|expires|ttl|timeout|column|selector|xpath|ref|arn)$"
 )
-_CODE = re.compile(r"^[A-Za-z_][\w.]*$|[=:&|?]")
+_CODE = re.compile(r"^[A-Za-z_][\w.]*$|[=:&|?]|^\*/")
 """An unquoted value that is a name or an expression."""
 
 RANDOM_SCORE, CHOSEN_SCORE, WORD_SCORE, OTHER_SCORE = 0.8, 0.7, 0.4, 0.2
@@ -66,9 +67,7 @@ def assignment(text: bytes, end: int) -> Iterator[Finding]:
     """Values assigned on the line of a candidate, near it."""
     low, high = max(0, end - BEFORE), min(len(text), end + AFTER)
     low = max(low, text.rfind(b"\n", low, end) + 1)
-    for match in _overlapping(text, low, high):
-        if match.start() >= end:
-            return
+    for match in _assignments_to(text, low, end, high):
         group = "quoted" if match["quoted"] is not None else "bare"
         start, stop = match.span(group)
         if stop < end:
@@ -92,11 +91,16 @@ def assignment(text: bytes, end: int) -> Iterator[Finding]:
             yield Finding(start, stop, "secret_keyword", "assignment", score)
 
 
-def _overlapping(text: bytes, low: int, high: int) -> Iterator[re.Match[bytes]]:
-    """Assignments, also those that begin inside another: `key="AppSecret" value="..."`."""
-    while match := _ASSIGNMENT.search(text, low, high):
-        yield match
-        low = match.start() + 1
+def _assignments_to(text: bytes, low: int, end: int, high: int) -> Iterator[re.Match[bytes]]:
+    """Assignments to a name with a word before a candidate's end, the nearest first."""
+    before = text[low:end].lower()
+    starts = {low + before.rfind(word) for word in _WORD_LIST} | {
+        low + before.rfind(word, 0, max(0, before.rfind(word))) for word in _WORD_LIST
+    }
+    for start in sorted(starts - {low - 1}, reverse=True):
+        match = _ASSIGNMENT.match(text, start, high)
+        if match is not None:
+            yield match
 
 
 _NAME_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"

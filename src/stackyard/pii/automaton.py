@@ -23,7 +23,7 @@ CANDIDATES_MAX = 4_000_000
 """Candidates held at a time: ordinary code has one in a kilobyte, so this bounds hostile input."""
 
 
-class TooMany(Exception):  # noqa: N818
+class TooMany(Exception):
     """There are more candidates than were asked for."""
 
 

@@ -14,7 +14,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
 from detect_secrets.filters import heuristic
@@ -239,6 +239,8 @@ def _raw(entry: Plugin, line: str, mode: Mode) -> Iterator[Span]:
         if mode == "quoted" and not _QUOTE.search(line):
             return  # each of its patterns asks for a quote
         for pattern, group in KEYWORD_SETS[mode].items():
+            if not any(sign in line for sign in _ASKS_FOR.get(pattern, ("",))):
+                continue
             if match := pattern.search(line):
                 start, end = match.span(group)
                 yield Span(start, end, match[group])
@@ -252,6 +254,23 @@ def _raw(entry: Plugin, line: str, mode: Mode) -> Iterator[Span]:
             if not isinstance(plugin, JwtTokenDetector) or plugin.is_formally_valid(span.secret):
                 yield span
 
+
+_ASKS_FOR: Mapping[re.Pattern[str], tuple[str, ...]] = {
+    keyword.FOLLOWED_BY_COLON_EQUAL_SIGNS_REGEX: (":=",),
+    keyword.FOLLOWED_BY_COLON_REGEX: (":",),
+    keyword.FOLLOWED_BY_COLON_QUOTES_REQUIRED_REGEX: (":",),
+    keyword.FOLLOWED_BY_EQUAL_SIGNS_OPTIONAL_BRACKETS_OPTIONAL_AT_SIGN_QUOTES_REQUIRED_REGEX: (
+        "=",
+        "!",
+    ),
+    keyword.FOLLOWED_BY_OPTIONAL_ASSIGN_QUOTES_REQUIRED_REGEX: ("(",),
+    keyword.FOLLOWED_BY_EQUAL_SIGNS_REGEX: ("=",),
+    keyword.FOLLOWED_BY_EQUAL_SIGNS_QUOTES_REQUIRED_REGEX: ("=",),
+    keyword.PRECEDED_BY_EQUAL_COMPARISON_SIGNS_QUOTES_REQUIRED_REGEX: ("==", "!=", "!!", "=!"),
+    keyword.FOLLOWED_BY_QUOTES_AND_SEMICOLON_REGEX: (";",),
+    keyword.FOLLOWED_BY_ARROW_FUNCTION_SIGN_QUOTES_REQUIRED_REGEX: ("=",),
+}
+"""What a line must hold for a pattern of the keyword plugin to match it: one of these."""
 
 _QUOTE = re.compile("[\"'`]")
 CLOSE_BITS = 1e-6
@@ -301,6 +320,7 @@ def _indirect() -> re.Pattern[str]:
     return re.compile(r"(?::=?|[!=]{1,3})\s*[\w.-]+[\[\(][^\v]*[\]\)]")
 
 
+@lru_cache(maxsize=1)
 def is_indirect_reference(line: str) -> bool:
     r"""Whether detect-secrets would read a line as a call or a look-up, and skip it.
 
