@@ -28,11 +28,13 @@ from dataclasses import dataclass, field
 from typing import IO
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stackyard.errors import GateRefused, StackyardError
+from stackyard.params import plain
 from stackyard.record import DECISIONS, FILE_KEY
 from stackyard.release import card, citation, croissant, removals
 from stackyard.release.manifest import File, Manifest
@@ -124,9 +126,11 @@ def check(
     return (
         *_conservation(release, evidence),
         *_totals(release, scan),
+        *([] if evidence.rows is None else [scan.kept(evidence.rows)]),
         _published(release, open_file, evidence),
         *_bytes(release, paths, open_file),
         *_generated(release),
+        _parameters(release, params),
         _none("opt-outs", 3, evidence.optouts, "released rows that an opt-out names"),
         scan.removed(release, open_file),
         *scan.uniqueness(),
@@ -270,6 +274,14 @@ def _generated(release: Manifest) -> Iterator[Check]:
     yield _verdict(2, "documents are generated", wrong, len(wrong), len(made))
 
 
+def _parameters(release: Manifest, params: Params) -> Check:
+    """(2) the layout is that of the parameters that the manifest names."""
+    named = release.params.get("release")
+    return Check(
+        2, "parameters", named == plain(params), "section release of the manifest's parameters"
+    )
+
+
 def _leaks(leaks: Mapping[str, pa.Table]) -> Iterator[Check]:
     """(6) two scanners, no finding."""
     yield Check(
@@ -334,14 +346,18 @@ class Scan:
                 gone = removals.gone(source.read())
         except (OSError, StackyardError) as error:
             return Check(3, "removals", holds=False, evidence=str(error)[:120])
-        there = {
-            raw.hex()
-            for parts in self.content.values()
-            for part in parts
-            for raw in (part[at : at + 32] for at in range(0, len(part), 32))
-            if raw.hex() in gone
-        }
-        return _verdict(3, "removals", sorted(there), len(there), len(gone))
+        every = _values([part for parts in self.content.values() for part in parts])
+        there = np.intersect1d(every, _values([bytes.fromhex("".join(sorted(gone)))]))
+        shown = [value.tobytes().hex() for value in there[:_SHOWN_MAX]]
+        return _verdict(3, "removals", shown, len(there), len(gone))
+
+    def kept(self, rows: pa.Table) -> Check:
+        """(1) the shards hold the files that are kept, and no other."""
+        keys = pc.binary_join_element_wise(rows["repo_name"], rows["path"], "\0")
+        told = _values([sha256_bytes(keys)])
+        read = np.unique(_values([part for parts in self.places.values() for part in parts]))
+        apart = np.setxor1d(told, read)
+        return _verdict(1, "kept files are in the shards", [], len(apart), len(told))
 
     def _tell(self, law: int, found: str) -> None:
         self.wrong[law].append(found)
@@ -435,8 +451,13 @@ class Scan:
 
 def _repeated(parts: list[bytes]) -> int:
     """How many of the 32-byte values repeat another."""
-    values = np.frombuffer(b"".join(parts), dtype=np.dtype((np.void, 32)))
+    values = _values(parts)
     return len(values) - len(np.unique(values))
+
+
+def _values(parts: list[bytes]) -> npt.NDArray[np.void]:
+    """The 32-byte values of joined digests."""
+    return np.frombuffer(b"".join(parts), dtype=np.dtype((np.void, 32)))
 
 
 def _sum(open_file: Open, path: str) -> tuple[str, int]:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stackyard.errors import GateRefused
-from stackyard.release import gate
+from stackyard.release import diff, gate
 from stackyard.release.params import Params
 
 from .conftest import Build, Release, Source, rewrite
@@ -196,10 +196,20 @@ def test_gate_of_a_shard_with_wrong_rows_refuses(
 
 def test_gate_of_row_groups_above_the_bound_refuses(build: Build) -> None:
     release = build(FILES)
-    release.params = Params(row_group_bytes_max=100)
-    assert release.broken() == [(9, "read-back")]
-    release.params = Params(row_group_rows_max=1)
-    assert release.broken() == [(9, "read-back")]
+    for params in (Params(row_group_bytes_max=100), Params(row_group_rows_max=1)):
+        release.params = params
+        assert release.broken() == [(2, "parameters"), (9, "read-back")]
+
+
+def test_gate_of_kept_files_that_no_shard_has_refuses(build: Build) -> None:
+    release = build(FILES)
+    rows = release.evidence.rows
+    assert rows is not None
+    other = rows.set_column(
+        rows.schema.get_field_index("path"), "path", pa.array(["a.py", "b.py", "x.cc"])
+    )
+    release.evidence = dataclasses.replace(release.evidence, rows=other)
+    assert (1, "kept files are in the shards") in release.broken()
 
 
 def test_gate_of_a_shard_without_rows_refuses(build: Build) -> None:
@@ -252,6 +262,20 @@ def test_gate_finds_repeated_content_across_shards(build: Build) -> None:
     assert release.broken() == []
     moved = rewrite(release, _path(release, "C++", "z.cc"), _same_as(release))
     assert (5, "content unique in an edition") in moved.broken()
+
+
+def test_gate_passes_a_takedown_whose_shards_are_those_of_a_build_without(build: Build) -> None:
+    """Law 3, as far as this room can break it."""
+    gone = Source("a-org/z", "z.py", "print(99)\n")
+    first = build([*FILES, gone])
+    after = build(FILES, last=first, registry_size=1)
+    never = build(FILES)
+    assert after.broken() == []
+    assert {file.path: file.sha256 for file in after.manifest.shards} == {
+        file.path: file.sha256 for file in never.manifest.shards
+    }
+    unchanged = set(diff.files(first.manifest, after.manifest).unchanged)
+    assert {file.path for file in never.manifest.shards} <= unchanged
 
 
 def _path(release: Release, language: str, path: str) -> str:
