@@ -122,6 +122,8 @@ def preview(project: Path, request: str, as_json: bool) -> None:
         return
     click.echo(f"{found.request}: {found.scope}")
     click.echo(f"goes: {found.files.num_rows} files of the last build")
+    if not found.files.num_rows:
+        click.echo("  nothing of that name is in it: check the name, or it is out already")
     for row in found.files.slice(0, _SHOWN).to_pylist():
         click.echo(f"  {row['repo_name']}  {row['path']}  ({row['rule']})")
     _more(found.files.num_rows)

@@ -45,6 +45,16 @@ VIOLATIONS = pa.schema(
 )
 """Released rows that a request in force names, sorted by (repo_name, path)."""
 
+TOMBSTONES = pa.schema(
+    [
+        pa.field("repo_name", pa.string(), nullable=False),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("request", pa.string(), nullable=False),
+    ]
+)
+"""Origins that a request by `owner` or `repo` names, sorted by (repo_name, origin)."""
+
 _EMPTY_BLOB = blob_digest(b"")
 _NONE = np.iinfo(np.int32).max
 _Ranks = npt.NDArray[np.int32]
@@ -90,6 +100,33 @@ def match_requests(
     _by_blob(files.column("blob_id"), ranks, found)
     _copies(files, origins, ranks, params, near=near, found=found)
     return _decisions(files, found, ranks)
+
+
+def tombstones(origins: pa.Table, log: Registry, params: Params) -> pa.Table:
+    """Origins that are opted out whole, of schema TOMBSTONES: what need not be fetched again.
+
+    Args:
+        origins: with repo_name and origin (URL or purl), one row a source.
+        log: as for `match`.
+        params: as for `match`.
+    """
+    requests = log.effective()
+    if not requests:
+        return TOMBSTONES.empty_table()
+    ranks = Ranking(requests)
+    of_origin, _ = _origin_ranks(origins, ranks, params)
+    rows = np.flatnonzero(of_origin != _NONE)
+    ids = pa.array([r.request for r in requests], pa.string())
+    table = pa.table(
+        [
+            origins["repo_name"].take(pa.array(rows)),
+            origins["origin"].take(pa.array(rows)),
+            ranks.rule(of_origin[rows]),
+            ids.take(pa.array(ranks.places(of_origin[rows]))),
+        ],
+        schema=TOMBSTONES,
+    )
+    return table.sort_by([("repo_name", "ascending"), ("origin", "ascending")]).combine_chunks()
 
 
 def violations(

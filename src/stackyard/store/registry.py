@@ -114,8 +114,8 @@ def init_registry(project: Path, name: str = DEFAULT_NAME) -> bool:
 def open_registry(project: Path) -> Registry:
     """The registry of a project, verified whole (see `optout.registry.read`).
 
-    Where the operator's private part is not (a clone), the public part alone is read, and matching
-    refuses if any opt-out is in force.
+    A clone without the signing key reads the log and appends nothing; it reads the private part if
+    STACKYARD_REGISTRY_URL says where that is, else matching refuses as soon as an opt-out is in force.
 
     Raises:
         EnvironmentFault: there is no registry, or a file of it cannot be read.
@@ -123,7 +123,10 @@ def open_registry(project: Path) -> Registry:
     """
     paths = _Paths(project)
     if not _is_operator(paths):
-        return _read(paths, None)
+        if not os.environ.get(URL_VARIABLE):
+            return _read(paths, None)
+        with Private(paths.private) as private:
+            return _read(paths, private.requests())
     with _locked(paths), Private(paths.private) as private:
         _finish_append(paths, private)
         return _read_known(paths, private)

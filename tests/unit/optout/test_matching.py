@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from stackyard.errors import EnvironmentFault, UsageError, VerificationError
-from stackyard.optout import match, violations
+from stackyard.optout import match, tombstones, violations
 from stackyard.optout.matching import NEAR, VIOLATIONS
 from stackyard.optout.params import Params
 from stackyard.optout.registry import Registry, read
@@ -215,6 +215,15 @@ def test_match_withdrawn_request_drops_nothing(book: Book) -> None:
     book.accept(name)
     book.end(name)
     assert match(FOUR, origins(FOUR), book.registry(), NO_PARAMS).num_rows == 0
+
+
+def test_tombstones_name_origins_that_are_out_whole(accepted: Accepted) -> None:
+    urls = {"else_P": "https://github.com/True-Owner/Code.git"}
+    table = origins(FOUR, **urls)
+    log = accepted(("repo", "octo/p"), ("path", "octo/q:a"), ("owner", "true-owner"))
+    found = [(r["repo_name"], r["rule"]) for r in tombstones(table, log, NO_PARAMS).to_pylist()]
+    assert found == [("Octo/P", "repo"), ("else/P", "owner")]
+    assert tombstones(table, Book().registry(), NO_PARAMS).num_rows == 0
 
 
 def released(*rows: tuple[str, str, bytes, list[str]]) -> pa.Table:

@@ -208,6 +208,18 @@ def test_open_clone_without_private_part_reads_the_public_log(
         submit(clone, "octo/q")
 
 
+def test_open_clone_with_the_private_part_by_url_can_match(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(project, submit(project, "octo/p"))
+    clone = tmp_path_factory.mktemp("clone")
+    shutil.copytree(project / "registry", clone / "registry")
+    database = project / ".stackyard" / "private" / "registry.sqlite"
+    monkeypatch.setenv("STACKYARD_REGISTRY_URL", f"sqlite:///{database}")
+    assert [str(r.selector) for r in pending(open_registry(clone))] == ["octo/p"]
+    assert not (clone / ".stackyard").exists()
+
+
 def test_append_wrong_sequence_is_refused(project: Path) -> None:
     event, request = requests.submit(
         parse("repo", "octo/p"), sequence=7, time=NOW, salt=bytes(32), contact="a@example.org"
