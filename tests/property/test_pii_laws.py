@@ -1,0 +1,123 @@
+"""Laws of the PII stage that hold for any input."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import random
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stackyard.pii import Params, decide, detectors, redact, scan
+from stackyard.pii.decide import Span, merge
+from stackyard.pii.params import Level
+from stackyard.pii.rules import rules
+from stackyard.record import BATCH, FILES
+
+_SPEC = importlib.util.spec_from_file_location(
+    "drawing", Path(__file__).parents[1] / "unit/pii/drawing.py"
+)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+_DRAWING = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(_DRAWING)
+_draw: Callable[[str, int], str] = _DRAWING.draw
+
+LEVELS: tuple[Level, ...] = ("low", "medium", "high", "paranoid")
+
+PARTS = st.sampled_from(
+    [_draw(template, 1) for rule in rules()[::5] for template in rule.positive]
+    + [
+        "password", "secret", "token", "key", " = ", "=", ": ", ":", '"', "'", "`", "(", ")", "[", "]", "{", "}",
+        "<", ">", " ", "\n", "\r\n", ";", ",", "\\", "\\n", "/", "//", "://", "@", "#", ".", "-", "_", "a", "Zq9",
+        "jo@initech.org", "8.26.56.26", "2a00:1450:4001:81b::200e", "https://u:Kq93vXw2@h.initech.org/",
+        "-----BEGIN " + "RSA PRIVATE KEY-----", "-----END " + "RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA7bq3xTz9",
+        "<EMAIL>", "&lt;IPV4&gt;", "<?xml", "\u00e9", "\u20ac", "\U0001f600", "4539 1488 0343 6467", "Zx81kQ0vBn5",
+    ]
+)  # fmt: skip
+TEXTS = st.lists(PARTS, max_size=14).map(lambda parts: "".join(parts).encode())
+
+
+def _blob_id(number: int) -> bytes:
+    return hashlib.sha1(b"%d" % number).digest()
+
+
+def _batch(texts: Sequence[bytes], ids: Sequence[int]) -> pa.Table:
+    return pa.table(
+        {
+            "blob_id": [_blob_id(i) for i in ids],
+            "path": [""] * len(texts),
+            "content": texts,
+            "text": texts,
+            "encoding": ["utf-8"] * len(texts),
+        },
+        schema=BATCH,
+    )
+
+
+def _release(
+    texts: Sequence[bytes], ids: Sequence[int], params: Params, key: bytes | None = None
+) -> pa.Array:
+    batch = _batch(texts, ids)
+    files = pa.table(
+        {
+            "repo_name": ["octo-org/yard"] * len(texts),
+            "revision_id": ["r"] * len(texts),
+            "path": [f"{i:04}" for i in ids],
+            "blob_id": batch["blob_id"],
+            "length_bytes": [len(text) for text in texts],
+        },
+        schema=FILES,
+    )
+    (detector,) = detectors(params)
+    spans = decide(files, {"pii": detector.detect(batch)}, params).spans
+    released, _ = redact(batch["text"], batch["blob_id"], spans, params, key)
+    return released
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(TEXTS, max_size=4), st.sampled_from(LEVELS), st.booleans())
+def test_scan_of_a_redacted_text_finds_nothing(
+    texts: list[bytes], level: Level, consistent: bool
+) -> None:
+    params = Params(
+        level=level, redacted_share_max=1.0, placeholder="consistent" if consistent else "entity"
+    )
+    released = _release(texts, range(len(texts)), params, b"k" * 16)
+    assert scan(released, params).num_rows == 0
+    assert all(text.decode() is not None for text in released.to_pylist())
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_released_text_depends_on_no_other_text_and_no_order(
+    texts: list[bytes], source: random.Random
+) -> None:
+    params = Params(redacted_share_max=1.0)
+    together = _release(texts, range(len(texts)), params).to_pylist()
+    order = list(range(len(texts)))
+    source.shuffle(order)
+    shuffled = _release([texts[i] for i in order], order, params).to_pylist()
+    alone = [_release([text], [i], params).to_pylist()[0] for i, text in enumerate(texts)]
+    assert together == alone
+    assert [shuffled[order.index(i)] for i in range(len(texts))] == together
+
+
+SPANS = st.lists(
+    st.tuples(st.integers(0, 40), st.integers(0, 20), st.sampled_from(["email", "ipv4", "jwt"])),
+    max_size=12,
+).map(lambda rows: [Span(start, start + size, entity, "r", 0.9) for start, size, entity in rows])
+
+
+@given(SPANS)
+def test_merged_spans_are_disjoint_and_cover_just_what_was_found(spans: list[Span]) -> None:
+    merged = merge(spans)
+    assert all(a.end <= b.start for a, b in pairwise(merged))
+    covered = {i for span in merged for i in range(span.start, span.end)}
+    assert covered == {i for span in spans for i in range(span.start, span.end)}
+    assert merge(reversed(spans)) == merged
