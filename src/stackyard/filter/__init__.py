@@ -39,11 +39,13 @@ class Filtered(NamedTuple):
 
 def detectors(params: Params) -> tuple[Detector, ...]:
     """The detectors whose facts `decide` wants, in the order of their names."""
+    from stackyard.filter.attribution import CopyrightDetector
     from stackyard.filter.language import LanguageDetector
     from stackyard.filter.quality import QualityDetector
     from stackyard.filter.statements import FileStatementDetector, TextStatementDetector
 
     found: tuple[Detector, ...] = (
+        CopyrightDetector(),
         LanguageDetector(),
         FileStatementDetector(params.license_text),
         TextStatementDetector(),

@@ -286,9 +286,13 @@ def _own_expression(stated: tuple[tuple[str, str], ...]) -> str:
 def _place_expression(stated: tuple[tuple[str, str], ...]) -> str:
     """What one place says: its metadata, and what its licence texts say beyond them.
 
-    A licence text that nothing recognises counts where nothing else is said: then it stands.
+    A licence text that nothing recognises counts where nothing else is said: then it stands. What a
+    README says counts where nothing but a README speaks.
     """
-    known = tuple(pair for pair in stated if pair[1] != UNRECOGNIZED or pair[0] == "metadata")
+    firm = tuple(pair for pair in stated if pair[0] != "readme")
+    known = tuple(pair for pair in firm if pair[1] != UNRECOGNIZED or pair[0] == "metadata")
+    if not firm:
+        return _explained_by("readme", stated)
     return _explained_by("metadata", known) if known else UNRECOGNIZED
 
 

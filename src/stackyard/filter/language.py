@@ -72,6 +72,7 @@ class LanguageDetector:
         "stackyard.filter.language",
         "stackyard.filter.generated",
         "stackyard.filter.text",
+        "stackyard.filter.charset",
         "stackyard.filter.buffers",
         "stackyard.filter.data.linguist",
     )
@@ -285,7 +286,9 @@ class Linguist:
     def _name(self, name: str) -> _Name:
         """What a name says: all of it for the names of the list, else what follows its first dot."""
         folded = name.lower()
-        key = name if name in self._by_filename else folded[folded.find(".") :] if "." in name else ""
+        key = (
+            name if name in self._by_filename else folded[folded.find(".") :] if "." in name else ""
+        )
         known = self._names.get(key)
         if known is None:
             if len(self._names) > _NAMES_MAX:
@@ -299,7 +302,9 @@ class Linguist:
         extension = next((e for e in extensions if e in self._by_extension), "")
         by_extension = self._by_extension.get(extension, ())
         is_generic = not self._generic.isdisjoint(extensions)
-        heuristic = min((self._heuristic_of[e] for e in extensions if e in self._heuristic_of), default=-1)
+        heuristic = min(
+            (self._heuristic_of[e] for e in extensions if e in self._heuristic_of), default=-1
+        )
         code = -1
         left = by_filename
         if len(left) == 1:

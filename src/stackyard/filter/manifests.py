@@ -84,7 +84,7 @@ def _reader(path: str) -> Callable[[str, bytes], Iterator[Claim]] | None:
         return _dep5
     if name == "dep5" and posixpath.basename(folder) == ".reuse":
         return _dep5
-    return _READERS.get(name)
+    return _READERS.get(name) or _ENDINGS.get(posixpath.splitext(name)[1])
 
 
 def _one(detector: str, statement: object, scope: str, text: bytes) -> Iterator[Claim]:
@@ -163,6 +163,52 @@ def _classified(detector: str, labels: object, scope: str, text: bytes) -> Itera
         yield Claim(detector, expression, scope, None, at, at + len(b"License ::"))
 
 
+def _first(detector: str, pattern: re.Pattern[bytes]) -> Callable[[str, bytes], Iterator[Claim]]:
+    """A reader of the first match of a pattern: for formats that are code, which is never run."""
+
+    def read(scope: str, text: bytes) -> Iterator[Claim]:
+        match = pattern.search(text)
+        if match is not None:
+            names = re.findall(rb"[\"']([^\"']+)[\"']", match[1]) or [match[1].strip()]
+            stated = (
+                b" OR ".join(b"(" + name + b")" for name in names) if len(names) > 1 else names[0]
+            )
+            expression = canonical(stated.decode(errors="replace"))
+            if expression is not None:
+                yield Claim(detector, expression, scope, None, match.start(), match.end())
+
+    return read
+
+
+def _description(scope: str, text: bytes) -> Iterator[Claim]:
+    """DESCRIPTION of an R package: `GPL (>= 2) | MIT + file LICENSE` (Writing R Extensions, 1.1.2)."""
+    match = re.search(rb"(?m)^License:[ \t]*(.+)$", text)
+    if match is None:
+        return
+    parts = []
+    for part in match[1].decode(errors="replace").split("|"):
+        plain = re.sub(r"\+? *file +LICEN[CS]E", "", part)
+        plain = re.sub(r"\(\s*>=\s*([0-9.]+)\s*\)", r"\1+", plain)
+        parts.append(f"({re.sub(r' +(?=[0-9])', '-', plain.strip())})")
+    yield from _one(
+        "DESCRIPTION", " OR ".join(parts) if len(parts) > 1 else parts[0][1:-1], scope, text
+    )
+
+
+def _reuse(scope: str, text: bytes) -> Iterator[Claim]:
+    """REUSE.toml: annotations by path globs (REUSE 3.3); `*` there stops at `/`, `**` does not."""
+    for entry in tomllib.loads(text.decode()).get("annotations", ()):
+        stated = entry.get("SPDX-License-Identifier")
+        stated = (
+            " AND ".join(f"({part})" for part in stated) if isinstance(stated, list) else stated
+        )
+        expression = canonical(stated) if isinstance(stated, str) else None
+        paths = entry.get("path", ())
+        if expression is not None:
+            for glob in [paths] if isinstance(paths, str) else paths:
+                yield Claim("REUSE.toml", expression, scope, glob.replace("**", "*"), 0, len(text))
+
+
 _FIELD = re.compile(rb"(?m)^([A-Za-z-]+):[ \t]*((?:.*)(?:\n[ \t].*)*)")
 
 
@@ -189,7 +235,26 @@ _READERS: dict[str, Callable[[str, bytes], Iterator[Claim]]] = {
     "pyproject.toml": _pyproject,
     "PKG-INFO": _pkg_info,
     "METADATA": _pkg_info,
+    "DESCRIPTION": _description,
+    "REUSE.toml": _reuse,
+    "META.json": _composer_json,
+    "bower.json": _package_json,
+    "pom.xml": _first(
+        "pom.xml",
+        re.compile(rb"(?s)<licenses>.{0,200}?<license>.{0,500}?<name>\s*([^<]{1,200})</name>"),
+    ),
+    "setup.cfg": _first("setup.cfg", re.compile(rb"(?m)^licen[cs]e[ \t]*=[ \t]*([^\r\n]{1,200})$")),
+    "mix.exs": _first("mix.exs", re.compile(rb"licenses:[ \t]*\[([^\]]{1,200})\]")),
 }
 
-LIKELY = "|".join(re.escape(name) for name in _READERS)
+_ENDINGS: dict[str, Callable[[str, bytes], Iterator[Claim]]] = {
+    ".gemspec": _first("gemspec", re.compile(rb"\.licenses?[ \t]*=[ \t]*([^\r\n]{1,200})")),
+    ".cabal": _first("cabal", re.compile(rb"(?mi)^license:[ \t]*([^\r\n]{1,200})$")),
+    ".nuspec": _first(
+        "nuspec", re.compile(rb"<license type=\"expression\">\s*([^<]{1,200})</license>")
+    ),
+    ".podspec": _first("podspec", re.compile(rb"\.license[ \t]*=[ \t]*([^\r\n]{1,200})")),
+}
+
+LIKELY = "|".join(re.escape(name) for name in [*_READERS, *_ENDINGS])
 """RE2 pattern that the name of every manifest matches (and other names too): a first, cheap sieve."""

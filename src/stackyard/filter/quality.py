@@ -72,6 +72,7 @@ class QualityDetector:
     modules: Sequence[str] = (
         "stackyard.filter.quality",
         "stackyard.filter.text",
+        "stackyard.filter.charset",
         "stackyard.filter.buffers",
         "stackyard.filter.data.unicode",
     )
@@ -141,12 +142,16 @@ def _measure(data: Any, offsets: Any, letters: Any, marks: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _count_bytes(text: Any, out: Any) -> bool:
+def _count_bytes(text: Any, out: Any) -> Any:
     """Characters, letters, digits and line ends of an ASCII text; false if it is none.
 
     Compiled to vectors.
     """
-    high, alphabetic, digits, feeds, returns = np.uint8(0), 0, 0, 0, 0
+    high: Any = np.uint8(0)
+    alphabetic: Any = 0
+    digits: Any = 0
+    feeds: Any = 0
+    returns: Any = 0
     for byte in text:
         high |= byte
         alphabetic += np.uint8((byte | 32) - 97) < 26
@@ -402,13 +407,13 @@ def _count_encoded(data: Any, start: int, end: int, out: Any) -> None:
             continue
         follows_word = is_word
         at += 1
-        if _BASE64[byte]:
-            if at == end or not _BASE64[data[at]]:
-                if at - base64_start >= _BASE64_MIN:
-                    total += at - base64_start
-                    longest = max(longest, at - base64_start)
-        else:
+        if not _BASE64[byte]:
             base64_start = at
+            continue
+        ends = at == end or not _BASE64[data[at]]
+        if ends and at - base64_start >= _BASE64_MIN:
+            total += at - base64_start
+            longest = max(longest, at - base64_start)
     out[5], out[6] = total, longest
 
 

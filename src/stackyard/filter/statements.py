@@ -58,6 +58,7 @@ _MODULES: Sequence[str] = (
     "stackyard.filter.data.spdx",
     "stackyard.filter.buffers",
     "stackyard.filter.text",
+    "stackyard.filter.charset",
 )
 
 _LICENSE_NAME = re.compile(
@@ -124,7 +125,7 @@ _NO_LICENSE_SUFFIX = frozenset(
         "yml",
     ]
 )
-_LIKELY = r"(?i)(?:licen[cs]e|copying|copyright|ofl|dep5|" + manifests.LIKELY + r")[^/]*$"
+_LIKELY = r"(?i)(?:licen[cs]e|copying|copyright|ofl|dep5|readme|" + manifests.LIKELY + r")[^/]*$"
 _NAMES_A_LICENSE = re.compile(r"(?i)licen[cs]e|copying")
 
 
@@ -204,6 +205,8 @@ class FileStatementDetector:
             )  # fmt: skip
         if is_license_name(path) and not manifests.is_manifest(path):
             yield from self._license_file(path, text[: self.params.size_bytes_max])
+        elif _README.search(path):
+            yield from _readme(posixpath.dirname(path), text[: self.params.size_bytes_max])
 
     def _license_file(self, path: str, raw: bytes) -> Iterator[tuple[Any, ...]]:
         detector, expression, score, start, end = self._recognise(path, raw)
@@ -242,9 +245,35 @@ class FileStatementDetector:
         return "none", UNRECOGNIZED if promised else None, 0.0, 0, len(raw)
 
 
+_README = re.compile(r"(?i)(?:^|/)readme(?:\.(?:md|markdown|rst|txt|adoc|org))?$")
+_LICENSE_HEADING = re.compile(
+    rb"(?im)^[ \t#=*]*(?:copying|licen[cs](?:e|es|ing))(?: (?:and|&) copyright)?[ \t#=*:]*$"
+)
+_SECTION_BYTES = 600  # of a README's section on its licence: a sentence or two
+_README_SCORE = 0.9
+
+
+def _readme(scope: str, text: bytes) -> Iterator[tuple[Any, ...]]:
+    """What the section of a README under a heading like `License` says, if it names a licence."""
+    heading = _LICENSE_HEADING.search(text)
+    if heading is None:
+        return
+    start = heading.end()
+    following = re.search(rb"\n[#=].{0,200}\n|\n[^\n]{1,80}\n(?:---|===)", text[start + 1 :])
+    stop = min(
+        len(text), start + _SECTION_BYTES, *([start + 1 + following.start()] if following else [])
+    )
+    section = text[start:stop]
+    name = canonical(section.decode(errors="replace").strip())
+    found = headers.header_expression(headers.normal(np.frombuffer(section, np.uint8)))
+    expression = found if name in {None, UNRECOGNIZED} else name
+    if expression is not None:
+        yield ("readme", "readme", expression, _README_SCORE, start, stop, scope, None)
+
+
 def _all_of(ids: Iterable[str]) -> str:
     return conjunction(tuple(sorted({canonical(key) or UNRECOGNIZED for key in ids})))
 
 
 def _speaks(path: str) -> bool:
-    return manifests.is_manifest(path) or is_license_name(path)
+    return manifests.is_manifest(path) or is_license_name(path) or _README.search(path) is not None

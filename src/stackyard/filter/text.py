@@ -3,6 +3,7 @@
 In: contents. Out: a column of UTF-8 and a column of encodings. Always holds: where the text is not
 null, `content.decode(encoding) == text`; a column of plain UTF-8 comes back as the same buffers.
 A byte order mark decides (Unicode 16, section 23.8): UTF-16 is full of NUL bytes and yet no binary.
+Without one, what is not UTF-8 is looked at by `charset`.
 """
 
 # ruff: noqa: PLR2004 - the bytes are those of UTF-8 and its byte order mark
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stackyard.filter import charset
 from stackyard.filter.buffers import bytes_of, one_array
 
 _PLAIN, _OTHER = 0, 1
@@ -67,7 +69,8 @@ def _decode_one(content: bytes) -> tuple[bytes | None, str | None]:
             except (UnicodeDecodeError, UnicodeEncodeError):
                 continue
             return (None, None) if b"\0" in text else (text, name)
-    return None, None
+    codec = charset.detect(content)
+    return (None, None) if codec is None else (content.decode(codec).encode(), codec)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -89,7 +92,7 @@ def _kinds(data: Any, offsets: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_ascii(text: Any) -> bool:
+def _is_ascii(text: Any) -> Any:
     """Whether bytes are ASCII without NUL; one pass without a branch, compiled to vectors."""
     high, zeros = np.uint8(0), 0
     for byte in text:
