@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -47,9 +48,7 @@ def keep(
         if there is not None:
             return there
         shutil.rmtree(entry, ignore_errors=True)
-        partial = cache / f".partial-{sha256}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        partial = fresh(cache, f".partial-{sha256}-")
         try:
             path = get(partial)
             found = sha256_of(path)
@@ -61,9 +60,7 @@ def keep(
                     next_step="find out who changed it; if it is right, write the found hash",
                 )
             kept = sorted(partial.iterdir()) if others else [path]
-            complete = cache / f".complete-{sha256}"
-            shutil.rmtree(complete, ignore_errors=True)
-            complete.mkdir()
+            complete = fresh(cache, f".complete-{sha256}-")
             for file in kept:
                 _sync(file)
                 file.rename(complete / file.name)
@@ -87,6 +84,16 @@ def _find(entry: Path, sha256: str) -> Path | None:
         return None
     path = entry / mark.read_text(encoding="utf-8").strip()
     return path if path.is_file() and sha256_of(path) == sha256 else None
+
+
+def fresh(folder: Path, prefix: str) -> Path:
+    """A new folder of its own name; those that killed runs left are removed.
+
+    Never an old name again: a program that a killed run started may still write there.
+    """
+    for old in folder.glob(f"{prefix}*"):
+        shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=folder))
 
 
 @contextmanager

@@ -102,10 +102,9 @@ def _git(source: Source, cache: Path, project: Path) -> Fetched:
             raise UsageError(f"{source.where}: there is no such repository")
         url = str(path)
     name = "git-" + hashlib.sha256(url.encode()).hexdigest()
-    bare = cache / f"{name}.git"
     with caches.locked(cache, name):
-        found = git.fetch(url, source.ref, source.branch, bare, source.where)
-    return Fetched("git", bare, found.commit, found.commit, found.branch)
+        found = git.fetch(url, source.ref, source.branch, cache / name, source.where)
+    return Fetched("git", found.bare, found.commit, found.commit, found.branch)
 
 
 def _package(source: Source, cache: Path, params: Params) -> Fetched:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from stackyard.errors import EnvironmentFault, StackyardError, UsageError
+from stackyard.ingest import cache as caches
 from stackyard.ingest import swhid
 from stackyard.ingest.member import Member
 from stackyard.ingest.paths import escape
@@ -37,7 +38,7 @@ _SETTINGS: Final = (
     "core.fsmonitor=false",
     "protocol.ext.allow=never",
     "fetch.recurseSubmodules=false",
-    "fetch.unpackLimit=1",  # objects come as one pack or not at all, whenever a fetch is killed
+    "fetch.unpackLimit=1",  # one pack, however few the objects are
     "gc.auto=0",
     "maintenance.auto=false",
 )
@@ -53,10 +54,12 @@ class Commit:
     """A commit that lies in the cache.
 
     Attributes:
+        bare: the repository that holds it.
         commit: 40 hex digits.
         branch: the branch that it was looked for on, if any.
     """
 
+    bare: Path
     commit: str
     branch: str | None
 
@@ -74,43 +77,56 @@ class CommitFacts:
     committed: int
 
 
-def fetch(url: str, ref: str, branch: str, bare: Path, where: str) -> Commit:
-    """Brings the commit that a ref names, without its history, into a bare repository.
+def fetch(url: str, ref: str, branch: str, folder: Path, where: str) -> Commit:
+    """Brings the commit that a ref names, without its history, into a bare repository of its own.
 
     A full commit id that is there already is not asked for again; a tag, a branch or a date is
-    resolved at the origin each time, as it may have moved.
+    resolved at the origin each time, as it may have moved. Only one process at a time may call.
 
     Args:
         url: any URL or path that git reads.
         ref: a full commit id, a date (the last commit of the branch until its end, in UTC, by
             committer), a tag or a branch; empty for the tip of the branch.
         branch: empty for the default branch.
-        bare: made if it is not there.
+        folder: of all repositories of this URL; made if it is not there.
         where: the source, for errors.
 
     Raises:
         UsageError: there is no such repository, ref or commit.
         EnvironmentFault: git is missing, or the network failed.
     """
-    if not (bare / "HEAD").exists():
-        _run(["init", "-q", "--bare", str(bare)], where)
+    folder.mkdir(parents=True, exist_ok=True)
     found = branch or None
     if COMMIT.fullmatch(ref):
         wanted = name = ref
     elif DATE.fullmatch(ref):
-        wanted, found = _at_date(url, ref, branch, bare, where)
+        wanted, found = _at_date(url, ref, branch, folder, where)
         name = wanted
     else:
         name, wanted, tip = _resolve(url, ref or branch, where)
         found = tip or found
-    if not _has(bare, wanted, where):
-        _run(["fetch", "-q", "--no-tags", "--depth=1", "--", url, name], where, bare, tries=_TRIES)
-        if not _has(bare, wanted, where):
-            raise EnvironmentFault(
-                f"{where} moved while it was fetched", next_step="run the same command again"
-            )
+    bare = folder / f"{wanted}.git"
+    if not bare.is_dir():
+        _bring(url, name, wanted, bare, where)
     commit = _run(["rev-parse", "--verify", "-q", f"{wanted}^{{commit}}"], where, bare)
-    return Commit(commit.decode().strip(), found)
+    return Commit(bare, commit.decode().strip(), found)
+
+
+def _bring(url: str, name: str, wanted: str, bare: Path, where: str) -> None:
+    """Fetches into a new repository and names it last: one that was killed leaves locks and parts."""
+    partial = _new(bare.parent, where)
+    _run(["fetch", "-q", "--no-tags", "--depth=1", "--", url, name], where, partial, tries=_TRIES)
+    if _start(["cat-file", "-e", f"{wanted}^{{tree}}"], where, partial).returncode != 0:
+        raise EnvironmentFault(
+            f"{where} moved while it was fetched", next_step="run the same command again"
+        )
+    partial.rename(bare)
+
+
+def _new(folder: Path, where: str) -> Path:
+    bare = caches.fresh(folder, "partial-")
+    _run(["init", "-q", "--bare", str(bare)], where)
+    return bare
 
 
 def facts(bare: Path, commit: str, where: str) -> CommitFacts:
@@ -267,24 +283,21 @@ class _Contents:
         )
 
 
-def _at_date(url: str, ref: str, branch: str, bare: Path, where: str) -> tuple[str, str | None]:
+def _at_date(url: str, ref: str, branch: str, folder: Path, where: str) -> tuple[str, str | None]:
     """The last commit until a date, and its branch; below the same tip it is always the same."""
     name, tip, on = _resolve(url, branch, where)
     until = ref if "T" in ref else f"{ref}T23:59:59Z"
-    known = bare / "dates" / f"{tip}-{until}"
+    known = folder / f"{tip}-{until}"
     if not known.exists():
-        commit = _search(url, name, tip, until, history=bare.with_suffix(".history"), where=where)
-        known.parent.mkdir(exist_ok=True)
-        part = known.with_suffix(".part")
-        part.write_text(commit, "ascii")
+        part = folder / "partial"
+        part.write_text(_search(url, name, tip, until, folder=folder, where=where), "ascii")
         part.rename(known)
     return known.read_text("ascii"), on
 
 
-def _search(url: str, name: str, tip: str, until: str, *, history: Path, where: str) -> str:
+def _search(url: str, name: str, tip: str, until: str, *, folder: Path, where: str) -> str:
     # Commits alone: the history of the branch is needed to find a date, its trees are not.
-    shutil.rmtree(history, ignore_errors=True)
-    _run(["init", "-q", "--bare", str(history)], where)
+    history = _new(folder, where)
     _run(["remote", "add", "origin", url], where, history)
     fetch = ["fetch", "-q", "--no-tags", "--filter=tree:0", "origin", name]
     _run(fetch, where, history, tries=_TRIES)
@@ -327,11 +340,6 @@ def _resolve(url: str, ref: str, where: str) -> tuple[str, str, str | None]:
         expected="a tag, a branch, a full commit id of 40 digits, or a date as 2024-01-31",
         next_step="mend ref or branch in sources.yaml",
     )
-
-
-def _has(bare: Path, name: str, where: str) -> bool:
-    found = _start(["cat-file", "-e", f"{name}^{{tree}}"], where, bare)
-    return found.returncode == 0
 
 
 def _command(arguments: Sequence[str], bare: Path | None = None) -> list[str]:

@@ -176,6 +176,19 @@ def test_read_git_pinned_by_commit_needs_its_origin_once(
     assert read(entry(ref=commit)) == before
 
 
+def test_read_git_after_a_fetch_that_was_killed_starts_anew(
+    read: ReadSource, repository: Repository, tmp_path: Path
+) -> None:
+    commit = repository.commit({"a": b"1"})
+    before = read(entry())
+    (bare,) = tmp_path.glob("cache/git-*/*.git")
+    left = bare.rename(bare.parent / "partial-0")
+    for lock in ("shallow.lock", "HEAD.lock", "config.lock"):
+        (left / lock).touch()
+    assert read(entry()) == before
+    assert [path.name for path in bare.parent.iterdir()] == [f"{commit}.git"]
+
+
 def test_read_git_of_a_branch_that_moved_gives_its_new_tip(
     read: ReadSource, repository: Repository
 ) -> None:
@@ -202,13 +215,13 @@ def test_read_git_at_a_date_again_needs_no_history(
     repository.commit({"a": b"1"}, day=1)
     repository.commit({"a": b"2"}, day=3)
     before = read(entry(ref="2024-01-02"))
-    (known,) = tmp_path.glob("cache/git-*.git/dates/*")
+    (known,) = tmp_path.glob("cache/git-*/*Z")
     assert known.read_text() in before.revision.revision_id
     assert read(entry(ref="2024-01-02")) == before
-    assert not list(tmp_path.glob("cache/*.history"))
+    assert not list(tmp_path.glob("cache/git-*/partial*"))
     repository.git("commit", "-q", "--amend", "-m", "later", day=4)
     assert read(entry(ref="2024-01-02")) == before
-    assert len(list(tmp_path.glob("cache/git-*.git/dates/*"))) == 2
+    assert len(list(tmp_path.glob("cache/git-*/*Z"))) == 2
 
 
 def test_read_git_stopped_early_ends_its_processes(repository: Repository, tmp_path: Path) -> None:
