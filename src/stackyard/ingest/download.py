@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -35,15 +36,15 @@ _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 def pip_settings() -> Mapping[str, str]:
     """What pip's files and environment say for `pip download`; later ones win, as in pip.
 
+    This Python's pip is asked, or, where it has none, the one of the machine.
+
     Source: the pip user guide, "Configuration": global, then the command's own, then environment.
     """
     values: dict[str, str] = {}
-    if find_spec("pip") is not None:
+    pip = [sys.executable, "-m", "pip"] if find_spec("pip") else [shutil.which("pip")]
+    if pip[0] is not None:
         done = subprocess.run(
-            [sys.executable, "-m", "pip", "config", "list"],
-            capture_output=True,
-            check=False,
-            text=True,
+            [*map(str, pip), "config", "list"], capture_output=True, check=False, text=True
         )
         said = [line.partition("=") for line in done.stdout.splitlines()]
         for section in ("global.", "download."):

@@ -112,6 +112,13 @@ class Source:
         return f"{self.name} ({self.origin}, line {self.line} of sources.yaml)"
 
     @property
+    def place(self) -> str:
+        """Its location, spelled one way."""
+        if self.kind == "package":
+            return str(self.purl.to_string())
+        return self.location if _is_url(self.location) else str(PurePosixPath(self.location))
+
+    @property
     def purl(self) -> PackageURL:
         return PackageURL.from_string(self.location)
 
@@ -135,7 +142,7 @@ def load_sources(text: str, where: str) -> tuple[Source, ...]:
     sources = [_source(node, f"{where}, entry {i}") for i, node in enumerate(root.value, 1)]
     seen: dict[tuple[str, str, str], Source] = {}
     for source in sources:
-        key = (source.kind, source.location, source.ref)
+        key = (source.kind, source.place, source.ref)
         if key in seen:
             raise UsageError(
                 f"{where}, line {source.line}: {source.location!r} is there already",

@@ -134,6 +134,23 @@ def test_load_sources_same_place_under_two_names_is_refused() -> None:
         load_sources(f"- {GIT}\n- {other}\n", "sources.yaml")
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            f"kind: package, sha256: {PIN}, purl: 'pkg:pypi/Big_Tool@1'",
+            f"kind: package, sha256: {PIN}, purl: 'pkg:pypi/big-tool@1'",
+        ),
+        ("kind: directory, path: src/tool", "kind: directory, path: ./src//tool/"),
+        ("kind: git, path: tool", "kind: git, path: tool, stars: 5"),
+    ],
+)
+def test_load_sources_same_place_spelled_otherwise_is_refused(one: str, other: str) -> None:
+    text = f"- {{{one}, name: octo-org/tool}}\n- {{{other}, name: octo-org/tool}}\n"
+    with pytest.raises(UsageError, match="is there already"):
+        load_sources(text, "sources.yaml")
+
+
 def test_load_sources_refs_that_look_like_numbers_stay_text() -> None:
     text = "- {kind: git, path: x, name: a/b, ref: 1234567890123456789012345678901234567890}"
     assert load_sources(text, "sources.yaml")[0].ref == "1234567890123456789012345678901234567890"
