@@ -36,6 +36,10 @@ POLICY_SECTIONS = ("filter", "dedup", "pii")
 releases has came or went with the code; what it changed in the rows counts."""
 
 
+_EDITIONS = ("filter.editions", "release.editions")
+"""Parameters that name editions: the filter lets rows into them, the release publishes them."""
+
+
 @dataclass(frozen=True)
 class Step:
     """The step that two releases ask for; `reasons` has one sentence a cause, largest step first."""
@@ -116,7 +120,7 @@ def _major(old: Manifest, new: Manifest) -> Iterator[tuple[Bump, str]]:
         yield "major", f"the edition {', '.join(gone)} is gone"
     for name in sorted(before.keys() & after.keys()):
         section = name.partition(".")[0]
-        if before[name] == after[name]:
+        if before[name] == after[name] or name in _EDITIONS:
             continue
         if section in POLICY_SECTIONS:
             yield "major", f"the parameter {name} changed, which decides what is released"
@@ -176,12 +180,13 @@ def _by_optout(old: Manifest, new: Manifest) -> bool:
 
 
 def _editions(manifest: Manifest) -> set[str]:
-    """Editions that params publish; those that have shards, where params do not say."""
-    release = manifest.params.get("release")
-    named = release.get("editions") if isinstance(release, Mapping) else None
-    if named is not None:
-        return set(named)
-    return {file.shard.edition for file in manifest.shards if file.shard}
+    """Editions that params publish and let rows into; those with shards, where params do not say."""
+    params = _flat(manifest.params)
+    published = params.get("release.editions")
+    if published is None:
+        return {file.shard.edition for file in manifest.shards if file.shard}
+    let_in = {*params.get("filter.editions", published), "ids"}
+    return set(published) & let_in
 
 
 def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,7 +11,7 @@ from stackyard.release import diff, semver
 from stackyard.release.params import Params
 from stackyard.release.semver import Step
 
-from .conftest import Build, Source
+from .conftest import Build, Release, Source
 
 A = Source("octo-org/a", "a.py", "print(1)\n")
 B = Source("octo-org/b", "b.py", "print(2)\n")
@@ -99,6 +99,31 @@ def test_step_of_a_changed_policy_or_layout_is_major(build: Build) -> None:
     assert layout.step.bump == "major"
     gone = build([A], last=build([A], params=Params(editions=("permissive", "ids"))))
     assert (gone.step.bump, gone.step.reasons[0]) == ("major", "the edition ids is gone")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "bump", "reason"),
+    [
+        (("permissive",), ("permissive", "no_license"), "minor", "1 row of new files"),
+        (("permissive", "no_license"), ("permissive",), "major", "the edition no_license is gone"),
+    ],
+)
+def test_step_of_an_edition_that_came_or_went(
+    build: Build, before: tuple[str, ...], after: tuple[str, ...], bump: str, reason: str
+) -> None:
+    unlicensed = dataclasses.replace(B, license_expression=None, edition="no_license")
+
+    def release(editions: tuple[str, ...], last: Release | None = None) -> Release:
+        files = [A, unlicensed] if "no_license" in editions else [A]
+        return build(
+            files,
+            params=Params(editions=("permissive", "no_license", "ids")),
+            settings={"filter": {"editions": list(editions)}},
+            last=last,
+        )
+
+    step = release(after, release(before)).step
+    assert (step.bump, step.reasons[0]) == (bump, reason)
 
 
 def test_step_of_a_parameter_that_came_with_the_code_is_what_it_did(build: Build) -> None:
