@@ -20,7 +20,7 @@ import string
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from cryptography.hazmat.primitives import serialization
@@ -171,7 +171,7 @@ def _core(text: str) -> str:
 
 
 def _keys(source: random.Random) -> Iterator[str]:
-    made = [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1()),
+    made: list[Any] = [rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1()),
             ed25519.Ed25519PrivateKey.generate(), dsa.generate_private_key(1024)]  # fmt: skip
     formats = [serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL,
                serialization.PrivateFormat.OpenSSH]  # fmt: skip

@@ -7,12 +7,16 @@
 from stackyard.pii.decide import Redacted, decide
 from stackyard.pii.detect import detectors
 from stackyard.pii.gate import load_allow, scan, second_scan, second_scanner
+from stackyard.pii.model import ModelDetector, ModelSpan, PiiModel
 from stackyard.pii.params import Params
 from stackyard.pii.redact import REDACTIONS, redact
 
 __all__ = [
     "REDACTIONS",
+    "ModelDetector",
+    "ModelSpan",
     "Params",
+    "PiiModel",
     "Redacted",
     "decide",
     "detectors",

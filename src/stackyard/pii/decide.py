@@ -43,13 +43,14 @@ def decide(files: pa.Table, facts: Mapping[str, pa.Table], params: Params) -> Re
 
     Args:
         files: columns of `record.FILES`, at least.
-        facts: has `pii`: all facts of the blobs of `files`.
+        facts: has `pii`, and `pii-<name>` for every model: all facts of the blobs of `files`.
         params: thresholds.
 
     Decisions: `pii/work-limit` and `pii/findings-limit` (a limit of the detector was met, so the
     file was not read to its end), `pii/mostly-redacted` (more than `redacted_share_max` would go).
     """
-    table = facts["pii"]
+    tables = [facts[name] for name in sorted(facts) if name == "pii" or name.startswith("pii-")]
+    table = pa.concat_tables(tables)
     table = table.filter(pc.is_in(table["blob_id"], value_set=files["blob_id"].combine_chunks()))
     limits = table.filter(pc.equal(table["entity"], LIMIT))
     dropped: dict[bytes, tuple[str, dict[str, float | str]]] = {

@@ -7,7 +7,7 @@ are those that the exact checks give without the automaton; work on one blob is 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from stackyard.detector import Detector, Scope
 from stackyard.pii import allow, assignments, blocks, names, numbers, personal, strength
 from stackyard.pii.automaton import CHUNK_BYTES, Automaton, TooMany
 from stackyard.pii.checks import mixed
-from stackyard.pii.findings import ALLOWED_SCORE, FACTS, LIMIT, Finding
+from stackyard.pii.findings import ALLOWED_SCORE, FACTS, FACTS_KEY, LIMIT, Finding
 from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, line_around
 from stackyard.pii.params import Detection, Params
 from stackyard.pii.reference import PLUGINS, Plugin, analyze, plugin_work
@@ -88,19 +88,27 @@ class PiiDetector:
         self.params = detection
 
     def detect(self, batch: pa.Table) -> pa.Table:
-        columns: dict[str, list[Any]] = {field.name: [] for field in FACTS}
         blob_ids = batch["blob_id"]
-        for row, text, findings in find_in_column(batch["text"], self.params):
-            blob_id = blob_ids[row].as_py()
-            chars = _char_offsets(text, findings)
-            for finding, (start_char, end_char) in zip(findings, chars, strict=True):
-                values = (
-                    blob_id, finding.start, finding.end, start_char, end_char, finding.entity,
-                    finding.rule, finding.score, finding.validator, len(text),
-                )  # fmt: skip
-                for column, value in zip(columns.values(), values, strict=True):
-                    column.append(value)
-        return pa.table(columns, schema=FACTS)
+        return facts_table(
+            (blob_ids[row].as_py(), text, findings)
+            for row, text, findings in find_in_column(batch["text"], self.params)
+        )
+
+
+def facts_table(rows: Iterable[tuple[bytes, bytes, Sequence[Finding]]]) -> pa.Table:
+    """Facts of (blob id, text, findings)."""
+    columns: dict[str, list[Any]] = {field.name: [] for field in FACTS}
+    for blob_id, text, findings in rows:
+        for finding, (start_char, end_char) in zip(
+            findings, _char_offsets(text, findings), strict=True
+        ):
+            values = (
+                blob_id, finding.start, finding.end, start_char, end_char, finding.entity,
+                finding.rule, finding.score, finding.validator, len(text),
+            )  # fmt: skip
+            for column, value in zip(columns.values(), values, strict=True):
+                column.append(value)
+    return pa.table(columns, schema=FACTS).sort_by([(name, "ascending") for name in FACTS_KEY])
 
 
 def detectors(params: Params) -> tuple[Detector, ...]:

@@ -27,6 +27,8 @@ bytes and in code points. `score` is 0..1. `validator`: `valid`, `invalid` (a ch
 at) or `none`. `text_bytes` is the length of the text. A blob that met a limit has one row more, of
 entity `limit`, whose rule names the limit and whose span is empty."""
 
+FACTS_KEY = ("blob_id", "start_byte", "end_byte", "entity", "rule", "score")
+
 LIMIT = "limit"
 """Entity of the row that says a blob met a limit."""
 
