@@ -26,6 +26,7 @@ from benchmarks.optout_corpus import (
     mixed_requests,
     salt_of,
 )
+from benchmarks.optout_takedown import flow, make_project, opt_out_owners, shards
 from stackyard.optout import match, merkle, requests, violations
 from stackyard.optout.absence import Presence, check_absent, key_of
 from stackyard.optout.params import Params
@@ -34,6 +35,7 @@ from stackyard.store.registry import init_registry, open_registry, open_writer
 
 REQUESTS = 100_000
 ROWS = 10_000_000
+ORIGINS = 1_000
 APPENDS = 60
 
 
@@ -43,6 +45,8 @@ def run() -> Iterator[Claim]:
         yield from _log(Path(folder))
     yield from _matching()
     yield from _absence()
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _takedown(Path(folder))
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -134,9 +138,9 @@ def _matching() -> Iterator[Claim]:
 def _absence() -> Iterator[Claim]:
     files, _ = corpus(20_000)
     rows = files.select(["repo_name", "path", "blob_id"])
-    start = time.perf_counter()
+    start = time.process_time()
     presence = Presence.of(rows)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     size, root = len(presence.keys), presence.tree.root()
 
     def prove(number: int) -> None:
@@ -145,17 +149,42 @@ def _absence() -> Iterator[Claim]:
 
     yield _proof(
         f"an absence proof from a release of {rows.num_rows:,} rows (whose tree of {size:,} keys "
-        f"takes {seconds:.1f} s), made and checked",
+        f"takes {seconds:.1f} s of processor time), made and checked",
         prove,
         size,
     )
 
 
 def _proof(claim: str, prove: Callable[[int], None], size: int) -> Claim:
-    times = sorted(_timed(functools.partial(prove, n)) for n in range(1, size, size // 500))
-    most = times[int(len(times) * 0.99)] * 1e3
-    return Claim(
-        claim, "< 10 ms", f"{most:.2f} ms at the 99th percentile of {len(times)}", most < 10
+    times = []
+    for number in range(1, size, size // 500):
+        start = time.process_time()
+        prove(number)
+        times.append((time.process_time() - start) * 1e3)
+    most = sorted(times)[int(len(times) * 0.99)]
+    measured = f"{most:.2f} ms of processor time at the 99th percentile of {len(times)}"
+    return Claim(claim, "< 10 ms", measured, most < 10)
+
+
+def _takedown(root: Path) -> Iterator[Claim]:
+    make_project(root, ORIGINS)
+    flow("release", root)
+    before = shards(root)
+    taken = list(range(7, ORIGINS, 100))
+    opt_out_owners(root, taken)
+    flow("takedown", root)
+    after = shards(root)
+    rewritten = sum(
+        size for path, (sha, size) in after.items() if before.get(path, ("",))[0] != sha
+    )
+    total = sum(size for _, size in before.values())
+    gone = len(before.keys() - after.keys())
+    yield Claim(
+        f"takedown of {len(taken)} of {ORIGINS:,} owners, in 256 bucket ranges: bytes of shards "
+        "rewritten, all other hashes unchanged",
+        "< 5 %",
+        f"{rewritten / total:.2%} of {total:,} bytes; {gone} of {len(before)} shards gone",
+        rewritten / total < 0.05 and len(taken) == ORIGINS // 100,
     )
 
 

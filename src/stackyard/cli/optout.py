@@ -190,40 +190,51 @@ def verify(  # noqa: PLR0917 - click passes by name
             "this is not the digest of what the request would remove now",
             next_step=f"look again: stackyard optout preview {request}",
         )
+    seen = reason if method == "manual" else _shown(project, request, method, policy, as_json)
+    if seen is None:
+        return
+    evidence = room.Reason(seen, secrets.token_bytes(32))
     with open_writer(project) as log:
         status = log.status(request)
         policies.require_method(policy, status.submitted.details["scope"], method)
-        seen = reason if method == "manual" else _shown(log, request, method, policy, as_json)
-        if seen is None:
-            return
-        evidence = room.Reason(seen, secrets.token_bytes(32))
         events = room.verified(status, method, evidence, confirm, sequence=log.size, time=_now())
         log.append(events, reasons=[(request, evidence)])
         log.private.end_challenge(request)
     _say(request, "accepted", "the next release leaves out what it names", as_json)
 
 
-def _shown(log: Writer, request: str, method: Method, policy: Policy, as_json: bool) -> str | None:
-    """What was seen that shows authority; None if a challenge was only just set."""
+def _shown(
+    project: Path, request: str, method: Method, policy: Policy, as_json: bool
+) -> str | None:
+    """What was seen that shows authority; None if a challenge was only just set.
+
+    The registry's lock is not held while the network is asked.
+    """
     from stackyard.cli import echo_json
+    from stackyard.errors import EnvironmentFault
+    from stackyard.optout import policy as policies
     from stackyard.store import authority
+    from stackyard.store.registry import open_writer
 
-    private = log.private.request(request)
-    if private is None:
-        from stackyard.errors import EnvironmentFault
-
-        raise EnvironmentFault(f"the private part of request {request} is missing")
+    with open_writer(project) as log:
+        scope = log.status(request).submitted.details["scope"]
+        policies.require_method(policy, scope, method)
+        private = log.private.request(request)
+        if private is None:
+            raise EnvironmentFault(f"the private part of request {request} is missing")
+        known = authority.open_challenge(log.private, request, _now())
+        if method != "forge" and known is None:
+            hours = policy.challenge_hours
+            fresh = authority.set_challenge(log.private, request, hours, _now())
     if method == "forge":
         return authority.check_forge(private, authority.forge_token())
-    challenge = authority.open_challenge(log.private, request, _now())
-    if challenge is not None:
-        return authority.check(private, method, challenge)
-    challenge = authority.set_challenge(log.private, request, policy.challenge_hours, _now())
-    todo = authority.instructions(private, method, challenge)
+    if known is not None:
+        return authority.check(private, method, known)
+    todo = authority.instructions(private, method, fresh)
     if as_json:
-        echo_json({"challenge": challenge.text, "do": todo, "expires": challenge.expires})
+        echo_json({"challenge": fresh.text, "do": todo, "expires": fresh.expires})
     else:
-        click.echo(f"{todo}\nthen run this command again, before {challenge.expires}")
+        click.echo(f"{todo}\nthen run this command again, before {fresh.expires}")
     return None
 
 

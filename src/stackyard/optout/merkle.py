@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 
 DIGEST_BYTES = 32
+_PAIR_BYTES = 2 * DIGEST_BYTES
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 """Root of a tree without leaves (RFC 9162, section 2.1.1)."""
 
@@ -33,16 +34,17 @@ class Tree:
     """
 
     def __init__(self, entries: Iterable[bytes] = ()) -> None:
-        self._levels: list[bytearray] = [bytearray()]
-        for entry in entries:
-            self.append(entry)
-
-    @classmethod
-    def of_leaf_hashes(cls, hashes: Iterable[bytes]) -> Tree:
-        tree = cls()
-        for digest in hashes:
-            tree.append_hash(digest)
-        return tree
+        sha256 = hashlib.sha256
+        level = b"".join([sha256(b"\x00" + entry).digest() for entry in entries])
+        self._levels = [bytearray(level)]
+        while len(level) >= _PAIR_BYTES:
+            whole = len(level) // _PAIR_BYTES * _PAIR_BYTES
+            nodes = [
+                sha256(b"\x01" + level[at : at + _PAIR_BYTES]).digest()
+                for at in range(0, whole, _PAIR_BYTES)
+            ]
+            level = b"".join(nodes)
+            self._levels.append(bytearray(level))
 
     def __len__(self) -> int:
         return len(self._levels[0]) // DIGEST_BYTES

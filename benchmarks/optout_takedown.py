@@ -1,0 +1,102 @@
+"""A project of many origins, made by splitting the packages installed here by directory, and its takedown.
+
+The flows run as a user runs them, in processes of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.optout_corpus import NOW, salt_of
+from stackyard.optout import requests
+from stackyard.optout.selector import parse
+from stackyard.pipeline.init import init_project
+from stackyard.store.registry import open_writer
+
+FILES_MAX = 12
+_LICENSE_WORDS = "Permission is hereby granted, free of charge"
+"""How the text of the MIT licence begins."""
+
+
+def make_project(root: Path, origins: int) -> None:
+    """A project with this many directory sources, one owner each, all under the MIT licence."""
+    init_project(root, "octo-org/many")
+    packages = Path(sysconfig.get_path("purelib"))
+    text = _mit_text(packages)
+    sources = []
+    for number, files in zip(range(origins), _directories(packages), strict=False):
+        folder = root / "origins" / f"{number:04d}"
+        folder.mkdir(parents=True)
+        for file in files:
+            shutil.copyfile(file, folder / file.name)
+        (folder / "LICENSE").write_text(text, encoding="utf-8")
+        path = folder.relative_to(root).as_posix()
+        sources.append({"kind": "directory", "path": path, "name": f"owner{number}/code"})
+    if len(sources) < origins:
+        raise SystemExit(f"only {len(sources)} directories of Python files are installed here")
+    (root / "sources.yaml").write_text(yaml.safe_dump(sources))
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["release"]["bucket_ranges"] = 256
+    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def _directories(packages: Path) -> Iterator[list[Path]]:
+    """Python files of each directory that has two or more, at most FILES_MAX of them, sorted."""
+    for folder in sorted(path for path in packages.rglob("*") if path.is_dir()):
+        files = [f for f in sorted(folder.glob("*.py")) if 200 < f.stat().st_size < 200_000]
+        if len(files) > 1:
+            yield files[:FILES_MAX]
+
+
+def _mit_text(packages: Path) -> str:
+    for path in sorted(packages.rglob("LICENSE*")):
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if _LICENSE_WORDS in text and len(text) < 1_500:
+                return text
+    raise SystemExit("no package installed here has the MIT licence's text")
+
+
+def flow(name: str, root: Path) -> None:
+    command = [sys.executable, "-m", "flows", name, "--project", str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"flow {name} failed: {done.stderr[-2000:]}")
+
+
+def opt_out_owners(root: Path, numbers: list[int]) -> None:
+    """Submits and accepts a request for each of these owners."""
+    with open_writer(root) as log:
+        for number in numbers:
+            event, request = requests.submit(
+                parse("owner", f"owner{number}"),
+                sequence=log.size,
+                time=NOW,
+                salt=salt_of(number),
+                contact="me@example.org",
+            )
+            log.append([event], [request])
+            reason = requests.Reason("asked", salt_of(number))
+            events = requests.verified(
+                log.status(request.request), "manual", reason, None, sequence=log.size, time=NOW
+            )
+            log.append(events, reasons=[(request.request, reason)])
+
+
+def shards(root: Path) -> dict[str, tuple[str, int]]:
+    """Path -> (hash, bytes) of the shards of the release that lies in the project."""
+    manifest: dict[str, Any] = json.loads((root / "release" / "manifest.json").read_bytes())
+    return {
+        file["path"]: (file["sha256"], file["size_bytes"])
+        for file in manifest["files"]
+        if file["kind"] == "shard"
+    }
