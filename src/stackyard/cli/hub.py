@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -47,16 +49,17 @@ def serve(project: Path | None, directory: Path | None, port: int, as_json: bool
     from stackyard.hub.server import EmbeddedHub
 
     root = directory or (project or Path()) / DIRECTORY
-    with EmbeddedHub(root, port) as server:
+    # A shell starts what it puts in the background with Ctrl-C ignored, and ends it by TERM.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    with EmbeddedHub(root, port) as server, suppress(KeyboardInterrupt):
         if as_json:
             click.echo(json.dumps({"endpoint": server.endpoint, "directory": str(root)}))
         else:
             click.echo(f"Serving {root} at {server.endpoint} (Ctrl-C ends it). For other programs:")
             click.echo(f"  export HF_ENDPOINT={server.endpoint} HF_HUB_DISABLE_XET=1")
-        try:
-            server.wait()
-        except KeyboardInterrupt:
-            click.echo("Stopped.", err=True)
+        server.wait()
+    click.echo("Stopped.", err=True)
 
 
 COMMANDS = [hub]

@@ -77,8 +77,8 @@ TIMEOUT = httpx2.Timeout(60.0, connect=15.0)
 
 CHUNK_BYTES = 1 << 20
 
-REGULAR_MAX_BYTES = 10_000_000
-"""The largest file that huggingface.co takes outside of LFS."""
+REGULAR_MAX_BYTES = 32 << 20
+"""No Hub keeps a larger file outside of LFS: huggingface.co takes 10 MB there."""
 
 BUSY = frozenset({429, 500, 502, 503, 504})
 CONFLICT, PRECONDITION_FAILED = 409, 412
@@ -437,7 +437,7 @@ class HubDataset:
                     revision=MAIN,
                     parent_commit=parent,
                 )
-        except (HfHubHTTPError, httpx2.TransportError, RuntimeError) as error:
+        except (HfHubHTTPError, httpx2.TransportError, RuntimeError, ValueError) as error:
             cause = _root(error)
             if _status(cause) == PRECONDITION_FAILED:
                 raise _Moved from error
@@ -640,6 +640,8 @@ def _translated(error: BaseException, repo: str, url: str) -> StackyardError:
             f"the Hub at {url} answers HTTP {status} for {repo}: {_said(error)}",
             next_step="run the command again later: it takes up where it stopped",
         )
+    if not isinstance(error, httpx2.TransportError):
+        return EnvironmentFault(f"the Hub at {url} refuses this with {repo}: {_said(error)}")
     return EnvironmentFault(
         f"the Hub at {url} cannot be reached: {type(error).__name__}",
         next_step="check the network and HF_ENDPOINT; nothing was taken from a cache instead",
@@ -649,6 +651,8 @@ def _translated(error: BaseException, repo: str, url: str) -> StackyardError:
 def _said(error: BaseException) -> str:
     """What the server said, in one line; never the request, which may carry a token."""
     said = getattr(error, "server_message", None) or "no reason given"
+    if not isinstance(error, HfHubHTTPError):
+        said = str(error)
     return " ".join(str(said).split())[:300]
 
 

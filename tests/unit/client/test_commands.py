@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -241,8 +242,12 @@ def test_help_starts_without_heavy_imports() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_hub_serve_runs_until_it_is_interrupted(project: Path) -> None:
-    script = "from stackyard.cli import main; main()"
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_hub_serve_runs_until_it_is_interrupted(project: Path, number: int) -> None:
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"  # as a shell does for `&`
+        "from stackyard.cli import main; main()"
+    )
     command = [sys.executable, "-c", script, "hub", "serve", "--port", "0", "--json"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
@@ -251,7 +256,7 @@ def test_hub_serve_runs_until_it_is_interrupted(project: Path) -> None:
         assert HubDataset(REPO, endpoint).versions().keys() == {"0.1.0"}
     finally:
         before = time.monotonic()
-        server.send_signal(2)
+        server.send_signal(number)
         _, errors = server.communicate(timeout=20)
     assert errors == "Stopped.\n"
     assert server.returncode == 0

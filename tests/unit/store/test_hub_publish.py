@@ -457,3 +457,12 @@ def test_a_token_never_shows_in_an_error(hub: EmbeddedHub) -> None:
     with pytest.raises(UsageError) as missing:
         HubDataset("octo-org/none", hub.endpoint, token="hf_verysecret").versions()
     assert "hf_verysecret" not in str(missing.value)
+
+
+def test_a_card_that_the_hub_refuses_ends_the_publish_and_tags_nothing(
+    hub: EmbeddedHub, tmp_path: Path
+) -> None:
+    folder = release(tmp_path / "r", FILES | {"README.md": b"---\nconfigs: [\n---\n"})
+    with pytest.raises(EnvironmentFault, match="YAML"):
+        publish(folder, REPO, "0.1.0", endpoint=hub.endpoint)
+    assert HubDataset(REPO, hub.endpoint).versions() == {}
