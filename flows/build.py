@@ -8,6 +8,7 @@ from prefect import flow
 
 from flows.mapping import map_units
 from stackyard.pipeline.execute import bring_up_to_date
+from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.project import Project
 from stackyard.stages import STAGES, Stage
 from stackyard.store.files import exclusive
@@ -25,4 +26,5 @@ def build(root: Path) -> list[str]:
     """Fetch, ingest, detect, and decide; returns the names of the stages that ran."""
     project = Project.at(root)
     with exclusive(project.private / "run.lock"):
+        fetch_previous(project, "auto")
         return run_stages(project, BUILD_STAGES)

@@ -24,10 +24,10 @@ def release(root: Path, bump: str = "auto", dry_run: bool = False) -> Outcome:
     project = Project.at(root)
     with exclusive(project.private / "run.lock"):
         pending = pending_ids(project)
+        fetch_previous(project, bump)
         run_stages(project, BUILD_STAGES)
-        changed = fetch_previous(project, bump)
         run_stages(project, RELEASE)
-        outcome = outcome_of(project, changed=changed, dry_run=dry_run)
+        outcome = outcome_of(project, dry_run=dry_run)
         if outcome.is_new:
             outcome = check(project, outcome)
         if not dry_run:

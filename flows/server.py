@@ -23,6 +23,7 @@ START_SECONDS = 120
 """A cold start takes 5-15 s on two cores; more means that it will not come."""
 
 QUIET = {
+    "DASK_LOGGING__DISTRIBUTED": "critical",
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -24,10 +24,10 @@ def takedown(root: Path) -> Outcome:
     project = Project.at(root)
     with exclusive(project.private / "run.lock"):
         pending = pending_ids(project)
+        fetch_previous(project, "auto")
         run_stages(project, DECIDING_STAGES)
-        changed = fetch_previous(project, "auto")
         run_stages(project, RELEASE)
-        outcome = outcome_of(project, changed=changed, dry_run=False)
+        outcome = outcome_of(project, dry_run=False)
         require_removal_only(outcome)
         if outcome.is_new:
             outcome = check(project, outcome)

@@ -37,7 +37,13 @@ CODE = "work/code.yaml"
 """Digests of the code of each stage; each stage depends on its own."""
 
 STAGES: tuple[Stage, ...] = (
-    Stage("fetch", "source", ("sources.yaml",), ("ingest",), ("work/fetch",)),
+    Stage(
+        "fetch",
+        "source",
+        ("sources.yaml", "registry/log"),
+        ("ingest", "optout"),
+        ("work/fetch",),
+    ),
     Stage("ingest", "bucket", ("work/fetch",), ("ingest",), ("work/ingest",), grows=True),
     Stage(
         "detect",
@@ -50,8 +56,8 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "optout",
         "whole",
-        ("work/ingest", "registry/log"),
-        ("optout",),
+        ("work/ingest", "work/facts", "registry/log"),
+        ("optout", "dedup"),
         ("work/optout",),
     ),
     Stage(
@@ -64,7 +70,7 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "dedup",
         "whole",
-        ("work/ingest", "work/facts", "work/filter"),
+        ("work/ingest", "work/facts", "work/filter", "work/released"),
         ("dedup",),
         ("work/dedup",),
     ),
@@ -74,6 +80,7 @@ STAGES: tuple[Stage, ...] = (
         "shard",
         (
             "work/ingest",
+            "work/facts",
             "work/optout",
             "work/filter",
             "work/dedup",

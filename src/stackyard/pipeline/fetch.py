@@ -2,6 +2,8 @@
 
 Out: `work/fetch/sources.json`, one entry a source: name, origin, its `source_key` (what listings are
 found by: a digest of the source as written, what was got, and the code and limits that read it).
+A source whose origin is opted out whole is not asked for again: what an earlier run has of it stays
+listed, so that it has its decisions; what none has gets `tombstone`, the request's id, and no key.
 """
 
 from __future__ import annotations
@@ -9,17 +11,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pyarrow as pa
+
+from stackyard import optout
 from stackyard.detector import code_digest
 from stackyard.ingest.fetch import Fetched, fetch
 from stackyard.ingest.sources import Source
 from stackyard.params import canonical_json, digest, plain
 from stackyard.pipeline.project import Project
 from stackyard.store import files
+from stackyard.store.registry import open_registry
 
 
 def units(project: Project) -> list[str]:
-    """One unit a source, by its digest."""
-    return [source.digest for source in project.sources]
+    """One unit a source that may be asked for, by its digest."""
+    buried = _tombstones(project)
+    return [source.digest for source in project.sources if source.digest not in buried]
 
 
 def run(project: Project, unit: str) -> None:
@@ -29,7 +36,7 @@ def run(project: Project, unit: str) -> None:
 
 def finish(project: Project) -> None:
     """Writes the list of sources as they are now."""
-    entries = [_entry(project, source) for source in project.sources]
+    entries = _entries(project)
     with files.replacing_folder(project.workspace.root / "fetch") as folder:
         files.write_bytes(folder / "sources.json", canonical_json(entries) + b"\n")
 
@@ -39,13 +46,12 @@ def is_current(project: Project) -> bool:
     path = project.workspace.root / "fetch" / "sources.json"
     if not path.exists():
         return False
-    return source_entries(project) == [_entry(project, source) for source in project.sources]
+    return _all_entries(project) == _entries(project)
 
 
 def source_entries(project: Project) -> list[dict[str, Any]]:
-    """What `finish` wrote."""
-    text = (project.workspace.root / "fetch" / "sources.json").read_text(encoding="utf-8")
-    return list(json.loads(text))
+    """What `finish` wrote of sources that a build is made of."""
+    return [entry for entry in _all_entries(project) if entry["source_key"] is not None]
 
 
 def live_keys(project: Project) -> list[str]:
@@ -65,6 +71,49 @@ def _source(project: Project, unit: str) -> Source:
 
 def _fetched(project: Project, source: Source) -> Fetched:
     return fetch(source, project.cache, project.root, project.params.ingest)
+
+
+def _all_entries(project: Project) -> list[dict[str, Any]]:
+    text = (project.workspace.root / "fetch" / "sources.json").read_text(encoding="utf-8")
+    return list(json.loads(text))
+
+
+def _entries(project: Project) -> list[dict[str, Any]]:
+    buried = _tombstones(project)
+    there = (project.workspace.root / "fetch" / "sources.json").exists()
+    known = {entry["digest"]: entry for entry in source_entries(project)} if there else {}
+    return [
+        _entry(project, source)
+        if source.digest not in buried
+        else known.get(source.digest, _tombstone(source, buried[source.digest]))
+        for source in project.sources
+    ]
+
+
+def _tombstone(source: Source, request: str) -> dict[str, Any]:
+    return {
+        "digest": source.digest,
+        "name": str(source.name),
+        "origin": source.origin,
+        "source_key": None,
+        "tombstone": request,
+    }
+
+
+def _tombstones(project: Project) -> dict[str, str]:
+    """Digest of each source that is opted out whole -> the request that names it."""
+    origins = pa.table(
+        {
+            "repo_name": [str(source.name) for source in project.sources],
+            "origin": [source.origin for source in project.sources],
+        },
+        schema=pa.schema([("repo_name", pa.string()), ("origin", pa.string())]),
+    )
+    log = open_registry(project.root)
+    named = optout.tombstones(origins, log, project.params.optout)
+    by_name = {(row["repo_name"], row["origin"]): row["request"] for row in named.to_pylist()}
+    keys = [(source.digest, (str(source.name), source.origin)) for source in project.sources]
+    return {digest: by_name[key] for digest, key in keys if key in by_name}
 
 
 def _entry(project: Project, source: Source) -> dict[str, Any]:

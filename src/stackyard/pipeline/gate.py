@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stackyard import optout, pii
+from stackyard.dedup import Index
 from stackyard.pipeline.dedup import deduplicated
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.release import plan
@@ -78,7 +79,7 @@ def _near_duplicates(project: Project, rows: pa.Table) -> pa.Table:
     """Released files that deduplicating the release once more would drop."""
     attributes = project.workspace.table("filter", "files")
     files = by_file(attributes.take(rows_of(rows, attributes, FILE_KEY)))
-    again = deduplicated(project, files).decisions
+    again = deduplicated(project, files, Index.empty(project.params.dedup)).decisions
     return again.select(["repo_name", "path", "rule", "evidence"])
 
 

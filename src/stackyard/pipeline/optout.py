@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from stackyard import optout
+from stackyard import dedup, optout
+from stackyard.optout.near import near_pairs
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import by_file, live_listing, write_stage
@@ -22,7 +23,17 @@ def run(project: Project, unit: str) -> None:
     files = live_listing(project).select(FILES.names)
     origins = project.workspace.origins(fetch.live_keys(project))
     log = open_registry(project.root)
-    decisions = optout.match(files, origins, log, project.params.optout)
+    params = project.params
+    (detector,) = dedup.detectors(params.dedup)
+    near = near_pairs(
+        files,
+        origins,
+        log,
+        params.optout,
+        signatures=project.workspace.facts(detector),
+        similarity_min=params.dedup.similarity_min,
+    )
+    decisions = optout.match(files, origins, log, params.optout, near)
     write_stage(project, "optout", {"decisions": by_file(decisions)})
 
 

@@ -2,7 +2,7 @@
 
 Out, under `work/previous/`: `bump.json`; and unless there is no release yet `manifest.json`, `files/`
 (its documents, under their paths), `rows.parquet` (ROW_COLUMNS and `shard` of every row) and
-`known.parquet` (FILE_KEY of every file it had a word about).
+`known.parquet` (FILE_KEY of every file it had a word about). And `work/released/rows.parquet`: RELEASED.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ import pyarrow.parquet as pq
 
 from stackyard.errors import VerificationError
 from stackyard.hub import EmbeddedHub
-from stackyard.pipeline.execute import is_up_to_date
 from stackyard.pipeline.project import Project
-from stackyard.record import FILE_KEY
+from stackyard.record import BLOB_ID, FILE_KEY, FILES
 from stackyard.release.diff import ROW_COLUMNS
 from stackyard.release.manifest import File, Manifest, identity
 from stackyard.release.semver import version_key
-from stackyard.stages import stage_named
 from stackyard.store import files
 from stackyard.store.hub import HubDataset
+
+RELEASED = pa.schema([FILES.field(name) for name in ("repo_name", "path", "blob_id")])
+"""Rows of the last release, for the policy `released_wins`."""
 
 LOCAL_HUB = "hub"
 """Folder of the embedded Hub, in `.stackyard/`."""
@@ -55,8 +56,19 @@ def latest(dataset: HubDataset) -> tuple[str, str] | None:
     return version, versions[version]
 
 
-def fetch_previous(project: Project, bump: str) -> bool:
-    """Gets the last release's words; returns False if what lies here is that release, unchanged.
+def newest_is_here(project: Project) -> bool:
+    """Whether the tree in `release/` is the Hub's newest version."""
+    here = released_here(project)
+    with hub_endpoint(project) as endpoint:
+        dataset = HubDataset(project.params.publish.repo, endpoint)
+        newest = latest(dataset)
+        if here is None or newest is None:
+            return False
+        return identity(_manifest(dataset, *newest)) == identity(here)
+
+
+def fetch_previous(project: Project, bump: str) -> None:
+    """Gets the last release's words, as inputs of stages dedup and release.
 
     Raises:
         VerificationError: the Hub's newest version is not what its tag says.
@@ -68,13 +80,24 @@ def fetch_previous(project: Project, bump: str) -> bool:
         manifest = None if newest is None else _manifest(dataset, *newest)
         here = released_here(project)
         same = manifest is not None and here is not None and identity(manifest) == identity(here)
-        if bump == "auto" and same and is_up_to_date(project, stage_named("release")):
-            return False
         with files.replacing_folder(project.workspace.root / "previous") as folder:
             files.write_bytes(folder / "bump.json", json.dumps({"bump": bump}).encode())
             if newest is not None and manifest is not None:
                 _write(project, dataset, newest[1], manifest, folder, from_here=same)
-    return True
+    with files.replacing_folder(project.workspace.root / "released") as folder:
+        files.write_table(folder / "rows.parquet", _released_rows(project))
+
+
+def _released_rows(project: Project) -> pa.Table:
+    """RELEASED of the last release where the policy asks for it; else none, so that dedup does not
+    depend on history.
+    """
+    path = project.workspace.root / "previous" / "rows.parquet"
+    if project.params.dedup.prefer != "released_wins" or not path.exists():
+        return RELEASED.empty_table()
+    rows = files.read_table(path, ["repo_name", "path", "blob_id"])
+    ids = [bytes.fromhex(each) for each in rows["blob_id"].to_pylist()]
+    return rows.set_column(2, "blob_id", pa.array(ids, BLOB_ID)).cast(RELEASED)
 
 
 def released_here(project: Project) -> Manifest | None:

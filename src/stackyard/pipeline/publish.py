@@ -104,13 +104,13 @@ def unchanged(project: Project) -> Outcome | None:
         return None
     if not all(is_up_to_date(project, stage) for stage in STAGES):
         return None
-    if previous.fetch_previous(project, "auto"):
+    if not previous.newest_is_here(project):
         return None
-    return publish(project, outcome_of(project, changed=False, dry_run=False))
+    return publish(project, replace(outcome_of(project, dry_run=False), is_new=False))
 
 
-def outcome_of(project: Project, *, changed: bool, dry_run: bool) -> Outcome:
-    """What the tree in `release/` brings; `changed` is what `fetch_previous` said."""
+def outcome_of(project: Project, *, dry_run: bool) -> Outcome:
+    """What the tree in `release/` brings, beside what `fetch_previous` got."""
     run = last_report(project)
     manifest = previous.released_here(project)
     if manifest is None:
@@ -121,7 +121,7 @@ def outcome_of(project: Project, *, changed: bool, dry_run: bool) -> Outcome:
         manifest_sha256=identity(manifest),
         project=project.root,
         hub=project.params.publish.hub,
-        is_new=changed and (old is None or identity(old) != identity(manifest)),
+        is_new=old is None or identity(old) != identity(manifest),
         dry_run=dry_run,
     )
 

@@ -21,6 +21,7 @@ from stackyard import __version__, optout
 from stackyard import filter as filter_room
 from stackyard.detector import fingerprint
 from stackyard.errors import CorruptWorkspace, UsageError
+from stackyard.filter import attribution as bundle
 from stackyard.params import build, plain
 from stackyard.pipeline import detect
 from stackyard.pipeline.keys import release_key
@@ -28,11 +29,11 @@ from stackyard.pipeline.previous import previous_document, previous_manifest, ro
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import (
     by_file,
+    facts_of,
     files_after_optout,
     ingest_decisions,
     live_listing,
     origins_of,
-    rows_of,
     without,
 )
 from stackyard.record import DECISIONS, bucket_of, hex_column
@@ -67,9 +68,6 @@ from stackyard.store.registry import open_registry, published
 
 REPORT = "report.json"
 """In `work/`: what the last run of the stage did."""
-
-NOTICE_NAMES = r"(?i)(^|/)(licen[cs]e|copying|copyright|notice|unlicense)[^/]*$"
-"""Files that hold the texts which licences ask to be passed on."""
 
 
 @dataclass(frozen=True)
@@ -264,23 +262,30 @@ def _write_decisions(
 def _attribution(project: Project, rows: pa.Table) -> dict[str, bytes]:
     """ATTRIBUTION/ of the origins that have released rows."""
     listed = files_after_optout(project)
-    found = listed.filter(pc.match_substring_regex(listed["path"], NOTICE_NAMES))
-    found = found.filter(pc.is_in(found["repo_name"], value_set=pc.unique(rows["repo_name"])))
-    text, _ = filter_room.decode(
-        project.workspace.contents()(found["blob_id"].combine_chunks())["content"]
-    )
-    origin = origins_of(project, found)
-    names = ["repo_name", "revision_id"]
-    notices = pa.table(
-        {
-            "repo_name": found["repo_name"],
-            "origin": origin["origin"].take(rows_of(found, origin, names)),
-            "path": found["path"],
-            "text": text.cast(pa.large_string()).cast(pa.string()),
-            "copyrights": pa.array([[]] * len(found), pa.list_(pa.string())),
-        }
-    ).cast(attribution.NOTICES)
-    return dict(attribution.render(notices, rows, project.params.release))
+    read = project.workspace.contents()
+
+    def texts(blob_ids: pa.Array) -> pa.Table:
+        text, _ = filter_room.decode(read(blob_ids)["content"])
+        return pa.table({"blob_id": blob_ids, "text": text})
+
+    detectors = filter_room.detectors(project.params.filter)
+    facts = facts_of(project, [each for each in detectors if each.name == "copyright"], rows)
+    owed = bundle.attribution(rows, listed, facts, texts)
+    origin = {
+        (each["repo_name"], each["revision_id"]): each["origin"]
+        for each in origins_of(project, listed).to_pylist()
+    }
+    text_of = dict(zip(*(owed.texts[name].to_pylist() for name in ("sha256", "text")), strict=True))
+    notices = [
+        {**use, "text": text_of[use["sha256"]], "copyrights": []} for use in owed.uses.to_pylist()
+    ] + [
+        {**holder, "path": "", "text": None, "copyrights": [holder["line"]]}
+        for holder in owed.holders.to_pylist()
+    ]
+    for each in notices:
+        each["origin"] = origin[each["repo_name"], each["revision_id"]]
+    table = pa.Table.from_pylist(notices, schema=attribution.NOTICES)
+    return dict(attribution.render(table, rows, project.params.release))
 
 
 def _row_diff(
