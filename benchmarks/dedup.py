@@ -1,10 +1,11 @@
 """Measure dedup on real source code (see dedup_corpus.py): speed, memory, truth.
 
-    python benchmarks/dedup.py speed    [--limit-gb X]    read, signatures, decisions; the copy floor beside it
+    python benchmarks/dedup.py --limit-gb X speed        read, signatures, decisions; the copy floor beside it
     python benchmarks/dedup.py truth    [--files N]       against all pairs, by brute force
     python benchmarks/dedup.py increment                  1 % of files changed
     python benchmarks/dedup.py loads                      a million equal, a million tiny, a chain
-    python benchmarks/dedup.py memory   [--limit-gb X]    peak memory, one size a process
+    python benchmarks/dedup.py --limit-gb X memory        peak memory, one size a process
+    python benchmarks/dedup.py --limit-gb 0.1 datatrove   the same files through datatrove (see dedup_datatrove.sh)
 
 Each prints one JSON object a line. CPU seconds are of the whole process; Arrow has one thread.
 """
@@ -12,7 +13,7 @@ Each prints one JSON object a line. CPU seconds are of the whole process; Arrow 
 from __future__ import annotations
 
 import json
-import resource
+import subprocess
 import sys
 import tempfile
 import time
@@ -41,6 +42,7 @@ from stackyard.dedup import (
 )
 from stackyard.record import ATTRIBUTES, ORIGINS, blob_digest
 
+DATATROVE = Path("work/benchmarks/datatrove-env/bin/python")
 CORPUS = Path("work/benchmarks/dedup-corpus")
 GROUP_BYTES = 4 << 20  # as the store writes segments
 CACHE_BYTES = 256 << 20  # as the store's reader of contents
@@ -55,6 +57,7 @@ class Corpus:
     text_bytes: int
     _cache: OrderedDict[tuple[int, int], pa.Table] = field(default_factory=OrderedDict)
     _held: int = 0
+    cache_bytes: int = CACHE_BYTES
     read_cpu_s: float = 0.0
 
     @property
@@ -84,7 +87,7 @@ class Corpus:
 
     def reader(self) -> Callable[[pa.Array], pa.Table]:
         """Reads single row groups and keeps the last 256 MB of them, as the store does."""
-        handles = [pq.ParquetFile(path, memory_map=True) for path in self.segments]
+        handles = [pq.ParquetFile(path) for path in self.segments]
         places = []
         for number, handle in enumerate(handles):
             for group in range(handle.num_row_groups):
@@ -107,7 +110,7 @@ class Corpus:
                 table = handles[number].read_row_group(group).combine_chunks()
                 self._cache[key] = table
                 self._held += table.nbytes
-                while self._held > CACHE_BYTES and len(self._cache) > 1:
+                while self._held > self.cache_bytes and len(self._cache) > 1:
                     self._held -= self._cache.popitem(last=False)[1].nbytes
             self._cache.move_to_end(key)
             return self._cache[key]
@@ -207,7 +210,9 @@ def warm() -> None:
 
 
 def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not getrusage: its maximum begins with that of the process that started this one.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def show(**values: Any) -> None:
@@ -299,7 +304,9 @@ def increment(source: Path, limit_bytes: float, scattered: bool) -> dict[str, An
 
 
 @kernel.compiled
-def _all_pairs(hashes: Any, starts: Any, order: Any, threshold: float, out: Any, sims: Any) -> int:
+def _all_pairs(  # noqa: PLR0917 - compiled functions take positions
+    hashes: Any, starts: Any, order: Any, threshold: float, out: Any, sims: Any
+) -> int:
     """Pairs of blobs of Jaccard >= threshold by an inverted index over every shingle: exact."""
     blobs = starts.size - 1
     common = np.zeros(blobs, dtype=np.int32)
@@ -357,7 +364,7 @@ def all_pairs(texts: list[bytes], threshold: float) -> np.ndarray:
 def truth(source: Path, count: int) -> dict[str, Any]:
     """A sample of real files, drawn by hash in whole directories' company; all pairs of it."""
     params = Params()
-    tables = []
+    tables: list[pa.Table] = []
     for path in sorted(source.glob("*.parquet")):
         with pq.ParquetFile(path) as handle:
             tables.extend(handle.read_row_group(g) for g in range(handle.num_row_groups))
@@ -496,6 +503,33 @@ def _load(name: str, texts: list[bytes], of: np.ndarray, expected: int | None) -
     }
 
 
+def datatrove(source: Path, limit_bytes: float, python: Path) -> dict[str, Any]:
+    """The same files through both, CPU seconds of each."""
+    ours = speed(source, limit_bytes)
+    with tempfile.TemporaryDirectory(dir=source) as scratch:
+        corpus = load(source, Path(scratch), limit_bytes)
+        given = Path(scratch) / "given"
+        given.mkdir()
+        ids = pa.array([f"{i:08}" for i in range(corpus.files.num_rows)])
+        texts = pa.concat_tables(list(corpus.batches()))["text"].cast(pa.large_string())
+        pq.write_table(pa.table({"id": ids, "text": texts}), given / "files.parquet")
+        command = [str(python), "benchmarks/dedup_datatrove.py", str(given), scratch]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+    theirs = json.loads(done.stdout.splitlines()[-1])
+    theirs_s = sum(value for name, value in theirs.items() if name.endswith("_cpu_s"))
+    ours_s = ours["read_cpu_s"] + ours["detect_cpu_s"] + ours["decide_cpu_s"]
+    return {
+        "text_mb": ours["text_mb"],
+        "files": ours["files"],
+        "datatrove_cpu_s": theirs_s,
+        "datatrove_kept": theirs["kept"],
+        "ours_cpu_s": ours_s,
+        "ours_kept": ours["kept"],
+        "datatrove_mb_s": ours["text_mb"] / theirs_s,
+        "times_faster": theirs_s / ours_s,
+    }
+
+
 @click.group()
 @click.option("--corpus", type=click.Path(path_type=Path), default=CORPUS)
 @click.option("--limit-gb", type=float, default=4.0)
@@ -516,6 +550,54 @@ def speed_command(given: tuple[Path, float]) -> None:
 def increment_command(given: tuple[Path, float]) -> None:
     for scattered in (False, True):
         show(**increment(*given, scattered))
+
+
+@main.command("datatrove")
+@click.option("--python", default=DATATROVE, type=click.Path(path_type=Path))
+@click.pass_obj
+def datatrove_command(given: tuple[Path, float], python: Path) -> None:
+    show(**datatrove(*given, python))
+
+
+@main.command("memory")
+@click.pass_obj
+def memory_command(given: tuple[Path, float]) -> None:
+    for limit_gb in (0.2, 0.5, 1.0, 2.0, 4.0):
+        if limit_gb * 1e9 <= given[1]:
+            show(**memory(given[0], limit_gb * 1e9))
+
+
+def memory(source: Path, limit_bytes: float) -> dict[str, Any]:
+    """Peak memory of a process that only detects and decides."""
+    with tempfile.TemporaryDirectory(dir=source) as scratch:
+        corpus = load(source, Path(scratch), limit_bytes)
+        (Path(scratch) / "files").mkdir()
+        pq.write_table(corpus.files, Path(scratch) / "files" / "files.parquet")
+        command = [sys.executable, __file__, "--corpus", scratch, "only"]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return {"text_mb": corpus.text_bytes / 1e6, **json.loads(done.stdout)}
+
+
+@main.command("only")
+@click.pass_obj
+def only_command(given: tuple[Path, float]) -> None:
+    files = pq.read_table(given[0] / "files" / "files.parquet")
+    # A small cache, full at the smallest size: it is the store's, and no part of what is asked.
+    corpus = Corpus(given[0], files, 0, cache_bytes=CACHE_BYTES >> 2)
+    warm()
+    before = peak_mb()
+    (detector,) = detectors(Params())
+    count = files["blob_id"].combine_chunks().dictionary_encode().indices.to_numpy().max() + 1
+    held: list[pa.Table] = [detector.detect(table) for table in corpus.batches()]
+    facts = {"dedup-signature": pa.concat_tables(held)}
+    done = decide(files, corpus.origins(), facts, corpus.reader(), Params())
+    show(
+        files=files.num_rows,
+        blobs=int(count),
+        kept=done.files.num_rows,
+        start_mb=before,
+        peak_mb=peak_mb(),
+    )
 
 
 @main.command("truth")

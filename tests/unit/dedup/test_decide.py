@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from stackyard.dedup import Deduped, Params, decide
+from stackyard.dedup import Deduped, Params, clusters, decide
 from stackyard.dedup.shingle import similarity
 from stackyard.errors import CorruptWorkspace, EnvironmentFault
 from stackyard.params import canonical_json
@@ -271,3 +272,34 @@ def test_decide_with_a_missing_text_stops_and_shows_none(world: Any, file: Any, 
             lambda ids: here.contents(ids).slice(1),
             Params(),
         )
+
+
+def test_decide_in_many_partitions_and_small_batches_gives_the_same_tables(
+    world: Any, file: Any, words: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [
+        file(f"octo-org/{i % 4}", f"{i}.txt", words(9 * i, 9 * i + 90 + i % 5)) for i in range(60)
+    ]
+    whole = world(files)
+    one = whole.decide()
+    monkeypatch.setattr(clusters, "PARTITION_ROWS", 100)
+    monkeypatch.setattr(clusters, "BATCH_BYTES", 1000)
+    parted = world(files)
+    many = parted.decide()
+    assert len(parted.asked) > len(whole.asked)
+    assert many.files.equals(one.files)
+    assert many.decisions.equals(one.decisions)
+
+
+def test_decide_of_a_bucket_fuller_than_its_bound_still_drops_nobody_for_a_stranger(
+    world: Any, file: Any, words: Any
+) -> None:
+    files = [
+        file("octo-org/a", f"{i:03}", words(0, 60, 1000 + 40 * i, 1040 + 40 * i)) for i in range(40)
+    ]
+    params = replace(Params(), representatives_max=1, band_rows=2)
+    done = world(files, params=params).decide()
+    assert done.files.num_rows + done.decisions.num_rows == 40
+    texts = {each.path: each.text for each in files}
+    for (_, _, path), (_, evidence) in gone(done).items():
+        assert similarity(texts[path], texts[evidence["representative"]["path"]]) >= 0.7
