@@ -134,6 +134,43 @@ def _worth(name: bytes, value: str, *, is_quoted: bool, is_said: bool) -> float:
     return CHOSEN_SCORE if is_generic_key and len(value) >= GENERIC_VALUE_MIN else WORD_SCORE
 
 
+OPTION_ANCHOR = (
+    rb"--[a-z-]{0,20}(?:pass|token|secret|key)[a-z-]{0,20} ['\"]?[^\s'\"$<>\[{(-][^\s'\"]{5}"
+)
+USER_ANCHOR = rb" (?:-u|--user)[ =]['\"]?[A-Za-z0-9_.@-]{1,64}:[^\s'\"]{4}"
+_OPTION = re.compile(
+    rb"--(?P<name>[a-z-]{0,20}(?:pass|token|secret|key)[a-z-]{0,20}) ['\"]?(?P<value>[^\s'\"]{6,256})"
+)
+_USER = re.compile(
+    rb" (?:-u|--user)[ =]['\"]?[A-Za-z0-9_.@-]{1,64}:(?P<value>[^\s'\"@]{4,128})(?=['\"\s]|$)"
+)
+_FETCHER = re.compile(rb"(?i)curl|wget|httpie|\bhttp\b|docker|podman|mysql|ldap|rsync")
+
+
+def option(text: bytes, end: int) -> Iterator[Finding]:
+    """The value of an option such as `--password VALUE` on a command line."""
+    for match in _OPTION.finditer(text, max(0, end - 80), min(len(text), end + AFTER)):
+        if match.start() < end <= match.end():
+            value = match["value"].decode("utf-8", "replace")
+            score = _worth(match["name"], value, is_quoted=False, is_said=True)
+            if score and not allow.first_that_holds(allow.SECRET, text, *match.span("value")):
+                yield Finding(*match.span("value"), "secret_keyword", "option", score)
+
+
+def user_option(text: bytes, end: int) -> Iterator[Finding]:
+    """The password of `curl -u user:password` and the like."""
+    for match in _USER.finditer(text, max(0, end - 100), min(len(text), end + AFTER)):
+        line = text[max(0, match.start() - BEFORE) : match.start()].rsplit(b"\n", 1)[-1]
+        if not match.start() < end <= match.end() or not _FETCHER.search(line):
+            continue
+        value = match["value"].decode("utf-8", "replace")
+        if allow.first_that_holds(allow.SECRET, text, *match.span("value")):
+            continue
+        is_real = strength.is_random(value) or strength.is_password(value)
+        score = CHOSEN_SCORE if is_real else WORD_SCORE
+        yield Finding(*match.span("value"), "basic_auth", "user-option", score)
+
+
 _URL = re.compile(
     rb"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{1,20})://(?P<user>[^\s/:@'\"<>]{0,64}):"
     rb"(?P<password>[^\s/@'\"<>]{1,128})@(?P<host>[A-Za-z0-9_.\-\[\]{}$]{1,64})"

@@ -37,6 +37,8 @@ _CHECKS: tuple[tuple[bytes, bool, Check], ...] = (
     *((anchor, False, blocks.private_key) for anchor in blocks.ANCHORS),
     (assignments.ASSIGNMENT_ANCHOR, True, assignments.assignment),
     (assignments.URL_ANCHOR, False, assignments.url_password),
+    (assignments.OPTION_ANCHOR, False, assignments.option),
+    (assignments.USER_ANCHOR, False, assignments.user_option),
     (assignments.JWT_ANCHOR, False, assignments.jwt),
     *((anchor, False, numbers.card) for anchor in numbers.CARD_ANCHORS),
     (numbers.IBAN_ANCHOR, False, numbers.iban),

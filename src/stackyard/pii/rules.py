@@ -29,7 +29,7 @@ SCORE_VALID, INVALID_COST = 0.97, 0.15
 or a format that changed."""
 
 NAME_REST = rb"[\w.\-]{0,40}[\\'\"\])}]{0,4}[ \t]{0,8}"
-ASSIGN = rb"(?:::?=|=>|={1,3}|:|,|\(|(?:value|VALUE)=)[ \t]{0,8}"
+ASSIGN = rb"(?:::?=|=>|={1,3}|:|,|\(|>|(?:value|VALUE)=)[ \t]{0,8}"
 OPENING = rb"(?:[\\]?['\"`(\[]|[a-zA-Z]['\"]| ){0,4}"
 """What stands between a name and its value: closing quotes and brackets, a sign, opening quotes."""
 

@@ -41,6 +41,11 @@ def redacted(find: Find, text: str, *entities: str) -> list[str]:
         ('{{\\"password\\": \\"{}\\"}}', SHORT),
         ('pwd := "{}"', SHORT),
         ("password = 'Tr0ub4dor&3{}'", ""),
+        ("<password>{}</password>", SHORT),
+        ("<api-token>{}</api-token>", DRAWN),
+        ("tool push --token {} --all", DRAWN),
+        ("tool login --password '{}'", SHORT),
+        ("curl -u robot:{} https://h.initech.com", SHORT),
     ],
 )  # fmt: skip
 def test_assignment_of_a_secret_is_redacted_at_medium(find: Find, frame: str, value: str) -> None:
@@ -54,6 +59,7 @@ def test_assignment_of_a_secret_is_redacted_at_medium(find: Find, frame: str, va
     [
         "password = get_password(user)", "token = self.tokens[0]", 'password = "password"',
         'label = "Password:"', "secret = None", 'token_type = "Bearer"', 'password = "${DB_PASSWORD}"',
+        "tool --password $PASSWORD", "tool --token-file secrets2.txt", "<Token>name</Token>",
         'password = "<your password>"', 'api_key = "YOUR_API_KEY"', 'key = "user.display_name"',
         'password: str = Field(default="")', 'public_key = "' + DRAWN + '"', "foreign_key=author_id_2",
         'secret = "xxxxxxxxxxxxxxxx"', 'password = "%s"', 'passwordHash = "' + HEXED + '"',
