@@ -319,7 +319,7 @@ class _Opened:
     def members(self, budget: Budget) -> Iterator[Member]:
         """The members again, now to be read."""
         if self._is_zip:
-            return zips.members(self._path, self._where)
+            return zips.members(self._path, self._params.entries_max, self._where)
         if self._held is not None:
             return self._tar_members(iter(self._held))
         return self._tar_members(pieces(self._path, self._params, budget, self._where))
@@ -341,7 +341,7 @@ class _Opened:
 
     def _counted(self, budget: Budget) -> Iterator[Member]:
         if self._is_zip:
-            for member in zips.members(self._path, self._where):
+            for member in zips.members(self._path, self._params.entries_max, self._where):
                 budget.spend_entry(member.name)
                 budget.spend_bytes(member.length_bytes)
                 yield member

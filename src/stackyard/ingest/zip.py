@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from stackyard.errors import UsageError
 from stackyard.ingest.member import Kind, Member
 from stackyard.ingest.paths import escape
 from stackyard.ingest.stream import PIECE_BYTES, damaged
@@ -26,7 +27,7 @@ _ENCRYPTED: Final = 0x1
 _UNIX: Final = 3
 _TARGET_BYTES_MAX: Final = 4096
 _DIRECTORY_BYTES_MAX: Final = 256 * 1024**2
-"""Longest directory of an archive: it is read as a whole. A million members have about 100 MB."""
+"""Longest directory of an archive: it is read as a whole; a million members have about 100 MB."""
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2})
 """Not LZMA: its members say how much memory they need, and zipfile gives it to them unasked."""
 _FAULTS: Final = (
@@ -41,13 +42,13 @@ _FAULTS: Final = (
 """What zipfile raises on damaged files, whose offsets, sizes and flags it trusts."""
 
 
-def members(path: Path, where: str) -> Iterator[Member]:
+def members(path: Path, entries_max: int, where: str) -> Iterator[Member]:
     """Members by their place in the file.
 
     Raises:
-        UsageError: the archive or a member is damaged or cut short.
+        UsageError: the archive or a member is damaged or cut short, or has too many members.
     """
-    _check_directory(path, where)
+    _check_directory(path, entries_max, where)
     try:
         archive = zipfile.ZipFile(path)
     except _FAULTS as error:
@@ -57,16 +58,27 @@ def members(path: Path, where: str) -> Iterator[Member]:
             yield _member(archive, info, where)
 
 
-def _check_directory(path: Path, where: str) -> None:
+def _check_directory(path: Path, entries_max: int, where: str) -> None:
+    """Bounds the archive's directory before zipfile makes an object of each of its records."""
     with path.open("rb") as file:
         try:
             end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # noqa: SLF001
         except OSError as error:
             raise _told(error, where) from error
-    if not end:
-        raise damaged(where, "it has no end record")
-    if end[5] > _DIRECTORY_BYTES_MAX:
-        raise damaged(where, f"its directory has {end[5]} bytes, over {_DIRECTORY_BYTES_MAX}")
+        if not end:
+            raise damaged(where, "it has no end record")
+        size, location = end[5], end[9]
+        if size > _DIRECTORY_BYTES_MAX:
+            raise damaged(where, f"its directory has {size} bytes, over {_DIRECTORY_BYTES_MAX}")
+        # Before the end record, and before the two records of ZIP64 if there are such.
+        file.seek(max(0, location - size - 76))
+        records = file.read(size + 76).count(b"PK\x01\x02")
+    if records > entries_max:
+        raise UsageError(
+            f"{where} has {records} members",
+            expected=f"at most ingest.entries_max = {entries_max}",
+            next_step="leave the source out, or raise the bound in params.yaml if you trust it",
+        )
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> Member:

@@ -352,3 +352,30 @@ def test_locked_entry_is_free_again_when_its_process_is_killed(tmp_path: Path) -
         process.kill()
     with caches.locked(tmp_path, "x"):
         pass
+
+
+def test_pip_settings_come_from_its_files_and_then_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://global.example.org\nproxy = proxy.example.org:1\n"
+        "[install]\nindex-url = https://install.example.org\n"
+        "[download]\nindex-url = https://download.example.org\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.delenv("PIP_INDEX_URL")
+    assert download.pip_settings()["index-url"] == "https://download.example.org"
+    assert download.pip_settings()["proxy"] == "proxy.example.org:1"
+    download.pip_settings.cache_clear()
+    monkeypatch.setenv("PIP_INDEX_URL", "https://environment.example.org")
+    assert download.pip_settings()["index-url"] == "https://environment.example.org"
+
+
+def test_session_has_the_proxy_and_the_certificates_of_pip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CERT", str(tmp_path / "own.pem"))
+    monkeypatch.setenv("PIP_PROXY", "http://proxy.example.org:1")
+    made = download.session()
+    assert made.verify == str(tmp_path / "own.pem")
+    assert made.proxies["https"] == "http://proxy.example.org:1"

@@ -6,6 +6,7 @@ import io
 import json
 import lzma
 import random
+import struct
 import subprocess
 import tarfile
 import zipfile
@@ -382,6 +383,17 @@ def test_read_bomb_is_refused_before_its_first_entry(
             read_archive(path, BOUNDS)
         assert path.name in str(caught.value)
         assert "octo-org/tool" in str(caught.value)
+
+
+def test_read_zip_of_many_records_is_refused_before_they_are_read(
+    read_archive: ReadSource, tmp_path: Path
+) -> None:
+    record = b"PK\x01\x02" + bytes(42)
+    directory = record * 200_000
+    end = b"PK\x05\x06" + struct.pack("<4H2LH", 0, 0, 1, 1, len(directory), 0, 0)
+    (tmp_path / "t.zip").write_bytes(b"PK\x03\x04" + directory + end)
+    with pytest.raises(UsageError, match="has 200000 members"):
+        read_archive(tmp_path / "t.zip", Params(entries_max=199_999))
 
 
 def test_read_tar_beyond_the_bound_of_bytes_is_refused(
