@@ -216,12 +216,18 @@ class Writer:
 
         Raises:
             UsageError: the numbers do not go on from where the log ends.
+            VerificationError: an event breaks the schema, or another writer took its number.
         """
         if [event.sequence for event in events] != list(range(self.size, self.size + len(events))):
             raise UsageError(f"events must be numbered from {self.size} on")
         if not events:
             return
         entries = [event.to_bytes() for event in events]
+        for event, raw in zip(events, entries, strict=True):
+            path = self._paths.entry(event.sequence)
+            Event.from_bytes(raw, f"registry/log/{path.name}")  # what is signed stays for ever
+            if path.exists():
+                raise _taken(path)
         leaves = [
             (event.request, merkle.leaf_hash(raw))
             for event, raw in zip(events, entries, strict=True)
@@ -558,16 +564,20 @@ def _write_entries(paths: _Paths, first: int, entries: Sequence[bytes]) -> None:
             os.link(temporary, path)
         except FileExistsError:
             if path.read_bytes() != raw:
-                raise VerificationError(
-                    f"registry/log/{path.name} is there already, and is another event",
-                    next_step="somebody else appended to this log; merge is not possible: restore "
-                    "registry/ from where it is published and submit again",
-                ) from None
+                raise _taken(path) from None
         finally:
             temporary.unlink()
     if many:
         os.sync()
     _sync_folder(paths.log)
+
+
+def _taken(path: Path) -> VerificationError:
+    return VerificationError(
+        f"registry/log/{path.name} is there already, and is another event",
+        next_step="somebody else appended to this log on another machine: restore registry/ from "
+        "where it is published, and do this again",
+    )
 
 
 def _write(path: Path, data: bytes, *, secret: bool = False) -> None:

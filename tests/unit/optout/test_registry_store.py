@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -238,6 +239,26 @@ def test_append_to_another_machines_event_stops_and_keeps_it(project: Path) -> N
     with pytest.raises(VerificationError, match="another event"):
         submit(project, "octo/q")
     assert theirs.read_bytes() == b"{}"
+    theirs.unlink()  # as a restored registry would
+    submit(project, "octo/q")
+    assert len(open_registry(project).events) == 2
+
+
+def test_append_event_that_breaks_the_schema_is_never_signed(project: Path) -> None:
+    event, request = requests.submit(
+        parse("repo", "octo/p"), sequence=0, time=NOW, salt=bytes(32), contact="a@example.org"
+    )
+    bad = dataclasses.replace(event, details={**event.details, "contact": "a@example.org"})
+    with open_writer(project) as log, pytest.raises(VerificationError, match="schema"):
+        log.append([bad], [request])
+    assert open_registry(project).events == ()
+
+
+def test_append_of_nothing_changes_nothing(project: Path) -> None:
+    before = (project / "registry" / "checkpoint").read_bytes()
+    with open_writer(project) as log:
+        log.append([])
+    assert (project / "registry" / "checkpoint").read_bytes() == before
 
 
 def test_append_many_at_once_is_whole(project: Path) -> None:
