@@ -72,12 +72,12 @@ def gather(files: pa.Table, own: pa.Table, spoken: pa.Table) -> Stated:
     own_lists, own_of = _own(files, own)
     spoken = _placed(files, spoken)
     place_lists, place_of = _places(files, spoken)
-    own_expression = [_own_expression(stated) for stated in _stated(own, own_lists)]
-    place_expression = [_place_expression(stated) for stated in _stated(spoken, place_lists)]
-    names = sorted({*own_expression, *place_expression})
+    own_texts = [own_expression(stated) for stated in _stated(own, own_lists)]
+    place_texts = [_place_expression(stated) for stated in _stated(spoken, place_lists)]
+    names = sorted({*own_texts, *place_texts})
     code = {name: i for i, name in enumerate(names)}
-    own_code = np.array([code[name] for name in own_expression] + [-1], np.int64)
-    place_code = np.array([code[name] for name in place_expression] + [-1], np.int64)
+    own_code = np.array([code[name] for name in own_texts] + [-1], np.int64)
+    place_code = np.array([code[name] for name in place_texts] + [-1], np.int64)
     expression_of = np.where(own_of >= 0, own_code[own_of], place_code[place_of])
     evidence = pa.concat_tables(
         [
@@ -93,7 +93,7 @@ def gather(files: pa.Table, own: pa.Table, spoken: pa.Table) -> Stated:
     )
     # One list more, empty, for the files that nothing speaks for.
     merged = Rows(np.append(merged.starts, merged.starts[-1]), merged.rows)
-    count_own, count_place = len(own_expression), len(place_expression)
+    count_own, count_place = len(own_texts), len(place_texts)
     item = np.where(
         own_of >= 0,
         own_of,
@@ -255,7 +255,7 @@ def _matching(
     scopes, globs = spoken["scope"].to_pylist(), spoken["glob"].to_pylist()
     for row, revision in zip(globbed, where, strict=True):
         begin, end = first[revision], first[revision + 1]
-        pattern, depth = _glob(scopes[row], globs[row])
+        pattern, depth = glob_pattern(scopes[row], globs[row])
         paths = one_array(files["path"].slice(begin, end - begin), pa.string())
         hit = np.flatnonzero(
             pc.match_substring_regex(paths, pattern).to_numpy(zero_copy_only=False)
@@ -265,7 +265,7 @@ def _matching(
     return row_of, depth_of
 
 
-def _glob(scope: str, glob: str) -> tuple[str, int]:
+def glob_pattern(scope: str, glob: str) -> tuple[str, int]:
     """RE2 pattern of a DEP-5 glob (`*` matches `/` too), and how many directories it names."""
     glob = glob.removeprefix("./")
     body = "".join(
@@ -278,7 +278,7 @@ def _glob(scope: str, glob: str) -> tuple[str, int]:
     return f"(?s)^{prefix}{body}$", 1 << 20 if exact else depth
 
 
-def _own_expression(stated: tuple[tuple[str, str], ...]) -> str:
+def own_expression(stated: tuple[tuple[str, str], ...]) -> str:
     """What a file says of itself: its tags, and what its header says beyond them."""
     return _explained_by("spdx-tag", stated)
 

