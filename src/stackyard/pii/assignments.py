@@ -25,7 +25,7 @@ BEFORE, AFTER = 160, 320
 
 _ASSIGNMENT = re.compile(
     rb"(?i)(?P<name>" + _WORDS + rb"[\w.\-]{0,40})"
-    rb"[\\'\"\])}]{0,4}[ \t]{0,8}(?P<sign>" + ASSIGN + rb")"
+    rb"[\\'\"\])}]{0,4}[ \t]{0,24}(?P<sign>" + ASSIGN + rb")"
     rb"(?:[\\]?(?:[a-z]|@)?(?P<quote>['\"`])(?P<quoted>[^'\"`\r\n]{4,256})['\"`]"
     rb"|(?P<bare>[^\s'\"`,;<>(){}\[\]\\]{6,256})(?=[\s,;'\"&<\\]|$))"
 )
@@ -139,7 +139,7 @@ OPTION_ANCHOR = (
 )
 USER_ANCHOR = rb" (?:-u|--user)[ =]['\"]?[A-Za-z0-9_.@-]{1,64}:[^\s'\"]{4}"
 _OPTION = re.compile(
-    rb"--(?P<name>[a-z-]{0,20}(?:pass|token|secret|key)[a-z-]{0,20}) ['\"]?(?P<value>[^\s'\"]{6,256})"
+    rb"(?i)[\s'\"]--?(?P<name>[a-z-]{0,20}(?:pass|token|secret|key)[a-z-]{0,20}) ['\"]?(?P<value>[^\s'\"]{6,256})"
 )
 _USER = re.compile(
     rb" (?:-u|--user)[ =]['\"]?[A-Za-z0-9_.@-]{1,64}:(?P<value>[^\s'\"@]{4,128})(?=['\"\s]|$)"

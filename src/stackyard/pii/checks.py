@@ -75,6 +75,17 @@ def mixed(value: bytes) -> bool:
     return value.lower() != value and value.upper() != value
 
 
+def encodes_text(value: bytes) -> bool:
+    """Whether a value is base64 of UTF-8 text that can be printed: data, not a key."""
+    text = _decode(value)
+    if text is None:
+        return False
+    try:
+        return text.decode().isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
 def luhn(digits: bytes) -> bool:
     """ISO/IEC 7812-1, annex B: the mod 10 checksum of card numbers and others."""
     total = 0

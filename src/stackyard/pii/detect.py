@@ -18,7 +18,7 @@ import pyarrow as pa
 from stackyard.detector import Detector, Scope
 from stackyard.pii import allow, assignments, blocks, names, numbers, personal, strength
 from stackyard.pii.automaton import CHUNK_BYTES, Automaton, TooMany
-from stackyard.pii.checks import mixed
+from stackyard.pii.checks import encodes_text, mixed
 from stackyard.pii.findings import ALLOWED_SCORE, FACTS, FACTS_KEY, LIMIT, Finding
 from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, line_around
 from stackyard.pii.params import Detection, Params
@@ -37,7 +37,7 @@ _CHECKS: tuple[tuple[bytes, bool, Check], ...] = (
     *((anchor, False, blocks.private_key) for anchor in blocks.ANCHORS),
     (assignments.ASSIGNMENT_ANCHOR, True, assignments.assignment),
     (assignments.URL_ANCHOR, False, assignments.url_password),
-    (assignments.OPTION_ANCHOR, False, assignments.option),
+    (assignments.OPTION_ANCHOR, True, assignments.option),
     (assignments.USER_ANCHOR, False, assignments.user_option),
     (assignments.JWT_ANCHOR, False, assignments.jwt),
     *((anchor, False, numbers.card) for anchor in numbers.CARD_ANCHORS),
@@ -264,6 +264,7 @@ def _is_unnamed_key(text: bytes, finding: Finding) -> bool:
         finding.score > ALLOWED_SCORE
         and UNNAMED_CHARS_MIN <= len(value) <= UNNAMED_CHARS_MAX
         and mixed(value)
+        and not encodes_text(value)
         and strength.is_random(value.decode("ascii", "replace"))
         and not _is_piece(text, finding)
         and not _HASH_BEFORE.search(text[max(0, finding.start - CONTEXT_BYTES) : finding.start - 1])

@@ -28,8 +28,8 @@ SCORE_VALID, INVALID_COST = 0.97, 0.15
 """A checksum that holds settles it; one that fails leaves a format that nobody issued: test data,
 or a format that changed."""
 
-NAME_REST = rb"[\w.\-]{0,40}[\\'\"\])}]{0,4}[ \t]{0,8}"
-ASSIGN = rb"(?:::?=|=>|={1,3}|:|,|\(|>|(?:value|VALUE)=)[ \t]{0,8}"
+NAME_REST = rb"[\w.\-]{0,40}[\\'\"\])}]{0,4}[ \t]{0,24}"
+ASSIGN = rb"(?:::?=|=>|={1,3}|:|,|\(|>|(?:value|VALUE)=)[ \t]{0,24}"
 OPENING = rb"(?:[\\]?['\"`(\[]|[a-zA-Z]['\"]| ){0,4}"
 """What stands between a name and its value: closing quotes and brackets, a sign, opening quotes."""
 
@@ -38,7 +38,7 @@ RIGHT_EDGE = rb"(?![A-Za-z0-9_])"
 SHORT_WORD = 4
 """Near words of at most this many letters must begin a word: `lob` is not in `global`."""
 
-WINDOW_BEFORE, WINDOW_AFTER = 640, 2048
+WINDOW_BEFORE, WINDOW_AFTER = 640, 8192
 """Bytes read around the end of a candidate: at least a rule's longest minimum and maximum."""
 
 

@@ -17,9 +17,10 @@ VALUE_CHARS_READ = 256
 
 _PROSE = re.compile(
     r"\s|\\[xuU]|^(?:\.{1,2}/|/[a-z][a-z0-9_.-]*/|[A-Za-z]:\\|~/|//)|^[a-z][a-z0-9+.-]{1,12}:|://|::|->|\(|\)|"
-    r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$"
+    r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$|^[#.][a-z][\w-]*$|"
+    r"^[A-Za-z]+[:.!?*]+$"
 )
-"""Prose, paths, URLs, calls, dates, numbers, and words joined by one sign."""
+"""Prose, paths, URLs, calls, dates, numbers, selectors, labels, and words joined by one sign."""
 
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 
