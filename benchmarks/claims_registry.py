@@ -26,7 +26,7 @@ from benchmarks.optout_corpus import (
     mixed_requests,
     salt_of,
 )
-from benchmarks.optout_takedown import flow, make_project, opt_out_owners, shards
+from benchmarks.optout_takedown import build, make_project, opt_out_owners, shards
 from stackyard.optout import match, merkle, requests, violations
 from stackyard.optout.absence import Presence, check_absent, key_of
 from stackyard.optout.params import Params
@@ -168,11 +168,11 @@ def _proof(claim: str, prove: Callable[[int], None], size: int) -> Claim:
 
 def _takedown(root: Path) -> Iterator[Claim]:
     make_project(root, ORIGINS)
-    flow("release", root)
+    build(root)
     before = shards(root)
     taken = list(range(7, ORIGINS, 100))
     opt_out_owners(root, taken)
-    flow("takedown", root)
+    build(root)
     after = shards(root)
     rewritten = sum(
         size for path, (sha, size) in after.items() if before.get(path, ("",))[0] != sha

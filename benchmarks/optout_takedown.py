@@ -1,14 +1,12 @@
 """A project of many origins, made by splitting the packages installed here by directory, and its takedown.
 
-The flows run as a user runs them, in processes of their own.
+Stages run in this process, one unit after the other: what is measured is bytes, not time.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +17,12 @@ import yaml
 from benchmarks.optout_corpus import NOW, salt_of
 from stackyard.optout import requests
 from stackyard.optout.selector import parse
+from stackyard.pipeline.code import write_code
+from stackyard.pipeline.execute import stage_module
 from stackyard.pipeline.init import init_project
+from stackyard.pipeline.previous import fetch_previous
+from stackyard.pipeline.project import Project
+from stackyard.stages import STAGES
 from stackyard.store.registry import open_writer
 
 FILES_MAX = 12
@@ -66,11 +69,16 @@ def _mit_text(packages: Path) -> str:
     raise SystemExit("no package installed here has the MIT licence's text")
 
 
-def flow(name: str, root: Path) -> None:
-    command = [sys.executable, "-m", "flows", name, "--project", str(root)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"flow {name} failed: {done.stderr[-2000:]}")
+def build(root: Path) -> None:
+    """Makes the release tree, stage after stage, as the flows do, here and without publishing."""
+    project = Project.at(root)
+    write_code(project)
+    fetch_previous(project, "auto")
+    for stage in STAGES:
+        module = stage_module(stage)
+        for unit in module.units(project):
+            module.run(project, unit)
+        module.finish(project)
 
 
 def opt_out_owners(root: Path, numbers: list[int]) -> None:

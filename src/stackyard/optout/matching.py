@@ -105,6 +105,8 @@ def match_requests(
 def tombstones(origins: pa.Table, log: Registry, params: Params) -> pa.Table:
     """Origins that are opted out whole, of schema TOMBSTONES: what need not be fetched again.
 
+    Where a request asks for copies too, its origins are read on: copies are found by what they hold.
+
     Args:
         origins: with repo_name and origin (URL or purl), one row a source.
         log: as for `match`.
@@ -115,7 +117,10 @@ def tombstones(origins: pa.Table, log: Registry, params: Params) -> pa.Table:
         return TOMBSTONES.empty_table()
     ranks = Ranking(requests)
     of_origin, _ = _origin_ranks(origins, ranks, params)
-    rows = np.flatnonzero(of_origin != _NONE)
+    copied = [request for request in requests if request.copies != "none"]
+    needed, globs = _origin_ranks(origins, Ranking(copied), params)
+    needed[list(globs)] = 0
+    rows = np.flatnonzero((of_origin != _NONE) & (needed == _NONE))
     ids = pa.array([r.request for r in requests], pa.string())
     table = pa.table(
         [

@@ -226,6 +226,13 @@ def test_tombstones_name_origins_that_are_out_whole(accepted: Accepted) -> None:
     assert tombstones(table, Book().registry(), NO_PARAMS).num_rows == 0
 
 
+def test_tombstones_leave_origins_whose_copies_are_asked_for(accepted: Accepted) -> None:
+    for copies in (("repo", "octo/q", "exact"), ("path", "octo/q:a", "near")):
+        log = accepted(("owner", "octo"), copies)
+        found = tombstones(origins(FOUR), log, NO_PARAMS)["repo_name"].to_pylist()
+        assert found == ["Octo/P"]
+
+
 def released(*rows: tuple[str, str, bytes, list[str]]) -> pa.Table:
     return pa.table(
         {
