@@ -91,7 +91,7 @@ def languages() -> Iterator[Claim]:
         None if text is None else enry.get_language(path, text) or None
         for (_, path), text in zip(rows, texts, strict=True)
     ]
-    yield agreement("enry-python", rows, texts, ours, theirs, by_enry_data)
+    yield agreement("enry-python", rows, texts, ours, theirs, is_data=by_enry_data)
     debian = corpus.linguist([corpus.sources() / package / path for package, path in rows])
     if debian is not None:
         found, there = debian
@@ -100,7 +100,7 @@ def languages() -> Iterator[Claim]:
         def is_data(path: str, _mine: str | None, _other: str | None) -> bool:
             return any(here.get(e, set()) != set(there.get(e, ())) for e in endings(path))
 
-        yield agreement("Linguist 7.22 (Debian)", rows, texts, ours, found, is_data)
+        yield agreement("Linguist 7.22 (Debian)", rows, texts, ours, found, is_data=is_data)
     for name, other in (
         ("is_vendor", [enry.is_vendor(path) for _, path in rows]),
         ("is_documentation", [enry.is_documentation(path) for _, path in rows]),
@@ -129,6 +129,7 @@ def agreement(
     texts: list[bytes | None],
     ours: list[str | None],
     theirs: list[str | None],
+    *,
     is_data: Callable[[str, str | None, str | None], bool],
 ) -> Claim:
     """Share of text files with the same language; what the version of the data explains is apart."""
@@ -178,7 +179,7 @@ def listed_here() -> dict[str, set[str]]:
 
 def by_enry_data(path: str, mine: str | None, other: str | None) -> bool:
     """Generic extensions and new names of the newer data: no rule is at fault."""
-    listed = {ending for ending in endings(path)}
+    listed = set(endings(path))
     if _GENERIC.search(path):
         return True
     known = set(enry.get_language_extensions(mine)) if mine is not None else set()

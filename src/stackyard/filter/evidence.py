@@ -188,7 +188,9 @@ def _places(files: pa.Table, spoken: pa.Table) -> tuple[Rows, np.ndarray]:
 
 
 def _revision_prefix(table: pa.Table) -> Any:
-    return pc.binary_join_element_wise(table["repo_name"], table["revision_id"], _SEPARATOR)
+    """Repository and revision as one large_string: tens of millions of keys outgrow 2 GB."""
+    repo, revision = (table[name].cast(pa.large_string()) for name in ("repo_name", "revision_id"))
+    return pc.binary_join_element_wise(repo, revision, _SEPARATOR)
 
 
 def _nearest(
@@ -200,14 +202,17 @@ def _nearest(
         return [], none, none
     speaking = spoken.take(pa.array(whole))
     places = one_array(
-        pc.binary_join_element_wise(_revision_prefix(speaking), speaking["scope"], _SEPARATOR),
-        pa.string(),
+        pc.binary_join_element_wise(
+            _revision_prefix(speaking), speaking["scope"].cast(pa.large_string()), _SEPARATOR
+        ),
+        pa.large_string(),
     ).dictionary_encode()
     codes = places.indices.to_numpy(zero_copy_only=False)
     lists = [whole[codes == code] for code in range(len(places.dictionary))]
     folders = pc.replace_substring_regex(files["path"], pattern="/?[^/]*$", replacement="")
+    folders = folders.cast(pa.large_string())
     keys = one_array(
-        pc.binary_join_element_wise(_revision_prefix(files), folders, _SEPARATOR), pa.string()
+        pc.binary_join_element_wise(_revision_prefix(files), folders, _SEPARATOR), pa.large_string()
     ).dictionary_encode()
     distinct = keys.dictionary
     number = _filled(pc.index_in(distinct, value_set=places.dictionary))
@@ -243,12 +248,12 @@ def _matching(
     depth_of = np.full(files.num_rows, -1, np.int64)
     if len(globbed) == 0:
         return row_of, depth_of
-    prefixes = one_array(_revision_prefix(files), pa.string()).dictionary_encode()
+    prefixes = one_array(_revision_prefix(files), pa.large_string()).dictionary_encode()
     codes = prefixes.indices.to_numpy(zero_copy_only=False)
     first = np.searchsorted(codes, np.arange(len(prefixes.dictionary) + 1))
     where = _filled(
         pc.index_in(
-            one_array(_revision_prefix(spoken.take(pa.array(globbed))), pa.string()),
+            one_array(_revision_prefix(spoken.take(pa.array(globbed))), pa.large_string()),
             value_set=prefixes.dictionary,
         )
     )
