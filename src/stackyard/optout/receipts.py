@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -109,10 +110,12 @@ def with_inclusion(receipt: Mapping[str, Any], log: Registry) -> dict[str, Any]:
         VerificationError: no `applied` event of the log holds this statement.
     """
     digest = statement_digest(receipt["statement"])
+    status = log.statuses.get(receipt["statement"]["request"])
+    newest = () if status is None else (status.last,)  # the usual case, without a search
     event = next(
         (
             e
-            for e in reversed(log.events)
+            for e in itertools.chain(newest, reversed(log.events))
             if e.event == "applied" and e.details["statement"] == digest
         ),
         None,
