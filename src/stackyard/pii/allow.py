@@ -140,11 +140,7 @@ _FILE_TAIL = re.compile(
 
 _REMOTE_USER = frozenset({b"git", b"hg", b"svn", b"gitlab", b"gitea", b"forgejo", b"anonymous"})
 
-_SERVICE_USER = re.compile(
-    rb"(?i)^(?:no-?reply|donotreply|mailer-daemon|postmaster|root|user(?:name)?|you(?:r(?:[-_.]?(?:name|email))?)?|me|name|"
-    rb"first(?:name)?\.last(?:name)?|someone|somebody|nobody|email|foo|bar|baz|john\.?doe|jane\.?doe|"
-    rb"jdoe|alice|bob|test(?:er|ing|user)?\d*|example|info@example)$"
-)
+_ROLE = re.compile(rb"(?i)(?:no-?reply|do-?not-?reply|mailer-daemon)@")
 
 _SSH_NAME = re.compile(rb"@(?:openssh\.com|ssh\.com|libssh\.org|lysator\.liu\.se|lag\.net)$")
 
@@ -176,6 +172,11 @@ EMAIL = (
         lambda _b, value, _a: bool(_FILE_TAIL.search(value)),
     ),
     Allow(
+        "no-reply",
+        "nobody reads what is sent there",
+        lambda _b, value, _a: bool(_ROLE.match(value)),
+    ),
+    Allow(
         "protocol-name",
         "SSH names its extensions name@domain (RFC 4251, 6), as in keepalive@openssh.com",
         lambda _b, value, _a: bool(_SSH_NAME.search(value)),
@@ -198,7 +199,7 @@ VERSION_BEFORE = re.compile(
     rb"(?i)(?:version|(?<![a-z])(?:ver|v|rev|release|build|assembly|product|section|sec\.?|chapter|"
     rb"oid|rfc)|\xc2\xa7)[\"'()]*[ \t]*[=:(,\"'>]*[ \t]*[\"'(vV]*$"
 )
-_OID = re.compile(rb"(?:2\.5\.(?:4|8|29)|1\.3\.6|1\.2\.840|2\.16\.840|0\.9)\.")
+_OID = re.compile(rb"(?:2\.5\.(?:4|8|29)|1\.3\.(?:6|14|36|101|132)|1\.2\.840|2\.16\.840|0\.9)\.")
 
 
 def _is_public_resolver(value: bytes) -> bool:
@@ -220,7 +221,7 @@ PUBLIC_RESOLVERS = frozenset(
 
 def _is_not_global(value: bytes) -> bool:
     address = ipaddress.ip_address(value.decode("ascii"))
-    return not address.is_global or address.is_multicast
+    return not address.is_global or address.is_multicast or value.startswith(b"192.0.0.")
 
 
 def _is_round(value: bytes) -> bool:
@@ -245,7 +246,7 @@ IPV4 = (
     Allow("public-resolver", "names a public DNS service", lambda _b, v, _a: _is_public_resolver(v)),
     Allow(
         "oid",
-        "object identifiers of X.500, PKIX and ANSI begin 2.5, 1.3.6, 1.2.840, 2.16.840, 0.9",
+        "object identifiers of X.500, PKIX, ANSI and others begin 2.5, 1.3.6, 1.2.840, 2.16.840, ...",
         lambda _b, value, _a: bool(_OID.match(value)),
     ),
     Allow(
@@ -262,6 +263,11 @@ IPV4 = (
     ),
     Allow("round", "net masks, prefixes and quads of small numbers name no host",
           lambda _b, value, _a: _is_round(value)),
+    Allow(
+        "network",
+        "a prefix length below 32 makes it a network, not a host",
+        lambda _b, _v, after: bool(re.match(rb"/(?:[0-9]|[12][0-9]|3[01])(?![0-9.])", after)),
+    ),
     Allow(
         "upgrade",
         "upgrade to 4.4.63.30, bump to, update from: small numbers there are a version",

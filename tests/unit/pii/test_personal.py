@@ -42,6 +42,8 @@ def test_email_real_address_is_found_whole(find: Find, text: bytes, address: byt
         b"x = a@b",
         b"https://svc:pw@initech.org/",
         b"Message-ID: <20200101.aa@initech.org>",
+        b"no-reply@initech.org",
+        b"keepalive@openssh.com",
         b"foo@bar",
         b"<EMAIL>@x",
     ],
@@ -73,6 +75,7 @@ def test_ipv4_public_address_is_found(find: Find, text: bytes, address: bytes) -
         b"203.0.113.200", b"8.8.8.8", b"1.1.1.1", b"255.255.255.0", b"0.0.0.0", b"1.2.3.4",
         b"v45.33.32.156", b'version = "93.184.215.14"', b"1.3.6.1.4.1.311", b"2.5.4.3.1",
         b">=93.184.215.14", b"93.184.215.256", b"93.184.215", b"a93.184.215.14", b"93.184.215.14.5",
+        b"52.94.76.0/22", b"1.3.101.112", b"192.0.0.9", b"Upgrade to 4.4.63.30", b"// 12.2.5.23 Script data",
         b"45.0.0.0", b"4.0.1.2", b"224.0.0.251",
     ],
 )  # fmt: skip
