@@ -23,8 +23,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
-import rfc8785
-
 from stackyard.errors import UsageError
 from stackyard.optout.registry import Copies, Status
 from stackyard.optout.selector import Selector, fold_name, parse
@@ -134,7 +132,8 @@ def _json(text: str, where: str) -> Any:
 
 
 def _entry(values: Mapping[str, Any], where: str) -> Entry:
-    source = hashlib.sha256(rfc8785.dumps({k: v for k, v in values.items() if v})).hexdigest()
+    said = json.dumps({k: v for k, v in values.items() if v}, sort_keys=True)
+    source = hashlib.sha256(said.encode()).hexdigest()
     return _understood(Entry(source, where), values)
 
 

@@ -162,7 +162,7 @@ def check(receipt: Mapping[str, Any], key: note.VerifierKey) -> dict[str, Any]:
         selector = from_plain(body["selector"])
         committed = ev.commitment(selector, bytes.fromhex(body["salt"]))
         request, log_name = body["request"], body["log"]
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, UsageError) as error:
         raise VerificationError("this is not a receipt of an opt-out") from error
     if not key.holds(signature, message):  # (1)
         raise VerificationError(
