@@ -285,6 +285,19 @@ def test_fail_closed_a_missing_source_stops_the_run(make_project: Callable[..., 
     assert not (root / "release").exists()
 
 
+def test_fail_closed_two_sources_of_one_revision_are_refused_by_name(
+    make_project: Callable[..., Path],
+) -> None:
+    root = make_project("twins")
+    copy = root / "sources" / "again.tar.gz"
+    copy.write_bytes((root / "sources" / "beta.tar.gz").read_bytes())
+    entries = (root / "sources.yaml").read_text()
+    twin = "- {kind: archive, path: sources/again.tar.gz, name: octo-org/beta}\n"
+    (root / "sources.yaml").write_text(entries + twin)
+    with pytest.raises(UsageError, match=r"same revision of octo-org/beta"):
+        run_release(root)
+
+
 def test_fail_closed_a_changed_log_stops_the_run(make_project: Callable[..., Path]) -> None:
     root = make_project("forged")
     opt_out(root, "--repo", "octo-org/alpha")

@@ -16,12 +16,13 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stackyard.errors import EnvironmentFault, UsageError
 from stackyard.ingest.read import Reader
 from stackyard.ingest.sources import Source
 from stackyard.params import canonical_json
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
-from stackyard.record import BLOB_ID, LISTING, ORIGINS, SEGMENT, blob_digest, bucket_of
+from stackyard.record import BLOB_ID, LISTING, ORIGINS, SEGMENT, bucket_of
 from stackyard.store import files
 from stackyard.store.workspace import SOURCE_KEY, BlobIndex, Workspace
 
@@ -52,6 +53,10 @@ def run(project: Project, unit: str) -> None:
         for entry in fetch.source_entries(project):
             if bucket_of(entry["name"]) == bucket and entry["source_key"] not in done:
                 source, fetched = fetch.source_with_digest(project, entry["digest"])
+                if fetched.identity != entry["identity"]:
+                    raise EnvironmentFault(
+                        f"{source.where} changed since it was fetched", next_step="run it again"
+                    )
                 writer.add(source, Reader(source, fetched, project.params.ingest), entry)
         writer.flush()
 
@@ -61,13 +66,28 @@ def finish(project: Project) -> None:
 
     Raises:
         CorruptWorkspace: one is not.
+        UsageError: two sources are the same revision of one origin.
     """
     workspace = project.workspace
+    _refuse_twins(workspace.origins(fetch.live_keys(project)))
     _claims_path(project).unlink(missing_ok=True)
     workspace.write_index()
     listings = workspace.listings(fetch.live_keys(project))
     kept = listings.filter(pc.is_null(listings["rule"]))
     workspace.index().locate(kept["blob_id"].combine_chunks())
+
+
+def _refuse_twins(origins: pa.Table) -> None:
+    names = ["repo_name", "revision_id"]
+    groups = origins.group_by(names, use_threads=False).aggregate(
+        [("origin", "list"), ([], "count_all")]
+    )
+    for twin in groups.filter(pc.greater(groups["count_all"], 1)).slice(0, 1).to_pylist():
+        raise UsageError(
+            f"two sources are the same revision of {twin['repo_name']}",
+            found=" and ".join(sorted(twin["origin_list"])),
+            next_step="remove one of them from sources.yaml",
+        )
 
 
 def _done_keys(workspace: Workspace) -> set[str]:
@@ -137,14 +157,11 @@ class _Writer:
     def add(self, source: Source, reader: Reader, entry: dict[str, Any]) -> None:
         rows: dict[str, list[Any]] = {name: [] for name in LISTING.names}
         for item in reader:
-            blob_id = None
-            if item.content is not None:
-                blob_id = blob_digest(item.content)
-                if item.rule is None and self.claims.take(blob_id):
-                    self._store(item.path, blob_id, item.content)
+            if item.content is not None and item.blob_id is not None:
+                self._offer(item.path, item.blob_id, item.content)
             rows["path"].append(item.path)
-            rows["blob_id"].append(blob_id)
-            rows["length_bytes"].append(None if item.content is None else len(item.content))
+            rows["blob_id"].append(item.blob_id)
+            rows["length_bytes"].append(item.length_bytes)
             rows["rule"].append(item.rule)
             rows["evidence"].append(None if item.rule is None else _evidence(item.evidence))
         revision = reader.revision
@@ -168,7 +185,9 @@ class _Writer:
             }
         )
 
-    def _store(self, path: str, blob_id: bytes, content: bytes) -> None:
+    def _offer(self, path: str, blob_id: bytes, content: bytes) -> None:
+        if not self.claims.take(blob_id):
+            return
         if self.blob_bytes + len(content) > SEGMENT_BYTES:
             self.flush()
         self.names.append(path.rpartition("/")[2])
