@@ -368,9 +368,9 @@ def query(  # noqa: PLR0917 - click passes by name
                 writer.close(table.schema)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            # Whoever reads has seen enough (`| head`); Python must not complain at exit either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return
+            # Whoever reads has seen enough (`| head`). Arrow's threads still read ahead through
+            # Python, which an ordinary exit would pull from under them.
+            os._exit(0)
     if form == "table":
         _warn(f"{writer.rows} rows of {opened.release.name}")
 

@@ -139,7 +139,7 @@ class LocalFile:
         return remote.git_sha1 == self.git_sha1
 
 
-class _Moved(Exception):  # noqa: N818 - no error: another writer was faster, so look again
+class _Moved(Exception):
     pass
 
 

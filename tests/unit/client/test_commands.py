@@ -242,6 +242,26 @@ def test_help_starts_without_heavy_imports() -> None:
     assert done.stdout == "[]\n"
 
 
+def test_dataset_users_need_the_base_install_alone(copy: Path) -> None:
+    script = (
+        "import sys\n"
+        "for name in ('starlette', 'uvicorn', 'prefect', 'dvc', 'numba', 'hyperscan', 'enry',\n"
+        "    'datasketch', 'detect_secrets', 'license_expression', 'licenseclassifier', 'fastapi',\n"
+        "    'zstandard', 'packageurl', 'datasets', 'duckdb', 'sqlalchemy'):\n"
+        "    sys.modules[name] = None\n"
+        "from stackyard.cli import main; main()"
+    )
+    for args in (
+        ["verify", str(copy), "--offline"],
+        ["query", str(copy)],
+        ["diff", str(copy), str(copy)],
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *args], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_hub_serve_runs_until_it_is_interrupted(project: Path, number: int) -> None:
     script = (
