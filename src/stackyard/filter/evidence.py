@@ -21,7 +21,7 @@ from stackyard.filter.buffers import one_array
 from stackyard.filter.expression import UNRECOGNIZED, conjunction, families
 from stackyard.record import BLOB_ID
 
-_SEPARATOR = "\0"
+_SEPARATOR = pa.scalar("\0", pa.large_string())
 
 
 @dataclass(frozen=True)
@@ -209,10 +209,11 @@ def _nearest(
     ).dictionary_encode()
     codes = places.indices.to_numpy(zero_copy_only=False)
     lists = [whole[codes == code] for code in range(len(places.dictionary))]
-    folders = pc.replace_substring_regex(files["path"], pattern="/?[^/]*$", replacement="")
-    folders = folders.cast(pa.large_string())
+    paths = files["path"].cast(pa.large_string())
+    folders = pc.replace_substring_regex(paths, pattern="/?[^/]*$", replacement="")
     keys = one_array(
-        pc.binary_join_element_wise(_revision_prefix(files), folders, _SEPARATOR), pa.large_string()
+        pc.binary_join_element_wise(_revision_prefix(files), folders, _SEPARATOR),
+        pa.large_string(),
     ).dictionary_encode()
     distinct = keys.dictionary
     number = _filled(pc.index_in(distinct, value_set=places.dictionary))
