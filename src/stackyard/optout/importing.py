@@ -90,21 +90,22 @@ def entries(text: str, form: Format) -> list[Entry]:
 
 def _csv(text: str) -> Iterator[Entry]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    names = set(reader.fieldnames or ())
+    try:
+        names = set(reader.fieldnames or ())
+        rows = list(enumerate(reader, start=2))
+    except csv.Error as error:
+        raise UsageError(f"this is no CSV file: {error}") from error
     if not {"scope", "selector"} <= names <= _MEMBERS:
         raise UsageError(
             "this is no CSV file of requests",
             expected="a first line with scope,selector and, if wanted, contact,copies,past",
             found=", ".join(sorted(str(name) for name in names))[:200],
         )
-    try:
-        for number, row in enumerate(reader, start=2):
-            if None in row or None in row.values():
-                raise UsageError(f"line {number} has more or fewer fields than the first one")
-            past = {"": False, "false": False, "true": True}.get(row.get("past", "").lower())
-            yield _entry({**row, "past": past}, f"line {number}")
-    except csv.Error as error:
-        raise UsageError(f"this is no CSV file: {error}") from error
+    for number, row in rows:
+        if None in row or None in row.values():
+            raise UsageError(f"line {number} has more or fewer fields than the first one")
+        past = {"": False, "false": False, "true": True}.get(row.get("past", "").lower())
+        yield _entry({**row, "past": past}, f"line {number}")
 
 
 def _jsonl(text: str) -> Iterator[Entry]:
