@@ -24,7 +24,7 @@ from stackyard.errors import CorruptWorkspace, UsageError
 from stackyard.filter import attribution as bundle
 from stackyard.params import build, plain
 from stackyard.pipeline import detect
-from stackyard.pipeline.keys import release_key
+from stackyard.pipeline.keys import PUBLIC, release_key
 from stackyard.pipeline.previous import previous_document, previous_manifest, row_columns
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import (
@@ -198,7 +198,11 @@ def _draft(
     """The manifest of all that does not depend on the version; its files lie in the folder."""
     decisions = all_decisions(project, planned.unpublished)
     log = open_registry(project.root)
-    documents = {**published(log), **_attribution(project, planned.rows)}
+    documents = {
+        **published(log),
+        **_attribution(project, planned.rows),
+        f"registry/{PUBLIC.name}": (project.root / PUBLIC).read_bytes(),
+    }
     for path, content in documents.items():
         files.write_bytes(folder / path, content)
     listed = [
