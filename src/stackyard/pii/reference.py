@@ -22,7 +22,6 @@ from detect_secrets.plugins import high_entropy_strings, keyword
 from detect_secrets.plugins.artifactory import ArtifactoryDetector
 from detect_secrets.plugins.aws import AWSKeyDetector
 from detect_secrets.plugins.azure_storage_key import AzureStorageKeyDetector
-from detect_secrets.plugins.base import RegexBasedDetector
 from detect_secrets.plugins.basic_auth import BasicAuthDetector
 from detect_secrets.plugins.cloudant import CloudantDetector
 from detect_secrets.plugins.discord import DiscordBotTokenDetector
@@ -235,7 +234,7 @@ def analyze(entry: Plugin, line: str, mode: Mode = "quoted") -> Iterator[Span]:
 
 def _raw(entry: Plugin, line: str, mode: Mode) -> Iterator[Span]:
     plugin = entry.plugin
-    if isinstance(plugin, keyword.KeywordDetector):
+    if entry.slug == "keyword":
         if mode == "quoted" and not _QUOTE.search(line):
             return  # each of its patterns asks for a quote
         for pattern, group in KEYWORD_SETS[mode].items():
@@ -244,14 +243,13 @@ def _raw(entry: Plugin, line: str, mode: Mode) -> Iterator[Span]:
             if match := pattern.search(line):
                 start, end = match.span(group)
                 yield Span(start, end, match[group])
-    elif isinstance(plugin, high_entropy_strings.HighEntropyStringsPlugin):
+    elif entry.slug.startswith("entropy-"):
         for match in plugin.regex.finditer(line):
             if _is_over_limit(plugin, match[2]):
                 yield Span(match.start(2), match.end(2), match[2])
     else:
-        assert isinstance(plugin, RegexBasedDetector)
         for span in _regex_spans(entry, line):
-            if not isinstance(plugin, JwtTokenDetector) or plugin.is_formally_valid(span.secret):
+            if entry.slug != "jwt" or plugin.is_formally_valid(span.secret):
                 yield span
 
 
@@ -300,6 +298,9 @@ def _regex_spans(entry: Plugin, line: str) -> Iterator[Span]:
                     yield Span(start, end, match[group])
 
 
+_LETTER = re.compile("[A-Za-z]")
+
+
 def _is_filtered(plugin: Any, line: str, secret: str) -> bool:
     return (
         heuristic.is_sequential_string(secret)
@@ -307,7 +308,7 @@ def _is_filtered(plugin: Any, line: str, secret: str) -> bool:
         or heuristic.is_likely_id_string(secret, line, plugin)
         or heuristic.is_templated_secret(secret)
         or heuristic.is_prefixed_with_dollar_sign(secret)
-        or heuristic.is_not_alphanumeric_string(secret)
+        or not _LETTER.search(secret)  # is_not_alphanumeric_string
     )
 
 
