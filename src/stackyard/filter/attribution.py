@@ -44,10 +44,12 @@ _HEAD_BYTES = 8192  # notices stand at the head
 _LINE_CHARS_MAX = 300
 _LINES_MAX = 50  # of one file: a list of contributors is an AUTHORS file, not a notice
 _NOTICE_NAME = re.compile(r"(?i)(?:^|/)notice(?:[-_.][^/]*)?$")
-_LINE = re.compile(
-    rb"(?im)^.{0,100}?(copyright\s*(?:\(c\)|\xc2\xa9|&copy;|by\b|[12][0-9]{3}).{0,400}|\xc2\xa9\s*[12][0-9]{3}.{0,400})"
+_NOTICE = (
+    rb"copyright[ \t]*(?:\(c\)|\xc2\xa9|&copy;|by\b|[12][0-9]{3})",
+    rb"\xc2\xa9[ \t]*[12][0-9]{3}",
 )
-_ADDRESS = re.compile(r"\s*[<(\[]?[\w.+-]+(?:@|\s+at\s+)[\w-]+(?:\.[\w-]+)+[>)\]]?")
+_WORD = re.compile(rb"(?i)copyright|\xc2\xa9")
+_ADDRESS = re.compile(r"\s*[<(\[]?[\w.+-]+\\?(?:@|\s+at\s+)[\w-]+(?:\.[\w-]+)+[>)\]]?")
 _EDGES: Final = " \t\r*/#;%-!|\"'\\<>"
 
 
@@ -90,29 +92,40 @@ class CopyrightDetector:
 
 def copyright_lines(head: Any) -> list[str]:
     """Copyright lines of a head (a buffer of UTF-8), without comment marks and addresses."""
-    seen: list[int] = []
-    _clue().scan(head, match_event_handler=_collect, context=seen)
-    if not seen:
+    ends: list[int] = []
+    _database().scan(head, match_event_handler=_collect, context=ends)
+    if not ends:
         return []
+    content = bytes(head)
     lines: dict[str, None] = {}
-    for match in _LINE.finditer(head):
-        text = match[1].decode(errors="ignore")
-        line = " ".join(_ADDRESS.sub("", text).split())[:_LINE_CHARS_MAX].strip(_EDGES)
-        if len(lines) < _LINES_MAX and line:
+    at = 0
+    for end in sorted(ends):
+        if end <= at or len(lines) == _LINES_MAX:
+            continue
+        start = max(content.rfind(b"\n", 0, end) + 1, end - _LINE_CHARS_MAX)
+        at = content.find(b"\n", end)
+        at = len(content) if at < 0 else at
+        word = _WORD.search(content, start, end)
+        if word is not None:
+            stop = min(at, word.start() + 2 * _LINE_CHARS_MAX)
+            text = content[word.start() : stop].decode(errors="ignore")
+            line = " ".join(_ADDRESS.sub("", text).split())[:_LINE_CHARS_MAX].strip(_EDGES)
             lines[line] = None
     return list(lines)
 
 
-def _collect(number: int, _start: int, _end: int, _flags: int, seen: list[int]) -> None:
-    seen.append(number)
+def _collect(_number: int, _start: int, end: int, _flags: int, ends: list[int]) -> None:
+    ends.append(end)
 
 
 @functools.cache
-def _clue() -> Any:
+def _database() -> Any:
     database = hyperscan.Database()
-    flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH
     database.compile(
-        expressions=[rb"copyright", rb"\xc2\xa9"], ids=[0, 1], elements=2, flags=[flags] * 2
+        expressions=list(_NOTICE),
+        ids=list(range(len(_NOTICE))),
+        elements=len(_NOTICE),
+        flags=[hyperscan.HS_FLAG_CASELESS] * len(_NOTICE),
     )
     return database
 
