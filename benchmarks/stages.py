@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from stackyard.cli import run
 from stackyard.pipeline.execute import run_stage, run_units_here
 from stackyard.pipeline.init import ensure_machinery
-from stackyard.pipeline.previous import fetch_previous
+from stackyard.pipeline.previous import ensure_previous
 from stackyard.pipeline.project import Project
 from stackyard.stages import STAGES
 from stackyard.store.workspace import Workspace
@@ -57,8 +57,7 @@ def measure(project: Path) -> list[dict[str, object]]:
         peaks: dict[str, int] = {}
         for stage in STAGES:
             opened = Project.at(root)
-            if stage.name == "release":
-                fetch_previous(opened, "auto")
+            ensure_previous(opened)
             start = time.process_time()
             run_stage(opened, stage, run_units_here)
             seconds[stage.name] = time.process_time() - start

@@ -10,6 +10,7 @@ from stackyard.pipeline.code import write_code
 from stackyard.pipeline.filter import POLICY
 from stackyard.pipeline.gate import ALLOWED
 from stackyard.pipeline.keys import ensure_release_key
+from stackyard.pipeline.previous import ensure_previous
 from stackyard.pipeline.project import Project, ProjectParams, params_yaml
 from stackyard.release.params import PublishParams
 from stackyard.stages import dvc_yaml
@@ -62,7 +63,9 @@ def init_project(root: Path, repo: str | None) -> list[str]:
             files.write_bytes(root / name, text.encode())
             made.append(name)
     made += ensure_machinery(root)
-    write_code(Project.at(root))
+    project = Project.at(root)
+    write_code(project)
+    ensure_previous(project)
     return made
 
 

@@ -88,6 +88,15 @@ def fetch_previous(project: Project, bump: str) -> None:
         files.write_table(folder / "rows.parquet", _released_rows(project))
 
 
+def ensure_previous(project: Project) -> None:
+    """Inputs of a first release, where nobody has yet asked the Hub: so that DVC can run alone."""
+    root = project.workspace.root
+    if not (root / "previous").exists():
+        files.write_bytes(root / "previous" / "bump.json", json.dumps({"bump": "auto"}).encode())
+    if not (root / "released").exists():
+        files.write_table(root / "released" / "rows.parquet", _released_rows(project))
+
+
 def _released_rows(project: Project) -> pa.Table:
     """RELEASED of the last release where the policy asks for it; else none, so that dedup does not
     depend on history.
