@@ -89,7 +89,9 @@ _WORDS = {
 _PROPRIETARY = frozenset(
     {"unlicensed", "proprietary", "commercial", "all rights reserved", "see license", "none"}
 )
-_NOTHING = frozenset({"", "unknown", "noassertion", "none", "n/a", "todo", "other", "tbd"})
+_NOTHING = frozenset(
+    {"", "otherlicense", "unknown", "noassertion", "none", "n/a", "todo", "other", "tbd"}
+)
 _GNU = re.compile(
     r"(?:gnu )?(?P<family>agpl|lgpl|gpl|gfdl|fdl|(?:gnu )?(?:affero |lesser |library )?general public licen[sc]e)"
     r"(?:[ -]?(?:v|version ?)?(?P<version>\d(?:\.\d)?))?"

@@ -38,6 +38,7 @@ from tests.unit.filter.licenses import GPL_HEADER, MIT
         ("MIT OR" * 400, UNRECOGNIZED),
         ("SEE LICENSE IN LICENSE.md", None),
         ("UNKNOWN", None),
+        ("OtherLicense", None),
     ],
 )  # fmt: skip
 def test_statement_in_canonical_form(text: str, expression: str | None) -> None:
