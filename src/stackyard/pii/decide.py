@@ -13,7 +13,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stackyard.errors import UsageError
 from stackyard.params import canonical_json
+from stackyard.pii.detect import entities
 from stackyard.pii.findings import LIMIT
 from stackyard.pii.params import SCORE_MIN, Params
 from stackyard.record import DECISIONS, FILE_KEY, SPANS
@@ -46,11 +48,12 @@ def decide(files: pa.Table, facts: Mapping[str, pa.Table], params: Params) -> Re
         facts: has `pii`, and `pii-<name>` for every model: all facts of the blobs of `files`.
         params: thresholds.
 
-    Decisions: `pii/work-limit` and `pii/findings-limit` (a limit of the detector was met, so the
+    Decisions: `pii/work-limit`, `pii/findings-limit`, `pii/candidates-limit` (one was met, so the
     file was not read to its end), `pii/mostly-redacted` (more than `redacted_share_max` would go).
     """
     tables = [facts[name] for name in sorted(facts) if name == "pii" or name.startswith("pii-")]
     table = pa.concat_tables(tables)
+    _require_known(params, table)
     table = table.filter(pc.is_in(table["blob_id"], value_set=files["blob_id"].combine_chunks()))
     limits = table.filter(pc.equal(table["entity"], LIMIT))
     dropped: dict[bytes, tuple[str, dict[str, float | str]]] = {
@@ -72,6 +75,17 @@ def decide(files: pa.Table, facts: Mapping[str, pa.Table], params: Params) -> Re
         else:
             rows.extend((blob_id, span) for span in spans)
     return Redacted(_spans_table(rows), _decisions_table(files, dropped))
+
+
+def _require_known(params: Params, facts: pa.Table) -> None:
+    known = entities() | set(facts["entity"].unique().to_pylist())
+    for entity in sorted(params.score_min):
+        if entity not in known:
+            raise UsageError(
+                f"pii.score_min names {entity!r}, which no detector finds",
+                expected=f"one of {', '.join(sorted(entities()))}",
+                next_step="mend params.yaml",
+            )
 
 
 def above_threshold(facts: pa.Table, params: Params) -> pa.Array:

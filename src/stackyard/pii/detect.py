@@ -21,7 +21,7 @@ from stackyard.pii.automaton import CHUNK_BYTES, Automaton, TooMany
 from stackyard.pii.checks import encodes_text, mixed
 from stackyard.pii.findings import ALLOWED_SCORE, FACTS, FACTS_KEY, LIMIT, Finding
 from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, line_around
-from stackyard.pii.params import Detection, Params
+from stackyard.pii.params import OPT_IN, Detection, Params
 from stackyard.pii.reference import PLUGINS, Plugin, analyze, plugin_work
 from stackyard.pii.rules import rules
 
@@ -75,6 +75,20 @@ def _engine(opt_in: tuple[str, ...]) -> _Engine:
         patterns.append((rule.anchor, rule.is_caseless))
         targets.append(rule.find)
     return _Engine(Automaton(patterns), tuple(targets))
+
+
+ENTITIES = frozenset(
+    {
+        "basic_auth", "card", "email", "iban", "ipv4", "ipv6", "jwt", "phone", "private_key",
+        "secret_high_entropy", "secret_keyword", *OPT_IN,
+    }
+)  # fmt: skip
+"""What findings of this room are called, beside the tokens of the provider rules and plugins."""
+
+
+def entities() -> frozenset[str]:
+    """Every entity that a detector of this room may name."""
+    return ENTITIES | {rule.entity for rule in rules()} | {plugin.entity for plugin in PLUGINS}
 
 
 class PiiDetector:

@@ -10,7 +10,7 @@ import yaml
 from stackyard.errors import UsageError
 from stackyard.pii import Params, decide, detectors, redact, scan
 from stackyard.pii.decide import Span, merge
-from stackyard.pii.detect import PiiDetector
+from stackyard.pii.detect import PiiDetector, entities
 from stackyard.pii.params import Detection
 from stackyard.pii.redact import placeholder
 
@@ -104,6 +104,17 @@ def test_decide_level_and_score_by_entity_steer_what_goes(columns: Any) -> None:
     assert release(columns, [line], Params(level="paranoid"))[0] != [line]
     mail = b"jo@initech.org" + b" word" * 9
     assert release(columns, [mail], Params(score_min={"email": 0.95}))[0] == [mail]
+
+
+def test_decide_threshold_of_an_unknown_entity_is_refused(columns: Any) -> None:
+    with pytest.raises(UsageError, match="emial"):
+        release(columns, [b"x"], Params(score_min={"emial": 0.5}))
+
+
+def test_entities_are_all_those_that_findings_have(columns: Any) -> None:
+    texts = [f"{t}\n".encode() for t in ("a@initech.org", "8.26.56.26", "AKIA" + "Q7" * 8)]
+    (detector,) = detectors(Params())
+    assert set(detector.detect(columns.batch(texts))["entity"].to_pylist()) <= entities()
 
 
 def test_redact_consistent_same_value_same_placeholder_by_key(columns: Any) -> None:
