@@ -220,6 +220,11 @@ def show(**values: Any) -> None:
     sys.stdout.flush()
 
 
+def shown(text: str) -> list[dict[str, Any]]:
+    """What `show` printed."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def copy_floor(corpus: Corpus, into: Path) -> float:
     """CPU seconds to read all segments and write them again with zstd: nothing can be cheaper."""
     started = time.process_time()
@@ -261,7 +266,7 @@ def speed(source: Path, limit_bytes: float) -> dict[str, Any]:
         }
 
 
-def increment(source: Path, limit_bytes: float, scattered: bool) -> dict[str, Any]:
+def increment(source: Path, limit_bytes: float, *, scattered: bool) -> dict[str, Any]:
     """A full build, then one where a hundredth of the files has left and another has come: in a run
     of files of one package, as origins come and go, or scattered over all of them."""
     params = Params()
@@ -513,7 +518,8 @@ def datatrove(source: Path, limit_bytes: float, python: Path) -> dict[str, Any]:
         ids = pa.array([f"{i:08}" for i in range(corpus.files.num_rows)])
         texts = pa.concat_tables(list(corpus.batches()))["text"].cast(pa.large_string())
         pq.write_table(pa.table({"id": ids, "text": texts}), given / "files.parquet")
-        command = [str(python), "benchmarks/dedup_datatrove.py", str(given), scratch]
+        program = Path(__file__).with_name("dedup_datatrove.py")
+        command = [str(python), str(program), str(given), scratch]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     theirs = json.loads(done.stdout.splitlines()[-1])
     theirs_s = sum(value for name, value in theirs.items() if name.endswith("_cpu_s"))
@@ -549,7 +555,7 @@ def speed_command(given: tuple[Path, float]) -> None:
 @click.pass_obj
 def increment_command(given: tuple[Path, float]) -> None:
     for scattered in (False, True):
-        show(**increment(*given, scattered))
+        show(**increment(*given, scattered=scattered))
 
 
 @main.command("datatrove")

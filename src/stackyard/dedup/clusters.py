@@ -14,8 +14,8 @@ within a bucket every representative, not its first member alone, is the centre 
 representatives: a function of the set of similar pairs and that order, so neither partitions nor
 workers can show. Union-find would be as fast, and wrong.
 
-**Verification.** The estimate (equal values of 256) decides if it is below `estimate_min` or from
-`estimate_sure` on; between, the texts are compared. Texts are read in batches, so the loop runs
+**Verification.** The estimate (equal values of 256) decides if it is below `estimate_min`, or from
+`estimate_sure` on, if that is set; between, the texts are compared. Texts are read in batches, so the loop runs
 again with what was learnt until it asks for nothing new: a few rounds, each cheap. Until a pair is
 known it goes by its estimate; a blob that would leave on a guess near the threshold is a tentative
 representative too, so that what its staying would ask for is asked in the same round. The last
@@ -40,8 +40,8 @@ from stackyard.record import BLOB_ID
 
 Contents = Callable[[pa.Array], pa.Table]
 
-BATCH_BYTES = 1 << 26
-"""Texts that are held at once to compare exactly: 64 MiB, twice in memory while they are put in order."""
+BATCH_BYTES = 1 << 24
+"""Texts that are held at once to compare exactly: 16 MiB, twice in memory while they are put in order."""
 
 _UNSURE = 0.06
 """Estimates up to two standard errors above the threshold are guesses worth a second question."""

@@ -1,7 +1,8 @@
 """Evidence of decisions: canonical JSON, built column by column.
 
 `{"method":m,"representative":{"blob_id":hex,"path":p,"repo_name":r},"similarity":s}`; `method` is
-`exact` (measured on the texts, or equal bytes), `estimate` (of 256 values), or `none` where
+`exact` (measured on the texts, or equal bytes), `estimate` (of 256 values: an older revision that is
+no near-duplicate, or a pair from `estimate_sure` on), or `none` where
 nothing can be said (similarity null). Similarities are cut to 4 decimals, so that no evidence
 claims more than was measured.
 """

@@ -35,9 +35,10 @@ class Params:
         band_rows: signature values in a band; band_count * band_rows is at most 256.
         estimate_min: a pair whose estimate is below is no near-duplicate. 0.1 below the threshold
             is 3.5 standard errors: it loses 0.0003 of the pairs at the threshold.
-        estimate_sure: a pair whose estimate reaches this is one without reading the texts. The
-            chance that 0.9 is estimated for a pair below 0.7 is under 2e-13 (Chernoff). What is
-            between the two is compared exactly; 1.01 compares all exactly.
+        estimate_sure: a pair whose estimate reaches this is one without reading the texts; what is
+            between the two is compared exactly. Above 1, all are. By chance 0.9 is estimated for a
+            pair below 0.7 with a probability under 2e-13 (Chernoff), but a text can be made to have
+            the signature of another one, and would push it out: lower this for trusted input only.
         representatives_max: representatives that one file is compared to in one bucket, best
             first: bounds the work of a bucket of n files at n times this, never n^2.
         prefer: `best_wins`: the order of representatives alone decides; `released_wins`: what the
@@ -51,7 +52,7 @@ class Params:
     band_count: int = 42
     band_rows: int = 6
     estimate_min: float = 0.6
-    estimate_sure: float = 0.9
+    estimate_sure: float = 1.01
     representatives_max: int = 64
     prefer: Literal["best_wins", "released_wins"] = "best_wins"
     trees: Literal["report", "drop"] = "report"

@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from stackyard.dedup import Deduped, Params, clusters, decide
+from stackyard.dedup import Deduped, Params, clusters, decide, shingle, signature
 from stackyard.dedup.shingle import similarity
 from stackyard.errors import CorruptWorkspace, EnvironmentFault
 from stackyard.params import canonical_json
@@ -303,3 +304,32 @@ def test_decide_of_a_bucket_fuller_than_its_bound_still_drops_nobody_for_a_stran
     texts = {each.path: each.text for each in files}
     for (_, _, path), (_, evidence) in gone(done).items():
         assert similarity(texts[path], texts[evidence["representative"]["path"]]) >= 0.7
+
+
+def mimic(victim: bytes) -> bytes:
+    """A text of nothing but those shingles of the victim that make its signature."""
+    factors, terms = shingle.permutations(1)
+    made = sorted(set(shingle.shingles(victim)))
+    hashes = np.array([shingle.shingle_hash(each) for each in made], dtype=np.uint32)
+    mixed = hashes ^ (hashes >> np.uint32(16))
+    for factor, shift in ((0x85EBCA6B, 13), (0xC2B2AE35, 16)):
+        mixed = mixed * np.uint32(factor)
+        mixed ^= mixed >> np.uint32(shift)
+    least = np.argmin(mixed[:, None] * factors + terms, axis=0)
+    return b" \n".join(made[i] for i in np.unique(least))
+
+
+def test_decide_of_a_file_made_to_have_the_signature_of_another_keeps_both(
+    world: Any, file: Any, origin: Any, words: Any
+) -> None:
+    """Who forges a signature and has the better rank must not push another's file out."""
+    victim = words(0, 20_000)
+    forged = mimic(victim)
+    here = world(
+        [file("octo-org/victim", "a", victim), file("octo-org/mallory", "b", forged)],
+        [origin("octo-org/mallory", stars=1000)],
+    )
+    signatures = signature.matrix(here.facts()["dedup-signature"]["signature"])
+    assert (signatures[0] == signatures[1]).mean() > 0.9
+    assert similarity(victim, forged) < 0.2
+    assert here.decide().files.num_rows == 2
