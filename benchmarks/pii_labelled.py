@@ -27,12 +27,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
 from stackyard.pii.checks import iban, luhn
-from stackyard.pii.decide import Span, merge
+from stackyard.pii.decisions import Span, merge
 from stackyard.pii.detect import find_in_column
 from stackyard.pii.gate import second_scan
 from stackyard.pii.numbers import TEST_CARDS
 from stackyard.pii.params import SCORE_MIN, Detection, Level, Params
-from stackyard.pii.redact import reaches_threshold
+from stackyard.pii.redaction import reaches_threshold
 from stackyard.pii.rules import rules
 
 _spec = importlib.util.spec_from_file_location(

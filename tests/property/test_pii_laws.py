@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackyard.pii import Params, decide, detectors, redact, scan
-from stackyard.pii.decide import Span, merge
+from stackyard.pii.decisions import Span, merge
 from stackyard.pii.params import Level
 from stackyard.pii.rules import rules
 from stackyard.record import BATCH, FILES

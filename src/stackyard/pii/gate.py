@@ -22,7 +22,7 @@ from kingfisher_sdk import Rules, Scanner
 from stackyard.errors import UsageError
 from stackyard.pii import allow
 from stackyard.pii.params import Params
-from stackyard.pii.redact import spans_in_column
+from stackyard.pii.redaction import spans_in_column
 
 LEFT = pa.schema(
     [

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pyarrow as pa
@@ -9,10 +11,10 @@ import yaml
 
 from stackyard.errors import UsageError
 from stackyard.pii import Params, decide, detectors, redact, scan
-from stackyard.pii.decide import Span, merge
+from stackyard.pii.decisions import Span, merge
 from stackyard.pii.detect import PiiDetector, entities
 from stackyard.pii.params import Detection
-from stackyard.pii.redact import placeholder
+from stackyard.pii.redaction import placeholder
 
 KEY = b"k" * 16
 
@@ -181,3 +183,12 @@ def test_detect_same_text_alone_and_among_others_gives_the_same_facts(columns: A
     detector = PiiDetector(Detection())
     together = detector.detect(columns.batch(texts)).to_pylist()
     assert [(r["blob_id"], r["entity"]) for r in together] == [(columns.blob_id(3), "email")]
+
+
+def test_params_of_the_room_need_no_detector_to_be_installed() -> None:
+    code = (
+        "import sys, stackyard.pii.params; from stackyard.pii import Params; "
+        "print([m for m in ('hyperscan', 'detect_secrets', 'kingfisher_sdk') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

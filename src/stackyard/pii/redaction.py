@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.errors import UsageError
-from stackyard.pii.decide import Span, merge
+from stackyard.pii.decisions import Span, merge
 from stackyard.pii.detect import find_in_column
 from stackyard.pii.findings import LIMIT, Finding
 from stackyard.pii.params import SCORE_MIN, Params
