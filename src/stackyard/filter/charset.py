@@ -14,6 +14,7 @@ import re
 from typing import Final
 
 _SAMPLE_BYTES: Final = 1 << 16  # bytes that are scored; all are decoded in the end
+_GLANCE_BYTES: Final = 4096  # that tell text from binary
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _CONTROL_SHARE_MAX: Final = 0.002  # of bytes: a text has a stray one at most
 _HIGH = re.compile(rb"[\x80-\xff]+")
@@ -34,7 +35,7 @@ def detect(content: bytes) -> str | None:
     """Codec of a text; None if the bytes are no text."""
     if b"\0" in content:
         return _wide(content)
-    sample = content[:_SAMPLE_BYTES]
+    sample = content[:_GLANCE_BYTES]
     if len(_CONTROL.findall(sample)) > _CONTROL_SHARE_MAX * len(sample):
         return None
     for codec in (*_multibyte(content), *_single(content)):
@@ -48,7 +49,7 @@ def detect(content: bytes) -> str | None:
 
 def _wide(content: bytes) -> str | None:
     """UTF-16 without a mark: NUL bytes in one half of the places, next to none in the other."""
-    sample = content[: _SAMPLE_BYTES & ~1]
+    sample = content[:_GLANCE_BYTES]
     half = max(len(sample) // 2, 1)
     even, odd = sample[0::2].count(0) / half, sample[1::2].count(0) / half
     codec = "utf-16-le" if odd > even else "utf-16-be"
