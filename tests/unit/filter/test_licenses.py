@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,3 +194,10 @@ def test_readme_speaks_where_nothing_else_does() -> None:
     )
     (found,) = detector.detect(batch([("README.md", readme)])).to_pylist()
     assert (found["kind"], found["expression"]) == ("readme", "MIT")
+
+
+@pytest.mark.parametrize("name", ["licenses.yaml", "licenses.schema.json"])
+def test_registry_has_the_default_policy(name: str) -> None:
+    root = Path(__file__).parents[3]
+    default = root / "src" / "stackyard" / "filter" / "data" / "policy" / name
+    assert (root / "registry" / name).read_bytes() == default.read_bytes()
