@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -308,7 +309,7 @@ def increment(source: Path, limit_bytes: float, *, scattered: bool) -> dict[str,
         }
 
 
-@kernel.compiled
+@numba.njit  # no cache: this module has two names, by how it is run
 def _all_pairs(  # noqa: PLR0917 - compiled functions take positions
     hashes: Any, starts: Any, order: Any, threshold: float, out: Any, sims: Any
 ) -> int:
