@@ -10,7 +10,7 @@ import click
 
 from flows.server import prefect_api
 from stackyard.cli import echo_json, run
-from stackyard.pipeline.init import ensure_machinery
+from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome, unchanged
 from stackyard.pipeline.takedown import pending_ids
@@ -124,9 +124,7 @@ def _unchanged(root: Path) -> Outcome | None:
 
 
 def _ready(project: Path) -> Path:
-    root = Project.at(project).root
-    ensure_machinery(root)
-    return root
+    return ready_project(project).root
 
 
 def _show(outcome: Any, as_json: bool) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 from prefect import flow
 
 from flows.mapping import map_units
+from flows.runner import on_processes
 from stackyard.pipeline.execute import bring_up_to_date
+from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.project import Project
 from stackyard.stages import STAGES, Stage
@@ -21,10 +23,10 @@ def run_stages(project: Project, stages: tuple[Stage, ...]) -> list[str]:
     return [stage.name for stage in stages if bring_up_to_date(project, stage, map_units)]
 
 
-@flow(name="build", log_prints=False, validate_parameters=False)
-def build(root: Path) -> list[str]:
+@flow(name="build", log_prints=False, validate_parameters=False, task_runner=on_processes())
+def build(root: Path | str) -> list[str]:
     """Fetch, ingest, detect, and decide; returns the names of the stages that ran."""
-    project = Project.at(root)
+    project = ready_project(root)
     with exclusive(project.private / "run.lock"):
         fetch_previous(project, "auto")
         return run_stages(project, BUILD_STAGES)

@@ -8,8 +8,9 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.build import BUILD_STAGES, run_stages
+from flows.runner import on_processes
+from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.previous import fetch_previous
-from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
 from stackyard.pipeline.takedown import apply_pending, pending_ids
 from stackyard.stages import stage_named
@@ -18,10 +19,10 @@ from stackyard.store.files import exclusive
 RELEASE = (stage_named("release"),)
 
 
-@flow(name="release", validate_parameters=False)
-def release(root: Path, bump: str = "auto", dry_run: bool = False) -> Outcome:
+@flow(name="release", validate_parameters=False, task_runner=on_processes())
+def release(root: Path | str, bump: str = "auto", dry_run: bool = False) -> Outcome:
     """From sources to a tag on the Hub; nothing happens twice, and a killed run goes on."""
-    project = Project.at(root)
+    project = ready_project(root)
     with exclusive(project.private / "run.lock"):
         pending = pending_ids(project)
         fetch_previous(project, bump)

@@ -9,8 +9,9 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.build import BUILD_STAGES, run_stages
 from flows.release import RELEASE
+from flows.runner import on_processes
+from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.previous import fetch_previous
-from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
 from stackyard.pipeline.takedown import apply_pending, pending_ids, require_removal_only
 from stackyard.store.files import exclusive
@@ -18,10 +19,10 @@ from stackyard.store.files import exclusive
 DECIDING_STAGES = tuple(stage for stage in BUILD_STAGES if stage.name not in {"fetch", "ingest"})
 
 
-@flow(name="takedown", validate_parameters=False)
-def takedown(root: Path) -> Outcome:
+@flow(name="takedown", validate_parameters=False, task_runner=on_processes())
+def takedown(root: Path | str) -> Outcome:
     """The last release without what must go; sources are not looked at."""
-    project = Project.at(root)
+    project = ready_project(root)
     with exclusive(project.private / "run.lock"):
         pending = pending_ids(project)
         fetch_previous(project, "auto")

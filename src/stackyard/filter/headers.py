@@ -25,7 +25,7 @@ import numpy as np
 
 from stackyard.filter.expression import PUBLIC_DOMAIN, canonical, conjunction, simplify
 
-HEAD_BYTES: Final = 16_384
+HEAD_BYTES: Final = 8_192
 """How far into a file a header may begin: 120 lines of code are hardly longer."""
 
 _BEFORE_BYTES = 600  # of text before the first clue: where the sentence that it ends may begin

@@ -62,21 +62,31 @@ def init_project(root: Path, repo: str | None) -> list[str]:
         if not (root / name).exists():
             files.write_bytes(root / name, text.encode())
             made.append(name)
-    made += ensure_machinery(root)
-    project = Project.at(root)
-    write_code(project)
-    ensure_previous(project)
-    return made
+    return made + ensure_machinery(root)
+
+
+def ready_project(root: Path | str) -> Project:
+    """The project at a folder, with all that a clone of it lacks."""
+    project = Project.at(Path(root))
+    ensure_machinery(project.root)
+    return project
 
 
 def ensure_machinery(root: Path) -> list[str]:
-    """Git, DVC and the registry's keys: what a clone of a project lacks; safe to repeat."""
+    """Git, DVC, inputs of stages and keys: what a clone of a project lacks; safe to repeat.
+
+    Raises:
+        EnvironmentFault: the project is signed elsewhere, so that it can be built but not released.
+    """
     root.mkdir(parents=True, exist_ok=True)
     made = []
     if not (root / ".dvc" / "config").exists():
         git.init_git(root)
         init_dvc(root)
         made.append(".dvc")
+    project = Project.at(root)
+    write_code(project)
+    ensure_previous(project)
     if init_registry(root):
         made.append("registry")
     if ensure_release_key(root):

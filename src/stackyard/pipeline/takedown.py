@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 from stackyard import optout
 from stackyard.errors import VerificationError
-from stackyard.optout import receipts
-from stackyard.optout.requests import applied
+from stackyard.optout.absence import Presence
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome
-from stackyard.store import files
-from stackyard.store.registry import open_registry, open_writer, signing_key
+from stackyard.pipeline.release import plan
+from stackyard.store import files, git
+from stackyard.store.registry import open_registry, record_applied
 
 RECEIPTS = "receipts"
 """Folder of receipts, in `.stackyard/`: they name the requester's selector, so they stay private."""
@@ -40,38 +40,29 @@ def require_removal_only(outcome: Outcome) -> None:
 
 
 def apply_pending(project: Project, pending: Sequence[str], outcome: Outcome) -> Outcome:
-    """Says in the log that requests were applied, and writes their receipts.
+    """Says in the log that requests were applied, and writes their receipts, with proofs of absence.
 
     A run that was killed before this is made good by the next one: what is accepted and in no
     release yet is still pending then.
+
+    Raises:
+        VerificationError: something that a request names is in the release.
     """
     if not pending:
         return outcome
-    log = open_registry(project.root)
-    decisions = project.workspace.table("optout", "decisions")
-    requests = {each.request: each for each in log.effective() if each.request in set(pending)}
-    statements = {}
-    for name, request in requests.items():
-        removed = {"version": outcome.run.version, **receipts.removed_by(name, decisions)}
-        statements[name] = receipts.statement(
-            request, state="applied", log_name=log.key.name, removed=removed
-        )
-    digests = {name: receipts.statement_digest(body) for name, body in statements.items()}
-    with open_writer(project.root) as writer:
-        writer.append(
-            applied(
-                log.statuses,
-                digests,
-                outcome.run.version,
-                sequence=writer.size,
-                time=datetime.now(UTC),
-            )
-        )
-    log = open_registry(project.root)
+    version = outcome.run.version
+    receipts = record_applied(
+        project.root,
+        pending,
+        version,
+        decisions=project.workspace.table("optout", "decisions"),
+        presence=Presence.of(plan(project).rows),
+        time=datetime.now(UTC),
+    )
     paths = []
-    for name, body in statements.items():
-        receipt = receipts.with_inclusion(receipts.sign(body, signing_key(project.root)), log)
+    for name, receipt in receipts.items():
         path = project.private / RECEIPTS / f"{name}.json"
-        files.write_bytes(path, receipts.to_bytes(receipt))
+        files.write_bytes(path, receipt)
         paths.append(str(path))
+    git.commit(project.root, ("registry",), f"Note opt-outs as applied in {version}")
     return replace(outcome, receipts=tuple(paths))

@@ -22,6 +22,7 @@ from stackyard import filter as filter_room
 from stackyard.detector import fingerprint
 from stackyard.errors import CorruptWorkspace, UsageError
 from stackyard.filter import attribution as bundle
+from stackyard.optout.absence import PRESENCE_PATH, Presence
 from stackyard.params import build, plain
 from stackyard.pipeline import detect
 from stackyard.pipeline.keys import PUBLIC, release_key
@@ -202,6 +203,7 @@ def _draft(
         **published(log),
         **_attribution(project, planned.rows),
         f"registry/{PUBLIC.name}": (project.root / PUBLIC).read_bytes(),
+        PRESENCE_PATH: Presence.of(planned.rows).document(),
     }
     for path, content in documents.items():
         files.write_bytes(folder / path, content)
