@@ -39,7 +39,7 @@ CODE = "work/code.yaml"
 STAGES: tuple[Stage, ...] = (
     Stage(
         "fetch",
-        "source",
+        "batch of sources",
         ("sources.yaml", "registry/log"),
         ("ingest", "optout"),
         ("work/fetch",),

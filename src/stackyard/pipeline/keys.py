@@ -1,8 +1,11 @@
-"""The key that signs releases: private in `.stackyard/keys`, public in `registry/keys`."""
+"""Keys of a project: what signs releases (its public half is in `registry/keys`), and what makes
+placeholders consistent. Private ones are in `.stackyard/keys`, 0600, never in git.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,6 +15,7 @@ from stackyard.store import files
 
 PUBLIC = Path("registry/keys/release.pub")
 PRIVATE = Path(".stackyard/keys/release.key")
+REDACTION = Path(".stackyard/keys/redaction.key")
 
 
 def ensure_release_key(root: Path) -> bool:
@@ -30,14 +34,30 @@ def ensure_release_key(root: Path) -> bool:
             next_step="restore it from its backup, or remove the public key to become a new signer",
         )
     key = Ed25519PrivateKey.generate()
-    (root / PRIVATE).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(root / PRIVATE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as stream:
-        stream.write(key.private_bytes_raw().hex() + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    _write_private(root / PRIVATE, key.private_bytes_raw().hex())
     files.write_bytes(root / PUBLIC, key.public_key().public_bytes_raw().hex().encode() + b"\n")
     return True
+
+
+def ensure_redaction_key(root: Path) -> None:
+    """Makes the secret of consistent placeholders (`pii.placeholder`), if there is none."""
+    if not (root / REDACTION).exists():
+        _write_private(root / REDACTION, secrets.token_hex(32))
+
+
+def redaction_key(root: Path) -> bytes:
+    """The secret of consistent placeholders.
+
+    Raises:
+        EnvironmentFault: it is not there, or is not hex.
+    """
+    try:
+        return bytes.fromhex((root / REDACTION).read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise EnvironmentFault(
+            f"the key of consistent placeholders cannot be read from {REDACTION}",
+            next_step="restore it from its backup: another key gives other placeholders",
+        ) from error
 
 
 def release_key(root: Path) -> Ed25519PrivateKey:
@@ -54,3 +74,12 @@ def release_key(root: Path) -> Ed25519PrivateKey:
             f"the key that signs releases cannot be read from {PRIVATE}",
             next_step="restore it from its backup",
         ) from error
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as stream:
+        stream.write(text + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from stackyard import filter as filter_room
 from stackyard import pii as room
 from stackyard.params import canonical_json
+from stackyard.pipeline.keys import ensure_redaction_key, redaction_key
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import by_file, facts_of, write_stage
 from stackyard.pipeline.tables import without as files_without
@@ -52,6 +53,14 @@ def finish(project: Project) -> None:
     del project
 
 
+def secret_of(project: Project) -> bytes | None:
+    """The operator's secret, where placeholders are to be consistent."""
+    if project.params.pii.placeholder != "consistent":
+        return None
+    ensure_redaction_key(project.root)
+    return redaction_key(project.root)
+
+
 def released_texts(
     project: Project, read: ContentReader, blob_ids: pa.Array, lengths: pa.Array, spans: pa.Table
 ) -> Iterator[tuple[int, pa.Array, pa.Array]]:
@@ -61,6 +70,7 @@ def released_texts(
         Row of the first blob of the slice, its texts (large_binary, UTF-8), their redactions.
     """
     ends = np.cumsum(np.asarray(lengths, np.int64))
+    key = secret_of(project)
     start = 0
     while start < len(blob_ids):
         before = int(ends[start - 1]) if start else 0
@@ -68,7 +78,7 @@ def released_texts(
         asked = blob_ids.slice(start, stop - start)
         text, _ = filter_room.decode(read(asked)["content"])
         wanted = spans.filter(pc.is_in(spans["blob_id"], value_set=asked))
-        yield start, *room.redact(text, asked, wanted, project.params.pii)
+        yield start, *room.redact(text, asked, wanted, project.params.pii, key)
         start = stop
 
 

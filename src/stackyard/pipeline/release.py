@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from stackyard.detector import code_digest
 from stackyard.params import build, digest, plain
-from stackyard.pipeline.pii import released_texts
+from stackyard.pipeline.pii import released_texts, secret_of
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import origins_of
 from stackyard.pipeline.tree import CachedShard, Planned, lay_out
@@ -120,6 +120,7 @@ def _keys(
         {
             "code": code,
             "params": {"pii": plain(project.params.pii), "release": plain(project.params.release)},
+            "secret": hashlib.sha256(secret_of(project) or b"").hexdigest(),
             "writer": pa.__version__,
         }
     )
