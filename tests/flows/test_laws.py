@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.xdist_group("flows")
+STACKYARD = (sys.executable, "-m", "stackyard.cli")
 KILLER = Path(__file__).with_name("killed_run.py")
 
 
@@ -32,7 +33,7 @@ def run_release(root: Path, workers: int = 1) -> Any:
     from flows.release import release
     from flows.runner import on_engine
 
-    return on_engine(release, "local", workers)(root)
+    return on_engine(release, "local", workers)(str(root))  # as text: so a server hands it over
 
 
 def run_takedown(root: Path) -> Any:
@@ -64,7 +65,7 @@ def manifest(root: Path) -> dict[str, Any]:
 
 def opt_out(root: Path, *selector: str) -> str:
     """Submits and verifies a request through the command line; returns its id."""
-    base = [sys.executable, "-m", "stackyard.cli", "optout"]
+    base = [*STACKYARD, "optout"]
     submit = [*base, "submit", "--project", str(root), "--json", "--contact", "ada@example.org"]
     done = subprocess.run([*submit, *selector], capture_output=True, text=True, check=True)
     request = str(json.loads(done.stdout)["request"])
@@ -205,6 +206,9 @@ def test_absence_a_takedown_equals_a_release_without_the_origin(
     second = run_takedown(taken)
     assert (second.run.version, second.run.bump) == ("0.1.1", "patch")
     assert [Path(path).stem for path in second.receipts] == [request]
+    prove = [*STACKYARD, "optout", "prove", second.receipts[0], "--release", taken / "release"]
+    proven = subprocess.run(prove, capture_output=True, text=True, check=False)
+    assert proven.returncode == 0, proven.stdout + proven.stderr
     run_release(never)
     shards = {path: sha for path, sha in tree(taken).items() if path.startswith("data/")}
     assert shards == {path: sha for path, sha in tree(never).items() if path.startswith("data/")}
