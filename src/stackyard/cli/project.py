@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -82,23 +83,53 @@ def stage_list(as_json: bool) -> None:
 
 @click.command()
 @PROJECT
+@click.option(
+    "--samples", type=click.IntRange(1, 1000), help="Show N files that each rule dropped."
+)
+@click.option("--by-language", is_flag=True, help="Count what the filter dropped by language.")
+@click.option("--copies", is_flag=True, help="List directories that stand elsewhere too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def report(project: Path, as_json: bool) -> None:
+def report(
+    project: Path, samples: int | None, by_language: bool, copies: bool, as_json: bool
+) -> None:
     """Show the report of the last release that was made here.
 
-    Example: stackyard report --project my-dataset --json
+    Licences that do not go with the collection's own are listed if there are any.
+
+    Example: stackyard report --project my-dataset --samples 3
     """
     from stackyard.cli import echo_json
     from stackyard.params import plain
+    from stackyard.pipeline import insight
     from stackyard.pipeline.project import Project
     from stackyard.pipeline.tree import last_report
     from stackyard.release.report import text
 
-    last = last_report(Project.at(project))
+    opened = Project.at(project)
+    last = last_report(opened)
+    parts: dict[str, list[dict[str, Any]]] = {
+        "licence_conflicts": [each._asdict() for each in insight.licence_conflicts(opened)]
+    }
+    if by_language:
+        parts["dropped_by_language"] = insight.dropped_by_language(opened).to_pylist()
+    if samples:
+        rows = insight.samples(opened, samples)
+        names = ["stage", "rule", "repo_name", "path", "evidence"]
+        parts["samples"] = rows.select(names).to_pylist()
+    if copies:
+        table = insight.copied_directories(opened)
+        ids = [each.hex() for each in table["directory_id"].to_pylist()]
+        at = table.schema.get_field_index("directory_id")
+        parts["copies"] = table.set_column(at, "directory_id", [ids]).to_pylist()
     if as_json:
-        echo_json(plain(last))
-    else:
-        click.echo(text(last))
+        echo_json({**plain(last), **parts})
+        return
+    click.echo(text(last))
+    for title, entries in parts.items():
+        if entries:
+            click.echo(f"\n{title.replace('_', ' ').capitalize()}")
+        for entry in entries:
+            click.echo("  " + "  ".join(str(value) for value in entry.values()))
 
 
 COMMANDS = [init, stage, report]

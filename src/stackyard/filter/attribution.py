@@ -175,23 +175,6 @@ def _holders(released: pa.Table, lines: pa.Table) -> pa.Table:
     return distinct.sort_by([(name, "ascending") for name in HOLDERS.names]).cast(HOLDERS)
 
 
-def notice(bundle: Attribution) -> bytes:
-    """The bundle as one text for people: each revision with its holders and texts, then the texts."""
-    lines: list[str] = []
-    holders: dict[tuple[str, str], list[str]] = {}
-    for repo, revision, line in _rows(bundle.holders, HOLDERS.names):
-        holders.setdefault((repo, revision), []).append(line)
-    uses: dict[tuple[str, str], list[str]] = {}
-    for repo, revision, path, kind, digest in _rows(bundle.uses, USES.names):
-        uses.setdefault((repo, revision), []).append(f"{kind} {path}: text {digest}")
-    for key in sorted(holders.keys() | uses.keys()):
-        lines.extend([" ".join(key), *(f"    {line}" for line in holders.get(key, ()))])
-        lines.extend([*(f"    {line}" for line in uses.get(key, ())), ""])
-    for digest, text in _rows(bundle.texts, TEXTS.names):
-        lines.extend([f"text {digest}", "", text, ""])
-    return "\n".join(lines).encode()
-
-
 def _pairs(table: pa.Table) -> set[tuple[str, str]]:
     distinct = table.group_by(["repo_name", "revision_id"], use_threads=False).aggregate([])
     return set(_rows(distinct, ("repo_name", "revision_id")))
