@@ -234,16 +234,26 @@ def test_an_upload_to_no_repository_or_of_another_object_is_refused(hub: Embedde
     assert ask(hub, "PUT", f"{path[:-1]}..", b"x")[0] == 404
 
 
+def becomes(hub: EmbeddedHub, *, present: bool) -> bool:
+    """Whether, within 30 s, there is (or is no) upload under way."""
+    deadline = time.monotonic() + 30
+    while bool(list((hub.root / "incoming").iterdir())) != present:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
 def test_an_upload_that_breaks_off_leaves_nothing(hub: EmbeddedHub) -> None:
     connection = http.client.HTTPConnection(hub.endpoint.removeprefix("http://"), timeout=30)
     path = f"/datasets/{REPO}.git/info/lfs/objects/{'1' * 64}"
     connection.putrequest("PUT", path)
     connection.putheader("Content-Length", "1000000")
     connection.endheaders(b"half")
+    # The server has to have begun before the line breaks, else there is nothing to clean up.
+    assert becomes(hub, present=True)
     connection.close()
-    deadline = time.monotonic() + 10
-    while list((hub.root / "incoming").iterdir()) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert becomes(hub, present=False)
     assert ask(hub, "GET", "/api/whoami-v2")[0] == 200
 
 
