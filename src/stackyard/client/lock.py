@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from stackyard.errors import StackyardError, UsageError
+from stackyard.errors import StackyardError, UsageError, VerificationError
 from stackyard.params import build, plain
 from stackyard.release.names import parse_shard_path
 
@@ -74,7 +74,7 @@ class Lock:
         """The lock of a text.
 
         Raises:
-            UsageError: it is none.
+            VerificationError: it is none.
         """
         try:
             document = json.loads(text)
@@ -99,7 +99,7 @@ def read_lock(folder: Path) -> Lock | None:
     """The lock of a copy, None if it has none.
 
     Raises:
-        UsageError: it is damaged.
+        VerificationError: it is damaged.
     """
     try:
         return Lock.parse((folder / LOCK).read_bytes())
@@ -135,8 +135,8 @@ def _inside(path: str) -> bool:
     return not path.startswith("/") and not {"", ".", ".."} & set(path.split("/"))
 
 
-def _damaged(found: str) -> UsageError:
-    return UsageError(
+def _damaged(found: str) -> VerificationError:
+    return VerificationError(
         f"{LOCK} cannot be read",
         found=found,
         next_step="restore it from where you keep it, or pull into another folder",

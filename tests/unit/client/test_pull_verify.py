@@ -463,5 +463,5 @@ def test_lock_round_trip_is_exact_and_damage_is_refused(copy: Path) -> None:
         text.replace(readme, b'"extra": 1, "path": "README.md"'),
     ):
         (copy / LOCK).write_bytes(damaged)
-        with pytest.raises(UsageError, match=r"stackyard\.lock"):
+        with pytest.raises(VerificationError, match=r"stackyard\.lock"):
             verify(copy)
