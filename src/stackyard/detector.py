@@ -8,6 +8,7 @@ on other rows, their order, the clock, the environment or the machine.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Sequence
 from importlib import metadata, resources, util
@@ -63,6 +64,7 @@ def fingerprint(detector: Detector) -> str:
     )
 
 
+@functools.cache
 def code_digest(module: str) -> str:
     """Hex SHA-256 over the source of a module; of a package: name and bytes of all its files.
 

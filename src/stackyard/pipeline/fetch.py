@@ -36,7 +36,7 @@ def run(project: Project, unit: str) -> None:
     """Gets a batch of sources into the cache; what is there is only checked."""
     first, step = map(int, unit.split("/"))
     for source in _asked(project)[first::step]:
-        _fetched(project, source)
+        fetched(project, source)
 
 
 def finish(project: Project) -> None:
@@ -64,23 +64,19 @@ def live_keys(project: Project) -> list[str]:
     return sorted(entry["source_key"] for entry in source_entries(project))
 
 
-def source_with_digest(project: Project, unit: str) -> tuple[Source, Fetched]:
-    """A source and where it lies in the cache."""
-    source = _source(project, unit)
-    return source, _fetched(project, source)
+def sources_by_digest(project: Project) -> dict[str, Source]:
+    """The sources of sources.yaml, by their digests."""
+    return {source.digest: source for source in project.sources}
+
+
+def fetched(project: Project, source: Source) -> Fetched:
+    """Where a source lies in the cache; it is got if it is not there."""
+    return fetch(source, project.cache, project.root, project.params.ingest)
 
 
 def _asked(project: Project) -> list[Source]:
     buried = _tombstones(project)
     return [source for source in project.sources if source.digest not in buried]
-
-
-def _source(project: Project, unit: str) -> Source:
-    return next(source for source in project.sources if source.digest == unit)
-
-
-def _fetched(project: Project, source: Source) -> Fetched:
-    return fetch(source, project.cache, project.root, project.params.ingest)
 
 
 def _all_entries(project: Project) -> list[dict[str, Any]]:
@@ -127,7 +123,7 @@ def _tombstones(project: Project) -> dict[str, str]:
 
 
 def _entry(project: Project, source: Source) -> dict[str, Any]:
-    identity = _fetched(project, source).identity
+    identity = fetched(project, source).identity
     key = digest(
         {
             "source": source.digest,

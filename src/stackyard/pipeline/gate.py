@@ -13,11 +13,12 @@ from stackyard.dedup import Index
 from stackyard.pipeline.dedup import deduplicated
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.release import plan
-from stackyard.pipeline.tables import by_file, live_listing, rows_of
+from stackyard.pipeline.tables import by_file, live_listing
 from stackyard.pipeline.tree import all_decisions
 from stackyard.record import FILE_KEY
 from stackyard.release import gate
 from stackyard.release.manifest import Manifest
+from stackyard.release.tables import row_of
 from stackyard.store.registry import open_registry
 
 ALLOWED = "registry/pii-allow.yaml"
@@ -78,7 +79,7 @@ def _named_by_optouts(project: Project, release: Manifest) -> pa.Table:
 def _near_duplicates(project: Project, rows: pa.Table) -> pa.Table:
     """Released files that deduplicating the release once more would drop."""
     attributes = project.workspace.table("filter", "files")
-    files = by_file(attributes.take(rows_of(rows, attributes, FILE_KEY)))
+    files = by_file(attributes.take(row_of(rows, attributes, FILE_KEY)))
     again = deduplicated(project, files, Index.empty(project.params.dedup)).decisions
     return again.select(["repo_name", "path", "rule", "evidence"])
 

@@ -48,11 +48,13 @@ def run(project: Project, unit: str) -> None:
     bucket = int(unit, 16)
     workspace = project.workspace
     done = _done_keys(workspace)
+    sources = fetch.sources_by_digest(project)
     with _Claims(_claims_path(project), bucket, workspace.index()) as claims:
         writer = _Writer(workspace, bucket, claims)
         for entry in fetch.source_entries(project):
             if bucket_of(entry["name"]) == bucket and entry["source_key"] not in done:
-                source, fetched = fetch.source_with_digest(project, entry["digest"])
+                source = sources[entry["digest"]]
+                fetched = fetch.fetched(project, source)
                 if fetched.identity != entry["identity"]:
                     raise EnvironmentFault(
                         f"{source.where} changed since it was fetched", next_step="run it again"

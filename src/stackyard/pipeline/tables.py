@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,23 +11,13 @@ from stackyard.detector import Detector
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
 from stackyard.record import DECISIONS, FILE_KEY, FILES, LISTING
+from stackyard.release.tables import row_of
 from stackyard.store import files as store_files
-
-
-def rows_of(keys: pa.Table, table: pa.Table, names: Sequence[str]) -> pa.Array:
-    """For each row of `keys`, the row of `table` with the same values in `names`, or null.
-
-    `names` must be a key of `table`. Works beside list columns, which Arrow's join refuses.
-    """
-    left = keys.select(names).append_column("left", pa.array(np.arange(len(keys))))
-    right = table.select(names).append_column("right", pa.array(np.arange(len(table))))
-    joined = left.join(right, list(names), join_type="left outer").sort_by("left")
-    return joined["right"].combine_chunks()
 
 
 def without(table: pa.Table, gone: pa.Table) -> pa.Table:
     """The rows of `table` whose file is not in `gone`, in their order."""
-    return table.filter(pc.is_null(rows_of(table, gone, FILE_KEY)))
+    return table.filter(pc.is_null(row_of(table, gone, FILE_KEY)))
 
 
 def by_file(table: pa.Table) -> pa.Table:
@@ -64,7 +53,7 @@ def origins_of(project: Project, files: pa.Table) -> pa.Table:
     origins = project.workspace.origins(fetch.live_keys(project))
     names = ["repo_name", "revision_id"]
     present = files.group_by(names, use_threads=False).aggregate([])
-    return origins.filter(pc.is_valid(rows_of(origins, present, names)))
+    return origins.filter(pc.is_valid(row_of(origins, present, names)))
 
 
 def facts_of(
@@ -76,7 +65,7 @@ def facts_of(
         facts = project.workspace.facts(detector)
         names = ["blob_id"] if detector.scope == "blob" else ["blob_id", "path"]
         asked = files.group_by(names, use_threads=False).aggregate([])
-        facts = facts.filter(pc.is_valid(rows_of(facts, asked, names)))
+        facts = facts.filter(pc.is_valid(row_of(facts, asked, names)))
         out[detector.name] = facts.take(
             pc.sort_indices(facts.select(names), [(name, "ascending") for name in names])
         ).combine_chunks()
