@@ -7,10 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from stackyard import dedup as room
-from stackyard import filter as filter_room
 from stackyard.dedup.increment import index_key
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.tables import by_file, facts_of, origins_of, write_stage
+from stackyard.pipeline.tables import by_file, facts_of, origins_of, text_reader, write_stage
 from stackyard.store import files as store_files
 
 
@@ -37,16 +36,11 @@ def deduplicated(
     """
     params = project.params.dedup
     facts = facts_of(project, room.detectors(params), files)
-    read = project.workspace.contents()
-
-    def texts(blob_ids: pa.Array) -> pa.Table:
-        blobs = read(blob_ids)
-        text, _ = filter_room.decode(blobs["content"])
-        return pa.table({"blob_id": blobs["blob_id"], "text": text})
-
     released = project.workspace.table("released", "rows")
     origins = origins_of(project, files)
-    done, after = room.build_on(index, files, origins, facts, texts, params, released=released)
+    done, after = room.build_on(
+        index, files, origins, facts, text_reader(project), params, released=released
+    )
     if save:
         with store_files.replacing_folder(_index_folder(project)) as folder:
             for name, table in after.tables(params).items():

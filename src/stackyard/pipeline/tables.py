@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stackyard import filter as filter_room
 from stackyard.detector import Detector
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
@@ -70,6 +71,18 @@ def facts_of(
             pc.sort_indices(facts.select(names), [(name, "ascending") for name in names])
         ).combine_chunks()
     return out
+
+
+def text_reader(project: Project) -> Callable[[pa.Array], pa.Table]:
+    """Reads decoded texts: from blob ids to a table (blob_id, text), in the order asked."""
+    read = project.workspace.contents()
+
+    def texts(blob_ids: pa.Array) -> pa.Table:
+        blobs = read(blob_ids)
+        text, _ = filter_room.decode(blobs["content"])
+        return pa.table({"blob_id": blobs["blob_id"], "text": text})
+
+    return texts
 
 
 def write_stage(project: Project, stage: str, tables: dict[str, pa.Table]) -> None:

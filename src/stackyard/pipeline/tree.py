@@ -35,6 +35,7 @@ from stackyard.pipeline.tables import (
     ingest_decisions,
     live_listing,
     origins_of,
+    text_reader,
     without,
 )
 from stackyard.record import DECISIONS, bucket_of, hex_column
@@ -268,15 +269,9 @@ def _write_decisions(
 def _attribution(project: Project, rows: pa.Table) -> dict[str, bytes]:
     """ATTRIBUTION/ of the origins that have released rows."""
     listed = files_after_optout(project)
-    read = project.workspace.contents()
-
-    def texts(blob_ids: pa.Array) -> pa.Table:
-        text, _ = filter_room.decode(read(blob_ids)["content"])
-        return pa.table({"blob_id": blob_ids, "text": text})
-
     detectors = filter_room.detectors(project.params.filter)
     facts = facts_of(project, [each for each in detectors if each.name == "copyright"], rows)
-    owed = bundle.attribution(rows, listed, facts, texts)
+    owed = bundle.attribution(rows, listed, facts, text_reader(project))
     origin = {
         (each["repo_name"], each["revision_id"]): each["origin"]
         for each in origins_of(project, listed).to_pylist()
