@@ -59,7 +59,10 @@ MAIN = "main"
 YANKED_PATH = "yanked.json"
 """On the branch main: the versions that stay listed and are not pulled unasked."""
 
-HUB_FILES = frozenset({".gitattributes", YANKED_PATH})
+PURGED_PATH = "purged.json"
+"""On the branch main: the tombstones of versions that were purged (client/tombstones.py)."""
+
+HUB_FILES = frozenset({".gitattributes", PURGED_PATH, YANKED_PATH})
 """Files of a repository that belong to the Hub, not to a release: kept when a release is published."""
 
 ATTEMPTS = 5
@@ -83,6 +86,9 @@ REGULAR_MAX_BYTES = 32 << 20
 BUSY = frozenset({429, 500, 502, 503, 504})
 CONFLICT, PRECONDITION_FAILED = 409, 412
 UNAUTHORIZED, FORBIDDEN = 401, 403
+
+_BARE = "purge-"
+"""Prefix of the branch that holds a version while its tag moves to a commit without history."""
 
 _VERSION_TAG = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
@@ -184,13 +190,17 @@ class HubDataset:
         raise _translated(error, self.repo, self.url) from error
 
     def _refs(self) -> tuple[str, dict[str, str]]:
+        return self._all_refs()[:2]
+
+    def _all_refs(self) -> tuple[str, dict[str, str], dict[str, str]]:
+        """Head of main, and the commits of all tags and branches."""
         refs = self._call(
             lambda: self._api().list_repo_refs(repo_id=self.repo, repo_type="dataset")
         )
         heads = {ref.name: ref.target_commit for ref in refs.branches}
         if MAIN not in heads:
             raise UsageError(f"dataset {self.repo} has no branch {MAIN}", found=self.url)
-        return heads[MAIN], {ref.name: ref.target_commit for ref in refs.tags}
+        return heads[MAIN], {ref.name: ref.target_commit for ref in refs.tags}, heads
 
     def ensure(self) -> None:
         """Makes the dataset if it is not there."""
@@ -367,8 +377,10 @@ class HubDataset:
     def purge(self, versions: Iterable[str]) -> Purged:
         """Takes versions off the Hub for good, as far as its API allows, and checks that it did.
 
-        (1) Their tags go. (2) The history of main becomes one commit. (3) Every LFS object that no
-        remaining branch or tag needs is deleted. (4) None of these is listed or served any more.
+        (1) Their tags go. (2) The tag of every other version moves to a commit with the same tree
+        and no history, as that led to what goes. (3) The history of main becomes one commit.
+        (4) Every LFS object that no remaining branch or tag needs is deleted. (5) None of these is
+        listed or served any more.
 
         Run again after any failure, or where nothing is left, it ends in the same state. Copies that
         others made are out of reach.
@@ -376,20 +388,16 @@ class HubDataset:
         Raises:
             EnvironmentFault: the Hub refuses, or still has something of them.
         """
-        tags = self._refs()[1]
+        _, tags, _ = self._all_refs()
         names = sorted(f"v{version}" for version in versions)
-        gone = {name: self.files(tags[name]) for name in names if name in tags}
+        gone = [name for name in names if name in tags]
         for name in gone:  # (1)
-            self._call(
-                lambda name=name: self._api().delete_tag(  # type: ignore[misc]
-                    self.repo, tag=name, repo_type="dataset"
-                )
-            )
-        self._call(  # (2)
-            lambda: self._api().super_squash_history(
-                self.repo, branch=MAIN, commit_message="Squash the history", repo_type="dataset"
-            )
-        )
+            self._untag(name)
+        _, tags, branches = self._all_refs()
+        bare = {name.removeprefix(_BARE) for name in branches if name.startswith(_BARE)}
+        for name in sorted((tags.keys() | bare) - set(names)):  # (2)
+            self._without_history(name, tags, branches)
+        self._squash(MAIN)  # (3)
         head, tags = self._refs()
         needed = {
             file.sha256 for commit in {head, *tags.values()} for file in self.files(commit).values()
@@ -398,13 +406,54 @@ class HubDataset:
             lambda: list(self._api().list_lfs_files(self.repo, repo_type="dataset"))
         )
         extra = [file for file in stored if file.oid not in needed]
-        self._call(  # (3)
+        self._call(  # (4)
             lambda: self._api().permanently_delete_lfs_files(
                 self.repo, extra, rewrite_history=True, repo_type="dataset"
             )
         )
-        self._check_purged(names, {file.oid for file in extra})  # (4)
-        return Purged(tuple(gone), head, len(extra), sum(file.size or 0 for file in extra))
+        self._check_purged(names, {file.oid for file in extra})  # (5)
+        return Purged(tuple(gone), self.head(), len(extra), sum(file.size or 0 for file in extra))
+
+    def _without_history(
+        self, name: str, tags: Mapping[str, str], branches: Mapping[str, str]
+    ) -> None:
+        """Moves a tag to a commit with its tree and no parent; goes on where a killed run stopped.
+
+        The branch is there until the tag is: so a version is never nowhere.
+        """
+        branch = f"{_BARE}{name}"
+        if branch not in branches:
+            commits = self._call(
+                lambda: self._api().list_repo_commits(self.repo, revision=name, repo_type="dataset")
+            )
+            if len(commits) == 1:
+                return
+            self._call(
+                lambda: self._api().create_branch(
+                    self.repo, branch=branch, revision=tags[name], repo_type="dataset"
+                )
+            )
+        self._squash(branch)
+        head = self._all_refs()[2][branch]
+        if name in tags and tags[name] != head:
+            self._untag(name)
+        if tags.get(name) != head:
+            self._call(
+                lambda: self._api().create_tag(
+                    self.repo, tag=name, revision=head, repo_type="dataset"
+                )
+            )
+        self._call(lambda: self._api().delete_branch(self.repo, branch=branch, repo_type="dataset"))
+
+    def _untag(self, name: str) -> None:
+        self._call(lambda: self._api().delete_tag(self.repo, tag=name, repo_type="dataset"))
+
+    def _squash(self, branch: str) -> None:
+        self._call(
+            lambda: self._api().super_squash_history(
+                self.repo, branch=branch, commit_message="Squash the history", repo_type="dataset"
+            )
+        )
 
     def _check_purged(self, names: list[str], objects: set[str]) -> None:
         left = set(names) & self._refs()[1].keys()

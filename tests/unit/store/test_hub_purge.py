@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi, close_session
 
-from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.errors import UsageError
 from stackyard.hub import EmbeddedHub
 from stackyard.store.hub import HubDataset, publish
 
@@ -55,16 +55,19 @@ def test_purged_version_leaves_no_byte_and_the_others_stay(
 ) -> None:
     dataset = two_versions(hub, tmp_path)
     old = dataset.resolve("0.1.0")
-    left = dataset.resolve("0.1.1")
+    before = dataset.files(dataset.resolve("0.1.1"))
     done = dataset.purge(["0.1.0"])
     assert done.tags == ("v0.1.0",)
     assert list(dataset.versions()) == ["0.1.1"]
-    assert dataset.resolve("0.1.1") == left  # pins of other versions hold
+    left = dataset.resolve("0.1.1")
+    assert dataset.files(left) == before
     assert dataset.read(left, "k.parquet") == KEPT
     assert dataset.read(dataset.head(), "n.parquet") == NEW
-    # 0.1.1 has 0.1.0 as its parent: its tag keeps that commit, but not the bytes that only it names.
+    # 0.1.1 had 0.1.0 as its parent: its tag is at a commit without history now.
     assert not stored(hub, SECRET)
-    with pytest.raises(EnvironmentFault, match="410"):
+    assert not stored(hub, TEXT)
+    assert not [path for path in (hub.root / "datasets").rglob("*purge-*")]
+    with pytest.raises(UsageError):
         dataset.read(old, "s.parquet")
 
 
@@ -87,7 +90,7 @@ def test_what_another_dataset_needs_stays(hub: EmbeddedHub, tmp_path: Path) -> N
     publish(release(tmp_path / "o", {"s.parquet": SECRET}), OTHER, "1.0.0", endpoint=hub.endpoint)
     old = dataset.resolve("0.1.0")
     dataset.purge(["0.1.0"])
-    with pytest.raises(EnvironmentFault, match="410"):
+    with pytest.raises(UsageError):
         dataset.read(old, "s.parquet")
     other = HubDataset(OTHER, hub.endpoint)
     assert other.read(other.resolve("1.0.0"), "s.parquet") == SECRET
@@ -115,3 +118,34 @@ def test_what_was_purged_can_be_released_again(hub: EmbeddedHub, tmp_path: Path)
     third = release(tmp_path / "3", {"k.parquet": KEPT, "s.parquet": SECRET})
     publish(third, REPO, "0.2.0", endpoint=hub.endpoint)
     assert dataset.read(dataset.resolve("0.2.0"), "s.parquet") == SECRET
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4, 6, 8, 10])
+def test_purge_broken_off_at_any_call_is_ended_by_the_next(
+    hub: EmbeddedHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    dataset = two_versions(hub, tmp_path)
+    third = release(tmp_path / "3", {"k.parquet": KEPT, "z.parquet": blob(9)})
+    publish(third, REPO, "0.1.2", endpoint=hub.endpoint)
+    trees = {v: dataset.files(dataset.resolve(v)) for v in ("0.1.1", "0.1.2")}
+    left = iter(range(nth))
+    writes = ("create_branch", "create_tag", "delete_branch", "delete_tag", "super_squash_history",
+              "permanently_delete_lfs_files")  # fmt: skip
+    for name in writes:
+
+        def cut(
+            self: HfApi, *args: object, _real: object = getattr(HfApi, name), **kw: object
+        ) -> object:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return _real(self, *args, **kw)  # type: ignore[operator]
+
+        monkeypatch.setattr(HfApi, name, cut)
+    with pytest.raises(KeyboardInterrupt):
+        dataset.purge(["0.1.0"])
+    monkeypatch.undo()
+    HubDataset(REPO, hub.endpoint).purge(["0.1.0"])
+    assert {v: dataset.files(c) for v, c in dataset.versions().items()} == trees
+    assert not stored(hub, SECRET)
+    assert not stored(hub, TEXT)
+    assert not [path for path in (hub.root / "datasets").rglob("*purge-*")]
