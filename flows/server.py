@@ -22,6 +22,9 @@ from stackyard.errors import EnvironmentFault
 START_SECONDS = 120
 """A cold start takes 5-15 s on two cores; more means that it will not come."""
 
+DRAIN_SECONDS = 10
+"""Events are for whoever looks on; a run does not wait longer for them."""
+
 QUIET = {
     "DASK_LOGGING__DISTRIBUTED": "critical",
     "DO_NOT_TRACK": "1",
@@ -63,10 +66,21 @@ def prefect_api(state: Path) -> Iterator[None]:
         _wait(server, f"http://127.0.0.1:{port}/api/health", state)
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
         yield
+        _drain()
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         server.terminate()
         server.wait(timeout=30)
+
+
+def _drain() -> None:
+    """Sends the events that wait and closes their connection, whose thread would outlive the run.
+
+    That thread draws from the process's `random` at each ping.
+    """
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=DRAIN_SECONDS, at_exit=False)
 
 
 def serve(run_pid: int, port: int) -> None:

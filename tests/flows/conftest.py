@@ -132,9 +132,9 @@ ORIGINS: dict[str, Files] = {
 epsilon has no licence."""
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One server, instead of one a run."""
+    """One server, instead of one a run; it ends before the other tests of this process begin."""
     with prefect_api(tmp_path_factory.mktemp("prefect")):
         yield
 
