@@ -6,6 +6,7 @@ are whatever the configured Debian archive has; which rows are taken is fixed by
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,31 +82,46 @@ PACKAGES = [
 _FILE_BYTES_MAX = 2_000_000
 
 
-def sources() -> Path:
-    """The folder of unpacked source packages, one folder each; fetched if it is not there."""
-    out = FOLDER / "sources"
-    if not out.exists():
-        _fetch(FOLDER / "packages")
-        for description in sorted((FOLDER / "packages").glob("*.dsc")):
-            _unpack(description, out / description.name.split("_")[0])
+@functools.cache
+def sources(packages: tuple[str, ...] = tuple(PACKAGES)) -> Path:
+    """The folder of unpacked source packages, one folder each; those that it lacks are fetched."""
+    out, archives = FOLDER / "sources", FOLDER / "packages"
+    missing = [package for package in packages if not (out / package).is_dir()]
+    if missing:
+        out.mkdir(parents=True, exist_ok=True)
+        _fetch(missing, archives)
+    for package in missing:
+        for description in sorted(archives.glob(f"{package}_*.dsc"))[:1]:
+            with tempfile.TemporaryDirectory(dir=out) as folder:
+                _unpack(description, Path(folder) / "tree")
+                if (Path(folder) / "tree").exists():
+                    (Path(folder) / "tree").rename(out / package)
     return out
 
 
-def _fetch(folder: Path) -> None:
-    """`apt-get source` with a source list of its own: the system's lists stay as they are."""
+@functools.cache
+def apt_options() -> tuple[str, ...]:
+    """Source lists of our own, brought up to date: the system's lists stay as they are."""
     lists, parts = FOLDER / "apt" / "lists", FOLDER / "apt" / "parts"
-    for path in (folder, lists / "partial", parts):
+    for path in (lists / "partial", parts):
         path.mkdir(parents=True, exist_ok=True)
     for path in Path("/etc/apt/sources.list.d").glob("debian*.sources"):
         text = re.sub(r"(?m)^Types:.*$", "Types: deb-src", path.read_text("utf-8"))
         (parts / path.name).write_text(text, "utf-8")
-    options = [
+    options = (
         "-o", "Dir::Etc::sourcelist=/dev/null",
         "-o", f"Dir::Etc::sourceparts={parts}",
         "-o", f"Dir::State::lists={lists}",
-    ]  # fmt: skip
+    )  # fmt: skip
     subprocess.run(["apt-get", *options, "-qq", "update"], check=True)
-    for package in PACKAGES:
+    return options
+
+
+def _fetch(packages: list[str], folder: Path) -> None:
+    """`apt-get source` of what the configured archive has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    options = apt_options()
+    for package in packages:
         shown = subprocess.run(
             ["apt-cache", *options, "showsrc", package], capture_output=True, text=True, check=False
         )
@@ -120,13 +137,14 @@ def _fetch(folder: Path) -> None:
 
 
 def _unpack(description: Path, out: Path) -> None:
+    """The original archives and Debian's changes as one tree; nothing if one of them is missing."""
+    named = re.findall(r"(?m)^ [0-9a-f]{64} \d+ (\S+)$", description.read_text("utf-8", "replace"))
+    archives = [description.with_name(n) for n in named if ".tar." in n and not n.endswith(".asc")]
+    if not all(archive.exists() for archive in archives):
+        return
     out.mkdir(parents=True)
-    for name in re.findall(
-        r"(?m)^ [0-9a-f]{64} \d+ (\S+)$", description.read_text("utf-8", "replace")
-    ):
-        archive = description.with_name(name)
-        if ".tar." not in name or name.endswith(".asc") or not archive.exists():
-            continue
+    for archive in archives:
+        name = archive.name
         part = re.search(r"\.orig-([^.]+)\.tar", name)
         target = out / part[1] if part else out
         target.mkdir(exist_ok=True)
@@ -136,11 +154,11 @@ def _unpack(description: Path, out: Path) -> None:
         )
 
 
-def listing() -> dict[str, list[tuple[str, int]]]:
+def listing(packages: tuple[str, ...] = tuple(PACKAGES)) -> dict[str, list[tuple[str, int]]]:
     """(path, size) of the plain files of each package, sorted."""
-    root = sources()
+    root = sources(packages)
     found: dict[str, list[tuple[str, int]]] = {}
-    for package in sorted(path.name for path in root.iterdir()):
+    for package in sorted(package for package in packages if (root / package).is_dir()):
         rows = found[package] = []
         for folder, folders, names in os.walk(root / package):
             folders.sort()
