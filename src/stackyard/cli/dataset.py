@@ -232,6 +232,7 @@ def verify(target: str, offline: bool, key: str | None, project: Path | None, as
 
     from stackyard.cli import echo_json
     from stackyard.client import pull as pulling
+    from stackyard.client import tombstones
     from stackyard.client import verify as room
     from stackyard.client.lock import read_lock
     from stackyard.errors import UsageError
@@ -253,8 +254,15 @@ def verify(target: str, offline: bool, key: str | None, project: Path | None, as
                     key=hub.key_for(about.repo, key),
                     yanked=True,
                 )
+            lock = read_lock(folder)
             done = room.verify(
-                folder, key=key, resolve=lambda repo, version: hub.dataset(repo).resolve(version)
+                folder,
+                key=key,
+                resolve=lambda repo, version: (
+                    hub.dataset(repo).resolve(version)
+                    if lock is None
+                    else tombstones.pinned_commit(hub.dataset(repo), lock)
+                ),
             )
     if as_json:
         from stackyard.params import plain

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
+from stackyard.client import tombstones
 from stackyard.client.lock import read_lock
 from stackyard.client.trees import Commit, Folder
 from stackyard.client.trust import Release, Tree, open_release
@@ -111,9 +112,9 @@ def open_version(dataset: HubDataset, version: str, key: str | None = None) -> O
     """A version on a Hub.
 
     Raises:
-        VerificationError: its manifest is not believed.
+        VerificationError: its manifest is not believed, or it was purged.
     """
-    commit = dataset.resolve(version)
+    commit = tombstones.resolve(dataset, version)
     tree = Commit(dataset, commit)
     release = open_release(tree, key, (dataset.repo, version))
     return Opened(release, tree, dataset=dataset, commit=commit)

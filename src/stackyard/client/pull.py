@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stackyard.client import yanks
+from stackyard.client import tombstones, yanks
 from stackyard.client.licenses import admits, fold
 from stackyard.client.lock import LOCK, Lock, LockedFile, files_in, read_lock
 from stackyard.client.trees import Commit, Folder
@@ -72,13 +72,16 @@ def pull(
         progress: told of each file.
 
     Raises:
-        VerificationError: it is yanked, or the tag, the manifest or the key are not the pinned ones,
+        VerificationError: it is yanked or was purged, or the tag, the manifest or the key are not the pinned ones,
             or a signature or hash does not hold.
         UsageError: the folder holds something else, or there is no such version, language or licence.
         EnvironmentFault: the Hub cannot be reached: then nothing is taken from anywhere else.
     """
     old = _lock_of(folder)
-    commit = dataset.resolve(version)
+    commit = tombstones.resolve(dataset, version)
+    if old is not None and old.commit != commit and old.version == version:
+        moved = tombstones.moved_by_purge(dataset, version, old.manifest_sha256, old.key)
+        old = replace(old, commit=commit) if moved else old
     if not yanked:
         yanks.refuse(dataset, version)
     pinned = _pinned(old, dataset.repo, version, commit, key)

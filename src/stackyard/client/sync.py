@@ -1,7 +1,8 @@
 """Sync: bring a copy to where it holds nothing that was removed, and prove it.
 
     (1) the newest version on the Hub is believed: signed by the pinned key, its registry extends the
-        one that the copy was made with, its version is not below the copy's
+        one that the copy was made with, its version is not below the copy's, and it descends from the
+        copy's, manifest by manifest (for a purged version by its tombstone)
     (2) if there is a later patch of the copy's own major.minor, the copy becomes that patch: patches
         only remove
     (3) contents that the newest removals.jsonl says are gone leave what is still there: the shards of
@@ -24,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stackyard.client import yanks
+from stackyard.client import tombstones, yanks
 from stackyard.client.lock import LOCK, Lock, LockedFile, files_in, read_lock
 from stackyard.client.opened import Opened, newest, open_version
 from stackyard.client.pull import Progress, derive, holds, keep_mask, pull, scratch
@@ -33,7 +34,7 @@ from stackyard.client.trust import checked, open_registry, open_release
 from stackyard.errors import UsageError, VerificationError
 from stackyard.optout.registry import extends
 from stackyard.release import removals
-from stackyard.release.manifest import Manifest
+from stackyard.release.manifest import Manifest, Previous
 from stackyard.release.semver import version_key
 from stackyard.store.hub import HubDataset
 
@@ -117,6 +118,9 @@ def _believed(dataset: HubDataset, folder: Path, lock: Lock) -> Opened:
         )
     log = open_registry(latest.tree, latest.manifest)
     extends(log, open_registry(Folder(folder), mine.manifest).note)
+    tombstones.check_chain(
+        dataset, latest.manifest, lock.key, Previous(lock.version, lock.manifest_sha256)
+    )
     return latest
 
 

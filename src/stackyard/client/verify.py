@@ -214,7 +214,7 @@ def _gone(folder: Path, good: dict[str, LockedFile]) -> frozenset[str]:
 def _tag(lock: Lock, resolve: Resolve) -> Iterator[Finding]:
     try:
         found = resolve(lock.dataset, lock.version)
-    except UsageError as error:
+    except (UsageError, VerificationError) as error:
         yield Finding(f"tag v{lock.version}", f"is gone from the Hub: {_line(error)}")
         return
     if found != lock.commit:
