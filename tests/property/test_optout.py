@@ -130,6 +130,36 @@ def test_match_drops_what_requests_name_and_nothing_else(
     assert keys == sorted((f"{o}/{r}", p) for o, r, p, _ in expected)
 
 
+accounts = st.sampled_from(("octo", "fan", "far", "up"))
+repositories = st.builds(lambda o, r: f"{o}/{r}", accounts, st.sampled_from(("p", "q")))
+
+
+@settings(deadline=None)
+@given(st.dictionaries(repositories, repositories), accounts, st.booleans())
+def test_match_owner_takes_its_own_and_with_forks_what_came_from_it(
+    fork_of: dict[str, str], account: str, forks: bool
+) -> None:
+    """By another way to say it: follow each repository up, and see whether the account is met."""
+    fork_of = {name: upstream for name, upstream in fork_of.items() if name != upstream}
+    every = sorted(f"{o}/{r}" for o in ("octo", "fan", "far", "up") for r in "pq")
+    files, origins = corpus([(*name.split("/"), "a", 0) for name in every])  # type: ignore[misc]
+    said = [fork_of.get(name) for name in origins["repo_name"].to_pylist()]
+    origins = origins.append_column("fork_of", pa.array(said, pa.string()))
+    request = Request("req-0", parse("owner", account), "none", False, bytes(32), forks=forks)
+
+    def comes_from(name: str) -> bool:
+        for _ in every:
+            if name.startswith(f"{account}/"):
+                return True
+            if not forks or name not in fork_of:
+                return False
+            name = fork_of[name]
+        return False
+
+    gone = match_requests(files, origins, [request], Params())["repo_name"].to_pylist()
+    assert gone == [name for name in every if comes_from(name)]
+
+
 @settings(deadline=None)
 @given(rows, asks)
 def test_match_of_two_halves_is_that_of_the_whole_without_copies(

@@ -48,6 +48,7 @@ def optout() -> None:
     show_default=True,
     help="Copies in other repositories too.",
 )
+@click.option("--forks", is_flag=True, help="With --owner: forks of its repositories too.")
 @click.option("--past", is_flag=True, help="Releases already made too (docs/governance.md).")
 @click.option("--listed", is_flag=True, help="Publish what is named, instead of a commitment.")
 @click.option("--contact", metavar="MAIL", required=True, help="Kept private; can be erased.")
@@ -59,6 +60,7 @@ def submit(  # noqa: PLR0917 - click passes by name
     path: str | None,
     blob: str | None,
     copies: Copies,
+    forks: bool,
     past: bool,
     listed: bool,
     contact: str,
@@ -82,6 +84,7 @@ def submit(  # noqa: PLR0917 - click passes by name
             salt=secrets.token_bytes(32),
             contact=contact,
             copies=copies,
+            forks=forks,
             past=past,
             listed=listed,
         )
@@ -466,6 +469,7 @@ def _submit_all(log: Writer, fresh: list[Entry]) -> dict[str, str]:
             salt=secrets.token_bytes(32),
             contact=entry.contact or None,
             copies=entry.copies,
+            forks=entry.forks,
             past=entry.past,
         )
         for number, entry in enumerate(fresh)

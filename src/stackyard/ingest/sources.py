@@ -40,6 +40,7 @@ _KEYS: Final = (
     "sha256",
     "stars",
     "forks",
+    "fork_of",
     "date",
 )
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -72,6 +73,7 @@ class Source:
         date: when the revision was made, UTC, if sources.yaml says so.
         stars: GitHub-like star events, 0 if unknown.
         forks: the same of forks.
+        fork_of: `owner/repo` that it was forked from, if sources.yaml says so.
         line: of sources.yaml, for errors; no part of what the source is.
     """
 
@@ -84,6 +86,7 @@ class Source:
     date: str = ""
     stars: int = 0
     forks: int = 0
+    fork_of: str = ""
     line: int = 0
 
     @property
@@ -175,6 +178,7 @@ def _source(node: yaml.Node, where: str) -> Source:
         date=_date(values, where),
         stars=_count(values, "stars", where),
         forks=_count(values, "forks", where),
+        fork_of=_fork_of(values, where),
         line=line,
     )
     _check_location(source, key, where)
@@ -255,6 +259,21 @@ def _name(values: Mapping[str, Any], where: str) -> RepoName:
         return RepoName(values["name"])
     except UsageError as error:
         raise UsageError(f"{where}: {error.what}", expected=error.expected) from error
+
+
+def _fork_of(values: Mapping[str, Any], where: str) -> str:
+    if "fork_of" not in values:
+        return ""
+    try:
+        upstream, name = RepoName(values["fork_of"]), RepoName(values["name"])
+    except UsageError as error:
+        raise UsageError(f"{where}: fork_of: {error.what}", expected=error.expected) from error
+    if upstream.folded == name.folded:
+        raise UsageError(
+            f"{where}: {name} cannot be a fork of itself",
+            expected="fork_of: owner/repo of what it was forked from",
+        )
+    return upstream.text
 
 
 def _text(

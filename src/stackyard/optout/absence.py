@@ -185,7 +185,9 @@ def absent_keys(request: Request, decisions: pa.Table) -> list[bytes]:
     names = set(pc.unique(direct["repo_name"]).to_pylist())
     keys: set[bytes] = set()
     if selector.kind == "owner":
+        forks = pc.unique(mine["repo_name"].filter(pc.equal(mine["rule"], "fork"))).to_pylist()
         keys = {key_of("owner", name.split("/", 1)[0]) for name in names}
+        keys |= {key_of("repo", name) for name in forks}
     elif selector.kind == "repo":
         keys = {key_of("repo", name) for name in names}
     elif selector.kind == "path":

@@ -5,7 +5,7 @@ in the file's order. Always holds: selectors go through the one parser; an entry
 understood is refused with what to write instead, and never guessed at; a file that is not of its
 format is refused whole.
 
-    csv      header `scope,selector` and, if wanted, `contact,copies,past`
+    csv      header `scope,selector` and, if wanted, `contact,copies,forks,past`
     jsonl    one object a line with these members
     bigcode  objects with `issue, author, optout_repos, optout_owners` (a JSON list, or one a line)
     github   a JSON list of issues as GitHub's REST interface gives them, made with the issue form
@@ -33,6 +33,7 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 FORM_FIELDS = {
     "What do you want removed?": "scope",
     "Its name": "selector",
+    "Forks of an account's repositories": "forks",
     "Copies in other repositories": "copies",
     "Releases already made": "past",
 }
@@ -45,8 +46,9 @@ _SCOPES = {
     "one file's contents": "blob",
 }
 _COPIES = {"leave them": "none", "remove exact copies": "exact", "remove near copies": "near"}
+_FORKS = {"leave them": False, "remove them too": True}
 _PAST = {"leave them": False, "ask for them too": True}
-_MEMBERS = frozenset({"scope", "selector", "contact", "copies", "past"})
+_MEMBERS = frozenset({"scope", "selector", "contact", "copies", "forks", "past"})
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Entry:
     selector: Selector | None = None
     copies: Copies = "none"
     past: bool = False
+    forks: bool = False
     contact: str = ""
     refusal: str = ""
 
@@ -98,14 +101,17 @@ def _csv(text: str) -> Iterator[Entry]:
     if not {"scope", "selector"} <= names <= _MEMBERS:
         raise UsageError(
             "this is no CSV file of requests",
-            expected="a first line with scope,selector and, if wanted, contact,copies,past",
+            expected="a first line with scope,selector and, if wanted, contact,copies,forks,past",
             found=", ".join(sorted(str(name) for name in names))[:200],
         )
     for number, row in rows:
         if None in row or None in row.values():
             raise UsageError(f"line {number} has more or fewer fields than the first one")
-        past = {"": False, "false": False, "true": True}.get(row.get("past", "").lower())
-        yield _entry({**row, "past": past}, f"line {number}")
+        said = {name: _TRUTH.get(row.get(name, "").lower()) for name in ("forks", "past")}
+        yield _entry({**row, **said}, f"line {number}")
+
+
+_TRUTH = {"": False, "false": False, "true": True}
 
 
 def _jsonl(text: str) -> Iterator[Entry]:
@@ -141,12 +147,12 @@ def _entry(values: Mapping[str, Any], where: str) -> Entry:
 def _understood(entry: Entry, values: Mapping[str, Any]) -> Entry:
     """The entry with its selector, or refused."""
     try:
-        copies, past = _options(values)
         selector = parse(_text(values, "scope"), _text(values, "selector"))
+        copies, past, forks = _options(values, selector.kind)
         contact = _text(values, "contact")
     except UsageError as error:
         return replace(entry, refusal=str(error))
-    return replace(entry, selector=selector, copies=copies, past=past, contact=contact)
+    return replace(entry, selector=selector, copies=copies, past=past, forks=forks, contact=contact)
 
 
 def _text(values: Mapping[str, Any], name: str) -> str:
@@ -156,14 +162,22 @@ def _text(values: Mapping[str, Any], name: str) -> str:
     return text
 
 
-def _options(values: Mapping[str, Any]) -> tuple[Copies, bool]:
-    copies, past = values.get("copies") or "none", values.get("past", False)
-    if copies not in get_args(Copies) or not isinstance(past, bool):
+def _options(values: Mapping[str, Any], kind: str) -> tuple[Copies, bool, bool]:
+    """copies, past and forks."""
+    copies = values.get("copies") or "none"
+    past, forks = values.get("past", False), values.get("forks", False)
+    if copies not in get_args(Copies) or not isinstance(past, bool) or not isinstance(forks, bool):
         raise UsageError(
-            "copies or past is not one of its values",
-            expected="copies: none, exact or near; past: true or false",
+            "copies, forks or past is not one of its values",
+            expected="copies: none, exact or near; forks and past: true or false",
         )
-    return cast("Copies", copies), past
+    if forks and kind != "owner":
+        raise UsageError(
+            "forks are asked for together with an account",
+            found=f"a request for a {kind}",
+            next_step="leave them; for copies of a file, wherever they are, ask for copies",
+        )
+    return cast("Copies", copies), past, forks
 
 
 def _bigcode(text: str) -> Iterator[Entry]:
@@ -214,6 +228,7 @@ def _form(body: str) -> dict[str, Any]:
         "scope": _SCOPES.get(answers["scope"].lower(), answers["scope"]),
         "selector": answers["selector"],
         "copies": _COPIES.get(answers.get("copies", "leave them").lower(), "?"),
+        "forks": _FORKS.get(answers.get("forks", "leave them").lower()),
         "past": _PAST.get(answers.get("past", "leave them").lower()),
     }
 

@@ -24,7 +24,7 @@ from stackyard.optout.registry import Registry, Request
 from stackyard.optout.selector import fold_name, forge_identity, glob_regex, host_of
 from stackyard.record import BLOB_ID, DECISIONS, FILE_KEY, Swhid, blob_digest
 
-RULES = ("owner", "repo", "path", "blob", "copy", "near-copy")
+RULES = ("owner", "repo", "fork", "path", "blob", "copy", "near-copy")
 """Rules of the stage, and their order: a file that several requests name gets the first one."""
 
 NEAR = pa.schema(
@@ -53,7 +53,8 @@ TOMBSTONES = pa.schema(
         pa.field("request", pa.string(), nullable=False),
     ]
 )
-"""Origins that a request by `owner` or `repo` names, sorted by (repo_name, origin)."""
+"""Origins that a request by `owner` or `repo` names, or that are forks which one asks for, sorted by
+(repo_name, origin)."""
 
 _EMPTY_BLOB = blob_digest(b"")
 _NONE = np.iinfo(np.int32).max
@@ -74,7 +75,8 @@ def match(
 
     Args:
         files: schema FILES.
-        origins: schema ORIGINS; every (repo_name, revision_id) of `files` is in it.
+        origins: schema ORIGINS; every (repo_name, revision_id) of `files` is in it. A column `fork_of`
+            (`owner/repo` that an origin was forked from, or null) is needed to find forks.
         log: the registry; the requests in force count.
         params: aliases of renamed origins.
         near: schema NEAR; needed as soon as a request in force asks for near copies.
@@ -108,7 +110,7 @@ def tombstones(origins: pa.Table, log: Registry, params: Params) -> pa.Table:
     Where a request asks for copies too, its origins are read on: copies are found by what they hold.
 
     Args:
-        origins: with repo_name and origin (URL or purl), one row a source.
+        origins: with repo_name, origin (URL or purl) and, to find forks, fork_of; one row a source.
         log: as for `match`.
         params: as for `match`.
     """
@@ -145,8 +147,8 @@ def violations(
             origin that it names is checked too, and reported by its own name.
         log: the registry.
         params: as for `match`.
-        dropped: the decisions of `match` for this release; with them, exact copies of what a
-            request with copies removed are violations too.
+        dropped: the decisions of `match` for this release; with them, forks and exact copies of
+            what a request with forks or copies removed are violations too.
     """
     requests = log.effective()
     if not requests or rows.num_rows == 0:
@@ -157,6 +159,7 @@ def violations(
     found = _by_name(files, origins, ranks, params)
     _by_blob(files.column("blob_id"), ranks, found)
     if dropped is not None:
+        _known_forks(files, dropped, ranks, found)
         _known_copies(files.column("blob_id"), dropped, ranks, found)
     hits = _decisions(files, found, ranks)
     request = pc.replace_substring_regex(hits["evidence"], r'.*"request":"([^"]*)".*', r"\1")
@@ -206,15 +209,12 @@ def _origin_ranks(
         if selector.kind != "blob":
             for name in _names(selector.name, aliases):
                 by_name[selector.kind][name].append(place)
+    with_forks = {place for place, request in enumerate(ranks.requests) if request.forks}
+    named = _names_of_origins(origins)
+    upstreams = _upstreams(origins, named, aliases) if with_forks else {}
     of_origin = np.full(origins.num_rows, _NONE, dtype=np.int32)
     with_globs: dict[int, list[int]] = {}
-    repo_names = origins.column("repo_name").to_pylist()
-    for index, (repo_name, origin) in enumerate(
-        zip(repo_names, origins.column("origin").to_pylist(), strict=True)
-    ):
-        host = host_of(origin)
-        identity = forge_identity(origin)
-        names = {fold_name(repo_name)} | ({identity[1]} if identity else set())
+    for index, (host, names) in enumerate(named):
         claims = [
             (rule, place)
             for rule in ("owner", "repo", "path")
@@ -222,12 +222,63 @@ def _origin_ranks(
             for place in by_name[rule].get(name.split("/", 1)[0] if rule == "owner" else name, ())
             if _same_host(ranks.requests[place].selector.host, host)
         ]
+        claims += [
+            ("fork", place)
+            for name in upstreams.get(index, ())
+            for place in by_name["owner"].get(name.split("/", 1)[0], ())
+            if place in with_forks and _same_host(ranks.requests[place].selector.host, host)
+        ]
         whole = [ranks.rank(rule, place) for rule, place in claims if rule != "path"]
         globs = sorted({place for rule, place in claims if rule == "path"})
         of_origin[index] = min(whole, default=_NONE)
         if globs:
             with_globs[index] = globs
     return of_origin, with_globs
+
+
+def _names_of_origins(origins: pa.Table) -> list[tuple[str, set[str]]]:
+    """Host of each origin, and the folded names that it goes by: its own, and that of its address."""
+    named = []
+    for repo_name, origin in zip(
+        origins.column("repo_name").to_pylist(), origins.column("origin").to_pylist(), strict=True
+    ):
+        identity = forge_identity(origin)
+        names = {fold_name(repo_name)} | ({identity[1]} if identity else set())
+        named.append((host_of(origin), names))
+    return named
+
+
+def _upstreams(
+    origins: pa.Table,
+    named: Sequence[tuple[str, set[str]]],
+    aliases: Mapping[str, set[str]],
+) -> dict[int, set[str]]:
+    """For each origin that is a fork, the names of what it was forked from, of that in turn, and so on.
+
+    A fork is on the forge of its upstream, so names meet on one host or where a host is not known.
+    """
+    if "fork_of" not in origins.column_names:
+        return {}
+    said = origins.column("fork_of").to_pylist()
+    forked: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for (host, names), upstream in zip(named, said, strict=True):
+        if upstream is not None:
+            for name in names:
+                forked[name].append((host, fold_name(upstream)))
+    found = {}
+    for index, upstream in enumerate(said):
+        if upstream is None:
+            continue
+        host, reached = named[index][0], set[str]()
+        todo = _names(fold_name(upstream), aliases)
+        while todo:
+            name = todo.pop()
+            reached.add(name)
+            for other_host, further in forked.get(name, ()):
+                if _same_host(other_host, host):
+                    todo |= _names(further, aliases) - reached
+        found[index] = reached
+    return found
 
 
 def _same_host(asked: str, host: str) -> bool:
@@ -422,6 +473,19 @@ def _known_copies(blobs: pa.ChunkedArray, dropped: pa.Table, ranks: Ranking, fou
         if blob not in {None, _EMPTY_BLOB}:
             wanted[blob] = min(rank, wanted.get(blob, _NONE))
     _lower_by_blob(blobs, wanted, found)
+
+
+def _known_forks(files: pa.Table, dropped: pa.Table, ranks: Ranking, found: _Ranks) -> None:
+    """Lowers the rank of files of the repositories that went as forks."""
+    forks = dropped.filter(pc.equal(dropped["rule"], "fork"))
+    place_of = {_evidence(request.request): place for place, request in enumerate(ranks.requests)}
+    repos = forks.group_by(["repo_name", "evidence"], use_threads=False).aggregate([])
+    for name, evidence in zip(
+        repos["repo_name"].to_pylist(), repos["evidence"].to_pylist(), strict=True
+    ):
+        if evidence in place_of:
+            rows = np.flatnonzero(_numpy(pc.equal(files.column("repo_name"), name)))
+            found[rows] = np.minimum(found[rows], ranks.rank("fork", place_of[evidence]))
 
 
 def _evidence(request: str) -> str:

@@ -2,13 +2,15 @@
 
 In: the files and origins of the last build, the rows of releases, one request. Out: a `Preview` and
 its digest, which whoever asks confirms. Always holds: the preview lists exactly the files that
-`matching.match` drops once the request is in force; equal inputs give an equal digest.
+`matching.match` drops once the request is in force; equal inputs give an equal digest; the digest,
+which the log publishes, tells nobody what was asked for who has not the request's salt.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +19,7 @@ import pyarrow.compute as pc
 from stackyard.optout.matching import claims_of, match_requests
 from stackyard.optout.params import Params
 from stackyard.optout.registry import Request
-from stackyard.params import digest
+from stackyard.params import canonical_json
 from stackyard.record import DECISIONS, FILE_KEY, hex_column
 
 
@@ -32,6 +34,7 @@ class Preview:
         released: version -> rows (repo_name, path) of that release that go or lose their name.
         stays: contents that go from here but stay in the dataset, as others offer them: blob_id (hex),
             `repo_name` and `path` of the first other file by name, `others` (how many there are).
+        salt: of the request's commitment.
         representatives: version -> rows of it that stand for copies which stay: another takes their place.
     """
 
@@ -41,11 +44,16 @@ class Preview:
     released: Mapping[str, pa.Table]
     stays: pa.Table
     representatives: Mapping[str, int]
+    salt: bytes = field(repr=False)
 
     @property
     def digest(self) -> str:
-        """Hex SHA-256 of the canonical JSON of `plain`."""
-        return digest(self.plain())
+        """Hex SHA-256 over `stackyard-optout-preview/1`, a newline, the salt, and the JSON of `plain`.
+
+        Without the salt, whoever guesses a name could make its preview from public files and compare.
+        """
+        label = b"stackyard-optout-preview/1\n"
+        return hashlib.sha256(label + self.salt + canonical_json(self.plain())).hexdigest()
 
     def plain(self) -> dict[str, Any]:
         """As JSON, with every file."""
@@ -87,11 +95,13 @@ def preview(
     gone = match_requests(files, origins, [request], params, near)
     return Preview(
         request.request,
-        f"{request.selector.kind} {request.selector}",
+        f"{request.selector.kind} {request.selector}"
+        + (", and forks of its repositories" if request.forks else ""),
         gone,
         {version: _named(rows, gone) for version, rows in sorted(releases.items())},
         _stays(files, gone),
         {version: _represented(rows, gone) for version, rows in sorted(releases.items())},
+        request.salt,
     )
 
 

@@ -53,6 +53,8 @@ def statement(
         "selector": request.selector.plain(),
         "state": state,
     }
+    if request.forks:
+        body["forks"] = True
     if removed is not None:
         body["removed"] = dict(removed)
     return body

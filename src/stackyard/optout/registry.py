@@ -30,6 +30,7 @@ class Request:
         selector: what it names.
         copies: whether exact or near copies elsewhere go too.
         past: whether releases already made are asked for too.
+        forks: whether forks of what an account has go too, whoever has them.
         salt: the 32 bytes of its commitment; the receipt holds them.
         contact: where to reach the requester; empty once erased.
     """
@@ -40,6 +41,7 @@ class Request:
     past: bool
     salt: bytes = field(repr=False)
     contact: str = field(default="", repr=False)
+    forks: bool = False
 
 
 @dataclass(frozen=True)
@@ -230,8 +232,9 @@ def check_opening(status: Status, request: Request) -> None:
         "scope": request.selector.kind,
         "copies": request.copies,
         "past": request.past,
+        "forks": request.forks,
     }
-    if any(details[name] != value for name, value in public.items()):
+    if any({"forks": False, **details}[name] != value for name, value in public.items()):
         raise VerificationError(
             f"the private part of request {request.request} is not what was committed to",
             next_step="restore .stackyard/private from its backup",
@@ -250,6 +253,7 @@ def listed_requests(log: Iterable[Event]) -> dict[str, Request]:
                 event.details["copies"],
                 event.details["past"],
                 bytes.fromhex(listed["salt"]),
+                forks=event.details.get("forks", False),
             )
     return found
 

@@ -57,12 +57,23 @@ def submit(
     contact: str | None,
     copies: Copies = "none",
     past: bool = False,
+    forks: bool = False,
     listed: bool = False,
 ) -> tuple[Event, Request]:
     """The `submitted` event of a new request and its private part. It removes nothing yet.
 
     `contact` is None only where a batch says none: the operator knows whom to ask.
+
+    Raises:
+        UsageError: the contact is no address, or forks are asked for of what is no account.
     """
+    if forks and selector.kind != "owner":
+        raise UsageError(
+            "forks are asked for together with an account",
+            expected="--owner NAME --forks",
+            found=f"a request for a {selector.kind}",
+            next_step="leave --forks out; for copies of a file, wherever they are, use --copies",
+        )
     committed = ev.commitment(selector, salt)
     details: dict[str, Any] = {
         "commitment": committed,
@@ -72,7 +83,11 @@ def submit(
     }
     if listed:
         details["listed"] = {"salt": salt.hex(), "selector": selector.plain()}
-    request = Request(ev.request_id(committed), selector, copies, past, salt, _contact(contact))
+    if forks:
+        details["forks"] = True
+    request = Request(
+        ev.request_id(committed), selector, copies, past, salt, _contact(contact), forks
+    )
     return Event(sequence, ev.timestamp(time), request.request, "submitted", details), request
 
 

@@ -112,8 +112,9 @@ def _tombstones(project: Project) -> dict[str, str]:
         {
             "repo_name": [str(source.name) for source in project.sources],
             "origin": [source.origin for source in project.sources],
+            "fork_of": [source.fork_of or None for source in project.sources],
         },
-        schema=pa.schema([("repo_name", pa.string()), ("origin", pa.string())]),
+        schema=pa.schema([(name, pa.string()) for name in ("repo_name", "origin", "fork_of")]),
     )
     log = open_registry(project.root)
     named = optout.tombstones(origins, log, project.params.optout)

@@ -22,9 +22,9 @@ from stackyard.ingest.sources import Source
 from stackyard.params import canonical_json
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
-from stackyard.record import BLOB_ID, LISTING, ORIGINS, SEGMENT, bucket_of
+from stackyard.record import BLOB_ID, LISTING, SEGMENT, bucket_of
 from stackyard.store import files
-from stackyard.store.workspace import SOURCE_KEY, BlobIndex, Workspace
+from stackyard.store.workspace import ORIGIN_ROWS, SOURCE_KEY, BlobIndex, Workspace
 
 SEGMENT_BYTES = 128 << 20
 """Content of a segment: what one worker holds in memory at a time, and the grain of all later work.
@@ -47,7 +47,7 @@ def run(project: Project, unit: str) -> None:
     """Ingests the sources of one bucket that are not yet done."""
     bucket = int(unit, 16)
     workspace = project.workspace
-    done = _done_keys(workspace)
+    done = _done_keys(workspace, bucket)
     sources = fetch.sources_by_digest(project)
     with _Claims(_claims_path(project), bucket, workspace.index()) as claims:
         writer = _Writer(workspace, bucket, claims)
@@ -92,14 +92,14 @@ def _refuse_twins(origins: pa.Table) -> None:
         )
 
 
-def _done_keys(workspace: Workspace) -> set[str]:
-    """Sources with a listing whose every blob is stored."""
-    listings = workspace.listings()
+def _done_keys(workspace: Workspace, bucket: int | None = None) -> set[str]:
+    """Sources, of one bucket or all, with a listing whose every blob is stored."""
+    listings = workspace.listings(bucket=bucket)
     kept = listings.filter(pc.is_null(listings["rule"]))
     held = workspace.index().holds(kept["blob_id"].combine_chunks())
     lost = set(kept["source_key"].filter(pc.invert(pa.array(held))).unique().to_pylist())
     listed: set[str] = set()
-    for path in sorted(workspace.listings_folder.glob("[!.]*.parquet")):
+    for path in workspace.listing_files(bucket):
         origins = files.read_table(workspace.origins_folder / path.name, ["source_key"])
         listed |= set(origins["source_key"].to_pylist())
     return listed - lost
@@ -184,6 +184,7 @@ class _Writer:
                 "revision_date": revision.revision_date,
                 "star_events_count": source.stars,
                 "fork_events_count": source.forks,
+                "fork_of": source.fork_of or None,
             }
         )
 
@@ -204,7 +205,7 @@ class _Writer:
             self.workspace.write_segment(self.bucket, self.names, table)
             self.names, self.blobs, self.blob_bytes = [], defaultdict(list), 0
         if self.origins:
-            schema = pa.schema([SOURCE_KEY, *ORIGINS])
+            schema = pa.schema([SOURCE_KEY, *ORIGIN_ROWS])
             origins = pa.Table.from_pylist(self.origins, schema=schema)
             self.workspace.write_listing(self.bucket, pa.concat_tables(self.listings), origins)
             self.listings, self.origins = [], []

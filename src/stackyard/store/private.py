@@ -34,6 +34,7 @@ _requests = sa.Table(
     sa.Column("past", sa.Boolean, nullable=False),
     sa.Column("salt", sa.LargeBinary(32), nullable=False),
     sa.Column("contact", sa.String(320), nullable=False),
+    sa.Column("forks", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 _reasons = sa.Table(
@@ -121,8 +122,7 @@ class Private:
         if sqlite:
             sa.event.listen(self._engine, "connect", _tune)
         try:
-            if not sa.inspect(self._engine).has_table(_sources.name):
-                _metadata.create_all(self._engine)
+            self._lay_tables()
         except sa.exc.SQLAlchemyError as error:
             self._engine.dispose()
             raise EnvironmentFault(
@@ -130,6 +130,16 @@ class Private:
                 found=type(error).__name__,
                 next_step=f"check .stackyard/private/registry.sqlite, or {URL_VARIABLE}",
             ) from None  # SQLAlchemy's message may quote the URL, and with it a password
+
+    def _lay_tables(self) -> None:
+        """Makes what is not there yet, also in a private part of before `forks` was asked for."""
+        inspector = sa.inspect(self._engine)
+        if not inspector.has_table(_requests.name):
+            _metadata.create_all(self._engine)
+        elif all(column["name"] != "forks" for column in inspector.get_columns(_requests.name)):
+            added = sa.text("ALTER TABLE requests ADD COLUMN forks BOOLEAN NOT NULL DEFAULT false")
+            with self._engine.begin() as connection:
+                connection.execute(added)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -165,6 +175,7 @@ class Private:
                 "past": r.past,
                 "salt": r.salt,
                 "contact": r.contact,
+                "forks": r.forks,
             }
             for r in requests
         ]
@@ -344,4 +355,12 @@ def _request(row: Any) -> Request:
             f"the private part of request {row.request} cannot be read",
             next_step="restore .stackyard/private from its backup",
         ) from error
-    return Request(row.request, selector, row.copies, bool(row.past), row.salt, row.contact)
+    return Request(
+        row.request,
+        selector,
+        row.copies,
+        bool(row.past),
+        row.salt,
+        row.contact,
+        bool(row.forks),
+    )

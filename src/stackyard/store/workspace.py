@@ -4,7 +4,7 @@ Layout under `work/`:
 
 - `ingest/segments/<bucket>-<digest>.parquet`: SEGMENT; digest is over its blob ids in row order.
 - `ingest/listings/<bucket>-<digest>.parquet`: LISTING with `source_key`; digest over its source keys.
-- `ingest/origins/<same name>.parquet`: ORIGINS with `source_key`.
+- `ingest/origins/<same name>.parquet`: ORIGIN_ROWS with `source_key`.
 - `ingest/index.parquet`: blob_id, segment, row; sorted by blob_id. Derived from the segments.
 - `facts/<detector>/<fingerprint>/<segment>[-<digest of the pairs asked>].parquet`.
 - `<stage>/*.parquet`: what a stage decided.
@@ -38,6 +38,9 @@ SEGMENT_GROUP_BYTES = 4 << 20
 the overhead of a Parquet row group (about 1 kB) would show."""
 CACHE_BYTES = 256 << 20
 """Decoded row groups that a reader keeps: several segments' worth of one language."""
+ORIGIN_ROWS = pa.schema([*ORIGINS, pa.field("fork_of", pa.string())])
+"""ORIGINS, and what is known of an origin but never released: the repository it was forked from."""
+
 INDEX = pa.schema(
     [
         pa.field("blob_id", BLOB_ID, nullable=False),
@@ -103,28 +106,25 @@ class Workspace:
         files.write_table(self.origins_folder / name, origins)
         files.write_table(self.listings_folder / name, listing)
 
-    def listings(self, source_keys: Sequence[str] | None = None) -> pa.Table:
-        """All listings with their `source_key`, or those of the given sources."""
+    def listing_files(self, bucket: int | None = None) -> list[Path]:
+        """The files of listings, of one bucket or all, sorted; origins have files of the same names."""
+        pattern = "[!.]*.parquet" if bucket is None else f"{bucket:02x}-*.parquet"
+        return sorted(self.listings_folder.glob(pattern))
+
+    def listings(
+        self, source_keys: Sequence[str] | None = None, bucket: int | None = None
+    ) -> pa.Table:
+        """All listings with their `source_key`, or those of the given sources or of one bucket."""
         schema = pa.schema([SOURCE_KEY, *LISTING])
-        return self._keyed(self.listings_folder, schema, source_keys)
+        return _keyed(self.listing_files(bucket), schema, source_keys)
 
     def origins(self, source_keys: Sequence[str]) -> pa.Table:
-        """ORIGINS of the given sources, sorted, one row a revision."""
-        table = self._keyed(self.origins_folder, pa.schema([SOURCE_KEY, *ORIGINS]), source_keys)
+        """ORIGIN_ROWS of the given sources, sorted, one row a revision."""
+        schema = pa.schema([SOURCE_KEY, *ORIGIN_ROWS])
+        paths = sorted(self.origins_folder.glob("[!.]*.parquet"))
+        table = _keyed(paths, schema, source_keys)
         table = table.drop_columns(["source_key"])
         return table.sort_by([("repo_name", "ascending"), ("revision_id", "ascending")])
-
-    def _keyed(
-        self, folder: Path, schema: pa.Schema, source_keys: Sequence[str] | None
-    ) -> pa.Table:
-        parts = [schema.empty_table()]
-        wanted = None if source_keys is None else pa.array(source_keys, pa.string())
-        for path in sorted(folder.glob("[!.]*.parquet")):
-            part = files.read_table(path).cast(schema)
-            if wanted is not None:
-                part = part.filter(pc.is_in(part["source_key"], value_set=wanted))
-            parts.append(part)
-        return pa.concat_tables(parts)
 
     def segment_ids(self, segment: str) -> pa.Table:
         """`blob_id` of one segment, in row order."""
@@ -308,3 +308,15 @@ def _unreadable(path: Path, error: Exception) -> CorruptWorkspace:
         f"segment {path} cannot be read: {error}",
         next_step="restore it with `dvc checkout`, or remove it and build again",
     )
+
+
+def _keyed(paths: Sequence[Path], schema: pa.Schema, source_keys: Sequence[str] | None) -> pa.Table:
+    parts = [schema.empty_table()]
+    wanted = None if source_keys is None else pa.array(source_keys, pa.string())
+    for path in paths:
+        part = files.read_table(path)
+        if wanted is not None:  # before the cast: files of sources that are gone may be older
+            part = part.filter(pc.is_in(part["source_key"], value_set=wanted))
+        if part.num_rows or wanted is None:
+            parts.append(part.cast(schema))
+    return pa.concat_tables(parts)

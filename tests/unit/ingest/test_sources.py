@@ -35,6 +35,13 @@ def test_load_sources_of_an_empty_list_are_none() -> None:
     assert load_sources("[]", "sources.yaml") == ()
 
 
+def test_load_sources_fork_says_of_what() -> None:
+    text = "[{kind: git, path: x, name: fan/tool, fork_of: Octo-Org/tool}]"
+    (source,) = load_sources(text, "sources.yaml")
+    assert source.fork_of == "Octo-Org/tool"
+    assert source.digest != load_sources(text.replace("Octo", "Other"), "sources.yaml")[0].digest
+
+
 def test_load_sources_two_releases_of_one_name_are_both_there() -> None:
     text = "".join(
         f"- {{kind: package, purl: 'pkg:pypi/rich@{v}', name: octo-org/rich, sha256: {PIN}}}\n"
@@ -55,6 +62,8 @@ def test_load_sources_two_releases_of_one_name_are_both_there() -> None:
         ("- {kind: git, kind: git, name: a/b, url: x}", "kind is given twice"),
         ("- {kind: git, name: [a/b], url: x}", "a list or a mapping"),
         ("- {name: octo-org/tool, path: x}", "kind is missing"),
+        ("- {kind: git, name: a/b, path: x, fork_of: b}", "fork_of"),
+        ("- {kind: git, name: a/b, path: x, fork_of: A/B}", "a fork of itself"),
         ("- {kind: svn, name: octo-org/tool, path: x}", "no kind 'svn'"),
         ("- {kind: swh, name: octo-org/tool, path: x}", "swh is not there yet"),
         ("- {kind: git, path: x}", "name is missing"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import os
 import shutil
@@ -15,8 +16,11 @@ import rfc8785
 from stackyard.errors import StackyardError, UsageError, VerificationError
 from stackyard.optout import merkle, note, receipts, requests
 from stackyard.optout.events import Event
+from stackyard.optout.params import Params
+from stackyard.optout.preview import preview
 from stackyard.optout.registry import Request, extends, read
 from stackyard.optout.selector import parse
+from stackyard.record import FILES, ORIGINS
 from stackyard.store import authority
 from stackyard.store.private import Private
 from stackyard.store.registry import init_registry, open_registry, open_writer, published
@@ -397,3 +401,16 @@ def test_erased_request_that_ended_is_gone_and_the_log_still_holds(tmp_path: Pat
     held = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
     assert b"octo-unique-name" not in held
     assert len(open_registry(tmp_path).events) == 2
+
+
+def test_guess_of_a_name_cannot_be_tried_against_the_published_preview(book: Book) -> None:
+    """All but the salt of a preview can be made from public files, so the salt must count."""
+    files = FILES.empty_table()
+    origins = ORIGINS.empty_table()
+    own = book.requests[book.submit("repo", "octo/p")]
+    guessed = dataclasses.replace(own, salt=salt("a guess"))
+    shown = [preview(each, files, origins, Params(), releases={}) for each in (own, guessed)]
+    assert shown[0].plain() == shown[1].plain()
+    assert shown[0].digest != shown[1].digest
+    assert own.salt.hex() not in repr(shown[0])
+    assert own.salt.hex() not in json.dumps(shown[0].plain())

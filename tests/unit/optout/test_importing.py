@@ -131,6 +131,9 @@ def test_issue_form_has_the_labels_and_answers_that_the_import_knows() -> None:
     assert list(fields) == list(importing.FORM_FIELDS)
     assert {o.lower() for o in fields["What do you want removed?"]} == set(importing._SCOPES)
     assert {o.lower() for o in fields["Copies in other repositories"]} == set(importing._COPIES)
+    assert {o.lower() for o in fields["Forks of an account's repositories"]} == set(
+        importing._FORKS
+    )
     assert {o.lower() for o in fields["Releases already made"]} == set(importing._PAST)
 
 
