@@ -1,4 +1,4 @@
-"""Numbers about a text, in one compiled pass over its bytes.
+"""Numbers about a text: which are counted, and what exactly each of them is.
 
 In: texts. Out: counts, each a function of the text alone; which of them is too much is for
 `verdict` and its Params. Source of the measures: The Stack v2 (StarCoder 2, arXiv 2402.19173, 3.1).
@@ -12,10 +12,8 @@ Definitions, to the byte:
                      space (a backslash unit may follow at once); escapes: >= 8 units of a
                      backslash, u and four hex digits
     visible          characters outside <...>, <script> and <style>, white space runs as one
-    generated mark   one of GENERATED_MARKS in the first 5 lines, letter case ignored
+    generated mark   one of GENERATED_MARKS in the first 5 lines (4,096 bytes), letter case ignored
 """
-
-# ruff: noqa: PLR2004, PLR1714 - bytes are those of ASCII and UTF-8; numba compiles comparisons, not sets
 
 from __future__ import annotations
 
@@ -24,13 +22,13 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any, ClassVar
 
-import numba
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.detector import Scope
 from stackyard.filter.buffers import bytes_of, one_array
+from stackyard.filter.measure import measure
 from stackyard.record import BLOB_ID
 
 GENERATED_MARKS = (
@@ -40,8 +38,6 @@ GENERATED_MARKS = (
     "generated automatically",
     "this file is generated",
 )
-_GENERATED_LINES = 5
-_GENERATED_BYTES = 4096  # of those lines: a minified first line must not cost a scan
 
 _COUNTS = (
     "line_count",
@@ -71,6 +67,7 @@ class QualityDetector:
     scope: Scope = "blob"
     modules: Sequence[str] = (
         "stackyard.filter.quality",
+        "stackyard.filter.measure",
         "stackyard.filter.text",
         "stackyard.filter.charset",
         "stackyard.filter.buffers",
@@ -83,7 +80,7 @@ class QualityDetector:
 
     def detect(self, batch: pa.Table) -> pa.Table:
         text = one_array(batch["text"], pa.large_binary())
-        counts, marks = _measure(*bytes_of(text), _letters(), _marks())
+        counts, marks = measure(*bytes_of(text), _letters(), _marks())
         void = pc.is_null(text).to_numpy(zero_copy_only=False)
         columns = [pa.array(counts[:, i], mask=void) for i in range(len(_COUNTS))]
         return pa.table(
@@ -116,391 +113,3 @@ def _marks() -> np.ndarray:
     for row, mark in enumerate(GENERATED_MARKS):
         table[row, : len(mark)] = np.frombuffer(mark.encode(), np.uint8)
     return table
-
-
-@numba.njit(cache=True, nogil=True)
-def _measure(data: Any, offsets: Any, letters: Any, marks: Any) -> Any:
-    count = len(offsets) - 1
-    counts = np.zeros((count, 8), np.int64)
-    found = np.zeros(count, np.bool_)
-    for row in range(count):
-        start, end = offsets[row], offsets[row + 1]
-        out = counts[row]
-        text = data[start:end]
-        if _count_bytes(text, out):
-            out[2] = _longest_line(text)
-        else:
-            _count_points(text, letters, out)
-        if _has_units(text, end - start):
-            _count_encoded(text, 0, end - start, out)
-        else:
-            _count_base64(text, end - start, out)
-        if _closes_tags(text):
-            out[7] = _count_visible(text, 0, end - start)
-        found[row] = _has_mark(text, 0, end - start, marks)
-    return counts, found
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_bytes(text: Any, out: Any) -> Any:
-    """Characters, letters, digits and line ends of an ASCII text; false if it is none.
-
-    Compiled to vectors.
-    """
-    high: Any = np.uint8(0)
-    alphabetic: Any = 0
-    digits: Any = 0
-    feeds: Any = 0
-    returns: Any = 0
-    for byte in text:
-        high |= byte
-        alphabetic += np.uint8((byte | 32) - 97) < 26
-        digits += np.uint8(byte - 48) < 10
-        feeds += byte == 10
-        returns += byte == 13
-    if returns:
-        for at in range(len(text) - 1):
-            feeds -= (text[at] == 13) & (text[at + 1] == 10)
-    out[0] = feeds + returns
-    if len(text) and text[-1] != 10 and text[-1] != 13:
-        out[0] += 1
-    out[1], out[3], out[4] = len(text), alphabetic, alphabetic + digits
-    return high < 128
-
-
-@numba.njit(cache=True, nogil=True)
-def _longest_line(text: Any) -> int:
-    """Bytes of the longest line of a text.
-
-    A longer line than the longest so far must reach beyond its length: so look for a line end
-    backwards from there, and go on behind the last one found.
-    """
-    longest, start, end = 0, 0, len(text)
-    while start + longest < end:
-        at = start + longest
-        while at >= start and text[at] != 10 and text[at] != 13:
-            at -= 1
-        if at < start:
-            at = start + longest + 1
-            while at < end and text[at] != 10 and text[at] != 13:
-                at += 1
-            longest = at - start
-        start = at + 1
-    return longest
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_points(data: Any, letters: Any, out: Any) -> None:
-    """The same for any UTF-8: each code point is decoded."""
-    start, end = 0, len(data)
-    lines, chars, longest, line_start = 0, 0, 0, 0
-    alphabetic, alphanumeric = 0, 0
-    previous_cr = False
-    pending = False
-    at = start
-    while at < end:
-        byte = data[at]
-        if byte < 0x80:
-            point = np.int64(byte)
-            at += 1
-        elif byte < 0xE0:
-            point = np.int64(byte & 0x1F) << 6 | np.int64(data[at + 1] & 0x3F)
-            at += 2
-        elif byte < 0xF0:
-            point = (
-                np.int64(byte & 0x0F) << 12
-                | np.int64(data[at + 1] & 0x3F) << 6
-                | np.int64(data[at + 2] & 0x3F)
-            )
-            at += 3
-        else:
-            point = (
-                np.int64(byte & 0x07) << 18
-                | np.int64(data[at + 1] & 0x3F) << 12
-                | np.int64(data[at + 2] & 0x3F) << 6
-                | np.int64(data[at + 3] & 0x3F)
-            )
-            at += 4
-        if point == 10 or point == 13:
-            if point == 13 or not previous_cr:
-                longest = max(longest, chars - line_start)
-                lines += 1
-            chars += 1
-            line_start = chars
-            previous_cr = point == 13
-            pending = False
-            continue
-        previous_cr = False
-        pending = True
-        chars += 1
-        kind = letters[point]
-        if kind:
-            alphanumeric += 1
-            if kind == 1:
-                alphabetic += 1
-    if pending:
-        longest = max(longest, chars - line_start)
-        lines += 1
-    out[0], out[1], out[2], out[3], out[4] = lines, chars, longest, alphabetic, alphanumeric
-
-
-def _table(members: bytes) -> np.ndarray:
-    table = np.zeros(256, np.bool_)
-    table[np.frombuffer(members, np.uint8)] = True
-    return table
-
-
-_DIGITS = b"0123456789"
-_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_HEX = _table(_DIGITS + b"ABCDEFabcdef")
-_WORD = _table(_DIGITS + _LETTERS + b"_")
-_BASE64 = _table(_DIGITS + _LETTERS + b"+/=\r\n")
-_UNITS = _table(_DIGITS + b"ABCDEFabcdefxu\\, \t\n\v\f\r")
-_BASE64_MIN = 64  # bytes of a run of base64
-_UNITS_MIN = 8  # units of a run of hex bytes or escapes
-_UNITS_MIN_BYTES = 23  # of such a run: eight pairs and what is between them
-
-
-@numba.njit(cache=True, nogil=True)
-def _hex_unit(data: Any, at: int, end: int) -> int:
-    """Length of a hex unit at a place, 0 if there is none."""
-    prefix = 0
-    if at + 1 < end and data[at + 1] == 120 and (data[at] == 48 or data[at] == 92):
-        prefix = 2
-    stop = at + prefix + 2
-    if stop > end or not _HEX[data[stop - 2]] or not _HEX[data[stop - 1]]:
-        return 0
-    if data[at] != 92 and stop < end and _WORD[data[stop]]:
-        return 0
-    return prefix + 2
-
-
-@numba.njit(cache=True, nogil=True)
-def _hex_run(data: Any, start: int, end: int) -> Any:
-    """Units and end of the run of hex units that begins at a place."""
-    units, at, stop = 0, start, start
-    while at < end:
-        length = _hex_unit(data, at, end)
-        if length == 0:
-            break
-        units += 1
-        at += length
-        stop = at
-        while at < end and (data[at] == 44 or data[at] == 32 or 9 <= data[at] <= 13):
-            at += 1
-    return units, stop
-
-
-@numba.njit(cache=True, nogil=True)
-def _escape_run(data: Any, start: int, end: int) -> Any:
-    units, at = 0, start
-    while at + 6 <= end and data[at] == 92 and data[at + 1] == 117:
-        good = True
-        for k in range(2, 6):
-            if not _HEX[data[at + k]]:
-                good = False
-        if not good:
-            break
-        units += 1
-        at += 6
-    return units, at
-
-
-@numba.njit(cache=True, nogil=True)
-def _has_units(data: Any, end: int) -> bool:
-    """Whether a text has a run of hex units or escapes.
-
-    Only stretches of bytes that such runs consist of, and as long as the shortest, are looked at:
-    every 23rd byte, and three of those before it, tell whether there may be one.
-    """
-    at = _UNITS_MIN_BYTES - 1
-    floor = 0
-    while at < end:
-        broken = -1
-        for back in (0, 5, 11, 17):
-            if at - back >= floor and not _UNITS[data[at - back]]:
-                broken = at - back
-                break
-        if broken >= 0:
-            floor = broken + 1
-            at = broken + _UNITS_MIN_BYTES
-            continue
-        first, last = at, at + 1
-        while first > floor and _UNITS[data[first - 1]]:
-            first -= 1
-        while last < end and _UNITS[data[last]]:
-            last += 1
-        if last - first >= _UNITS_MIN_BYTES and _has_units_within(data, first, last, end):
-            return True
-        floor = last
-        at = last + _UNITS_MIN_BYTES
-    return False
-
-
-@numba.njit(cache=True, nogil=True)
-def _has_units_within(data: Any, first: int, last: int, end: int) -> bool:
-    follows_word = first > 0 and _WORD[data[first - 1]]
-    for at in range(first, last):
-        byte = data[at]
-        units = 0
-        if byte == 92 and at + 1 < end:
-            if data[at + 1] == 120:
-                units, _ = _hex_run(data, at, end)
-            elif data[at + 1] == 117:
-                units, _ = _escape_run(data, at, end)
-        elif not follows_word and _HEX[byte] and _hex_unit(data, at, end):
-            units, _ = _hex_run(data, at, end)
-        if units >= _UNITS_MIN:
-            return True
-        follows_word = _WORD[byte]
-    return False
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_base64(data: Any, end: int, out: Any) -> None:
-    """Runs of base64 in a text without other runs, by the same leaps."""
-    total, longest, floor = 0, 0, 0
-    at = _BASE64_MIN - 1
-    while at < end:
-        if not _BASE64[data[at]]:
-            floor = at + 1
-            at += _BASE64_MIN
-            continue
-        first, last = at, at + 1
-        while first > floor and _BASE64[data[first - 1]]:
-            first -= 1
-        while last < end and _BASE64[data[last]]:
-            last += 1
-        if last - first >= _BASE64_MIN:
-            total += last - first
-            longest = max(longest, last - first)
-        floor = last
-        at = last + _BASE64_MIN
-    out[5], out[6] = total, longest
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_encoded(data: Any, start: int, end: int, out: Any) -> None:
-    total, longest = 0, 0
-    at = start
-    base64_start = start
-    follows_word = False
-    while at < end:
-        byte = data[at]
-        is_word = _WORD[byte]
-        units, stop = 0, at
-        if is_word:
-            # A bare hex unit can only begin where a word does: 0x.. or a pair of digits.
-            if not follows_word and _HEX[byte] and _hex_unit(data, at, end):
-                units, stop = _hex_run(data, at, end)
-        elif byte == 92 and at + 1 < end:
-            if data[at + 1] == 120:
-                units, stop = _hex_run(data, at, end)
-            elif data[at + 1] == 117:
-                units, stop = _escape_run(data, at, end)
-        if units >= _UNITS_MIN:
-            total += stop - at
-            longest = max(longest, stop - at)
-            at = stop
-            base64_start = at
-            follows_word = True
-            continue
-        follows_word = is_word
-        at += 1
-        if not _BASE64[byte]:
-            base64_start = at
-            continue
-        ends = at == end or not _BASE64[data[at]]
-        if ends and at - base64_start >= _BASE64_MIN:
-            total += at - base64_start
-            longest = max(longest, at - base64_start)
-    out[5], out[6] = total, longest
-
-
-@numba.njit(cache=True, nogil=True)
-def _opens(data: Any, at: int, end: int, name: Any) -> bool:
-    """Whether a tag name in lower case stands at a place, letter case ignored."""
-    if at + len(name) > end:
-        return False
-    for k in range(len(name)):
-        if data[at + k] | 0x20 != name[k]:
-            return False
-    return at + len(name) == end or not _WORD[data[at + len(name)]]
-
-
-_SCRIPT = np.frombuffer(b"script", np.uint8)
-_STYLE = np.frombuffer(b"style", np.uint8)
-
-
-@numba.njit(cache=True, nogil=True)
-def _closes_tags(text: Any) -> bool:
-    """Whether `</` is in a text: without it, it is no markup. Compiled to vectors."""
-    found = 0
-    for at in range(len(text) - 1):
-        found += (text[at] == 60) & (text[at + 1] == 47)
-    return found > 0
-
-
-@numba.njit(cache=True, nogil=True)
-def _count_visible(data: Any, start: int, end: int) -> int:
-    """Characters outside tags, scripts and styles; a run of white space counts as one."""
-    visible = 0
-    space = True
-    at = start
-    while at < end:
-        byte = data[at]
-        if byte == 60:
-            skip = 0
-            if _opens(data, at + 1, end, _SCRIPT):
-                skip = 1
-            elif _opens(data, at + 1, end, _STYLE):
-                skip = 2
-            if skip:
-                at += 1
-                while at < end:
-                    if data[at] == 60 and at + 1 < end and data[at + 1] == 47:
-                        if skip == 1 and _opens(data, at + 2, end, _SCRIPT):
-                            break
-                        if skip == 2 and _opens(data, at + 2, end, _STYLE):
-                            break
-                    at += 1
-            while at < end and data[at] != 62:
-                at += 1
-            at += 1
-            continue
-        if byte == 32 or 9 <= byte <= 13:
-            if not space:
-                visible += 1
-            space = True
-        elif byte & 0xC0 != 0x80:
-            visible += 1
-            space = False
-        at += 1
-    return visible
-
-
-@numba.njit(cache=True, nogil=True)
-def _has_mark(data: Any, start: int, end: int, marks: Any) -> bool:
-    lines = 0
-    stop = min(end, start + _GENERATED_BYTES)
-    for at in range(start, stop):
-        byte = data[at]
-        if byte == 10:
-            lines += 1
-            if lines == _GENERATED_LINES:
-                return False
-        low = byte | 0x20 if 65 <= byte <= 90 else byte
-        for row in range(len(marks)):
-            if low != marks[row, 0]:
-                continue
-            k = 1
-            while marks[row, k] and at + k < end:
-                other = data[at + k]
-                if 65 <= other <= 90:
-                    other |= 0x20
-                if other != marks[row, k]:
-                    break
-                k += 1
-            if marks[row, k] == 0:
-                return True
-    return False
