@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from benchmarks.pii_reference import texts_of
+from benchmarks.pii_oracle import texts_of
 from stackyard.pii.detect import find_in_column
 from stackyard.pii.params import Detection, Params
 from stackyard.pii.redaction import reaches_threshold
@@ -32,7 +32,7 @@ def main() -> None:
     shown: dict[str, list[bytes]] = defaultdict(list)
     size = 0.0
     for name in options.packages:
-        texts = list(texts_of([Path(site.getsitepackages()[0]) / name]))
+        texts = [t.content for t in texts_of([Path(site.getsitepackages()[0]) / name])]
         counts: Counter[str] = Counter()
         for _, text, findings in find_in_column(pa.array(texts, pa.large_binary()), Detection()):
             for finding in findings:

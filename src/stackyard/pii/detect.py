@@ -20,7 +20,7 @@ from stackyard.pii import allow, assignments, blocks, names, numbers, personal, 
 from stackyard.pii.automaton import CHUNK_BYTES, Automaton, TooMany
 from stackyard.pii.checks import encodes_text, mixed
 from stackyard.pii.findings import ALLOWED_SCORE, FACTS, FACTS_KEY, LIMIT, Finding
-from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, line_around
+from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, Line, Lines
 from stackyard.pii.params import OPT_IN, Detection, Params
 from stackyard.pii.reference import PLUGINS, Plugin, analyze, plugin_work
 from stackyard.pii.rules import rules
@@ -214,17 +214,18 @@ def inspect(
     """Findings of one text, sorted, from its candidates; what met a limit ends with its row."""
     found: set[Finding] = set()
     seen: set[tuple[str, int, int]] = set()
+    lines = Lines(text)
     work = 0
     block_work = min(len(text), blocks.BLOCK_BYTES_MAX)
     for pattern, end in candidates:
         target = targets[pattern]
         if isinstance(target, Plugin):
-            start, stop = line_around(text, end - 1)
-            if (target.slug, start, stop) in seen:
+            line = lines.around(end - 1)
+            if (target.slug, line.start, line.stop) in seen:
                 continue
-            seen.add((target.slug, start, stop))
-            work += plugin_work(target, text[start:stop])
-            findings = _from_plugin(target, text, start, stop)
+            seen.add((target.slug, line.start, line.stop))
+            work += plugin_work(target, text[line.start : line.stop])
+            findings = _from_plugin(target, text, line)
         else:
             work += block_work if target is blocks.private_key else CHECK_WORK
             findings = target(text, end)
@@ -288,14 +289,14 @@ def _is_unnamed_key(text: bytes, finding: Finding) -> bool:
 CONTEXT_BYTES = 48
 
 
-def _from_plugin(plugin: Plugin, text: bytes, start: int, stop: int) -> Iterator[Finding]:
-    line = text[start:stop].decode("utf-8", "replace")
-    for span in analyze(plugin, line):
-        low, high = _byte_span(line, span.start, span.end)
+def _from_plugin(plugin: Plugin, text: bytes, line: Line) -> Iterator[Finding]:
+    for span in analyze(plugin, line.text):
+        low, high = _byte_span(line.text, span.start, span.end)
+        start, end = line.start + low, line.start + high
         rule = f"detect-secrets/{plugin.slug}"
-        name = allow.first_that_holds(allow.SECRET, text, start + low, start + high)
+        name = allow.first_that_holds(allow.SECRET, text, start, end)
         score = ALLOWED_SCORE if name else _score(plugin, span.secret)
-        yield Finding(start + low, start + high, plugin.entity, rule, score)
+        yield Finding(start, end, plugin.entity, rule, score)
 
 
 def _byte_span(line: str, start: int, end: int) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 LINE_MAX = 4096
 """Bytes of the longest line that a line-based check reads whole. Longer ones (minified bundles,
 data) are read in tiles around candidates, so that cost stays linear in hostile input."""
@@ -11,6 +13,36 @@ TILE, MARGIN = 1024, 512
 
 CONTINUATION, CONTINUATION_MASK = 0x80, 0xC0
 """Bytes 10xxxxxx lie inside a character of UTF-8 (RFC 3629, 3)."""
+
+
+class Line(NamedTuple):
+    """A line, or a tile of a long one: its bytes, and its text with what is no UTF-8 replaced."""
+
+    start: int
+    stop: int
+    text: str
+
+
+class Lines:
+    """The lines of candidates in order of their end: that of neighbours is looked up once."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._last = Line(0, 0, "")
+        self._is_whole = False
+
+    def around(self, position: int) -> Line:
+        """The line that holds a byte; see `line_around`."""
+        if self._is_whole and self._last.start <= position < self._last.stop:
+            return self._last
+        start, stop = line_around(self._text, position)
+        if (start, stop) != self._last[:2]:
+            self._last = Line(start, stop, self._text[start:stop].decode("utf-8", "replace"))
+            self._is_whole = self._ends(start - 1) and self._ends(stop)
+        return self._last
+
+    def _ends(self, place: int) -> bool:
+        return not 0 <= place < len(self._text) or self._text[place] in b"\r\n"
 
 
 def line_around(text: bytes, position: int) -> tuple[int, int]:

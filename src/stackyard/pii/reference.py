@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
@@ -237,12 +236,12 @@ def _raw(entry: Plugin, line: str, mode: Mode) -> Iterator[Span]:
     if entry.slug == "keyword":
         if mode == "quoted" and not _QUOTE.search(line):
             return  # each of its patterns asks for a quote
-        for pattern, group in KEYWORD_SETS[mode].items():
-            if not any(sign in line for sign in _ASKS_FOR.get(pattern, ("",))):
-                continue
-            if match := pattern.search(line):
-                start, end = match.span(group)
-                yield Span(start, end, match[group])
+        for pattern, group, signs in _KEYWORD_STEPS[mode]:
+            for sign in signs:
+                if sign in line:
+                    if match := pattern.search(line):
+                        yield Span(*match.span(group), match[group])
+                    break
     elif entry.slug.startswith("entropy-"):
         for match in plugin.regex.finditer(line):
             if _is_over_limit(plugin, match[2]):
@@ -270,6 +269,12 @@ _ASKS_FOR: Mapping[re.Pattern[str], tuple[str, ...]] = {
 }
 """What a line must hold for a pattern of the keyword plugin to match it: one of these."""
 
+_KEYWORD_STEPS = {
+    mode: tuple((pattern, group, _ASKS_FOR[pattern]) for pattern, group in patterns.items())
+    for mode, patterns in KEYWORD_SETS.items()
+}
+"""Patterns, their groups and what they ask for: laid out once, as hashing a pattern costs as much as a search."""
+
 _QUOTE = re.compile("[\"'`]")
 CLOSE_BITS = 1e-6
 """Bits within which the plugin's own sum decides, as floating point depends on the order."""
@@ -277,11 +282,12 @@ CLOSE_BITS = 1e-6
 
 def _is_over_limit(plugin: Any, value: str) -> bool:
     """Whether the plugin's entropy of a value is over its limit; its own sum only where it is close."""
-    counts = Counter(value)
-    if math.log2(len(counts)) <= plugin.entropy_limit - CLOSE_BITS:
+    distinct = set(value)
+    if math.log2(len(distinct)) <= plugin.entropy_limit - CLOSE_BITS:
         return False  # the hexadecimal plugin only ever takes something away
     total = len(value)
-    bits = math.log2(total) - sum(n * math.log2(n) for n in counts.values()) / total
+    counts = map(value.count, distinct)
+    bits = math.log2(total) - sum(n * math.log2(n) for n in counts if n > 1) / total
     if not value.isdigit() and abs(bits - plugin.entropy_limit) > CLOSE_BITS:
         return bits > plugin.entropy_limit
     return bool(plugin.calculate_shannon_entropy(value) > plugin.entropy_limit)
