@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from stackyard.pii.detect import detectors
     from stackyard.pii.gate import load_allow, scan, second_scan, second_scanner
     from stackyard.pii.model import ModelDetector, ModelSpan, PiiModel
-    from stackyard.pii.redaction import REDACTIONS, redact
+    from stackyard.pii.redaction import PERSONAL, REDACTIONS, redact, without_secrets
 
 __all__ = [
+    "PERSONAL",
     "REDACTIONS",
     "ModelDetector",
     "ModelSpan",
@@ -34,9 +35,11 @@ __all__ = [
     "scan",
     "second_scan",
     "second_scanner",
+    "without_secrets",
 ]
 
 _PLACES = {
+    "PERSONAL": "redaction",
     "REDACTIONS": "redaction",
     "ModelDetector": "model",
     "ModelSpan": "model",
@@ -49,6 +52,7 @@ _PLACES = {
     "scan": "gate",
     "second_scan": "gate",
     "second_scanner": "gate",
+    "without_secrets": "redaction",
 }
 
 

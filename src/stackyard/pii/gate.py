@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from importlib import metadata, resources
 from typing import Any, NamedTuple
@@ -37,17 +37,20 @@ LEFT = pa.schema(
 """What a scan still finds; sorted by (row, start_byte)."""
 
 
-def scan(texts: pa.Array | pa.ChunkedArray, params: Params) -> pa.Table:
+def scan(
+    texts: pa.Array | pa.ChunkedArray, params: Params, leave: Collection[str] = frozenset()
+) -> pa.Table:
     """Findings at or above their thresholds in a column of texts, by this room's detectors.
 
     Args:
         texts: UTF-8 text, binary or string, may hold nulls.
         params: those of the release.
+        leave: entities that do not count.
 
     Returns:
         `LEFT`; empty for every text that `redact` wrote with the same params.
     """
-    rows = [(row, *span) for row, span in spans_in_column(texts, params)]
+    rows = [(row, *span) for row, span in spans_in_column(texts, params, leave)]
     columns = zip(*rows, strict=True) if rows else ([] for _ in LEFT)
     return pa.table(
         {field.name: list(values) for field, values in zip(LEFT, columns, strict=True)},

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -62,32 +62,58 @@ def redact(
     Raises:
         UsageError: `consistent` without a key.
     """
+    return _until_clean(_as_array(texts), _rows_of(_as_array(blob_ids), spans), params, key)
+
+
+PERSONAL = frozenset({"author_name", "email", "ipv4", "ipv6", "phone", "username"})
+"""Entities that say who somebody is, and give access to nothing."""
+
+
+def without_secrets(texts: pa.Array, params: Params, key: bytes | None = None) -> pa.Array:
+    """Texts that licences ask to be passed on as they are: credentials go, names and addresses stay."""
+    column = _as_array(texts).cast(pa.large_binary())
+    rows = spans_in_column(column, params, PERSONAL)
+    return _until_clean(column, rows, params, key, PERSONAL)[0]
+
+
+def _until_clean(
+    texts: pa.Array,
+    rows: list[_Row],
+    params: Params,
+    key: bytes | None,
+    leave: Collection[str] = frozenset(),
+) -> tuple[pa.Array, pa.Array]:
     if params.placeholder == "consistent" and not key:
         raise UsageError(
             "pii.placeholder is `consistent`, which needs a key",
             expected="a key of the operator's, at least 16 random bytes",
             next_step="give the key, or set pii.placeholder to `entity`",
         )
-    current = _as_array(texts)
     counts: dict[int, Counter[str]] = {}
-    rows = _rows_of(_as_array(blob_ids), spans)
     for _ in range(ROUNDS_MAX):
         for row, span in rows:
             counts.setdefault(row, Counter())[span.entity] += 1
-        current = _replace(current, rows, key if params.placeholder == "consistent" else None)
+        texts = _replace(texts, rows, key if params.placeholder == "consistent" else None)
         changed = sorted({row for row, _ in rows})
         if not changed:
             break
-        again = current.take(pa.array(changed, pa.int64()))
-        rows = [(changed[i], span) for i, span in spans_in_column(again, params)]
-    return current, _redactions(counts, len(current))
+        again = texts.take(pa.array(changed, pa.int64()))
+        rows = [(changed[i], span) for i, span in spans_in_column(again, params, leave)]
+    return texts, _redactions(counts, len(texts))
 
 
-def spans_in_column(texts: pa.Array | pa.ChunkedArray, params: Params) -> list[_Row]:
-    """Row numbers and merged spans of all findings at or above their thresholds, in order."""
+def spans_in_column(
+    texts: pa.Array | pa.ChunkedArray, params: Params, leave: Collection[str] = frozenset()
+) -> list[_Row]:
+    """Row numbers and merged spans of all findings at or above their thresholds, in order.
+
+    `leave` names entities that do not count.
+    """
     out: list[_Row] = []
     for row, _, findings in find_in_column(texts, params.detection):
-        kept = [Span(*f[:5]) for f in findings if reaches_threshold(f, params)]
+        kept = [
+            Span(*f[:5]) for f in findings if reaches_threshold(f, params) and f.entity not in leave
+        ]
         out.extend((row, span) for span in merge(kept))
     return out
 

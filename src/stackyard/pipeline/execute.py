@@ -13,6 +13,7 @@ from typing import Protocol, cast
 
 from stackyard.errors import EnvironmentFault
 from stackyard.pipeline.code import write_code
+from stackyard.pipeline.failures import without_contents
 from stackyard.pipeline.project import Project
 from stackyard.stages import Stage
 from stackyard.store.dvc import DvcProject
@@ -42,7 +43,8 @@ def stage_module(stage: Stage) -> StageModule:
 
 def run_unit(stage: Stage, root: Path, unit: str) -> None:
     """Does one unit of a stage; this is what a worker calls."""
-    stage_module(stage).run(Project.at(root), unit)
+    with without_contents(f"stage {stage.name}, unit {unit}"):
+        stage_module(stage).run(Project.at(root), unit)
 
 
 def run_units_here(stage: Stage, root: Path, units: Sequence[str]) -> None:
@@ -59,8 +61,11 @@ def run_stage(project: Project, stage: Stage, map_units: MapUnits) -> None:
     """
     before = inputs_digest(project.root, stage)
     module = stage_module(stage)
-    map_units(stage, project.root, module.units(project))
-    module.finish(project)
+    with without_contents(f"stage {stage.name}"):
+        units = module.units(project)
+    map_units(stage, project.root, units)
+    with without_contents(f"stage {stage.name}"):
+        module.finish(project)
     if inputs_digest(project.root, stage) != before:
         raise EnvironmentFault(
             f"an input of stage {stage.name} changed while it ran",

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from stackyard import optout, pii
 from stackyard.dedup import Index
 from stackyard.pipeline.dedup import deduplicated
+from stackyard.pipeline.failures import without_contents
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.release import plan
 from stackyard.pipeline.tables import by_file, live_listing
@@ -27,6 +28,11 @@ ALLOWED = "registry/pii-allow.yaml"
 
 def check(project: Project) -> tuple[gate.Check, ...]:
     """All checks over the tree; nothing is raised for one that does not hold."""
+    with without_contents("the release gate"):
+        return _check(project)
+
+
+def _check(project: Project) -> tuple[gate.Check, ...]:
     planned = plan(project)
     folder = project.release_folder
     text = (folder / "manifest.json").read_bytes()
@@ -90,8 +96,8 @@ def _leaks(project: Project, release: Manifest) -> dict[str, pa.Table]:
     none = pa.table({name: pa.array([], pa.string()) for name in ("repo_name", "path", "rule")})
     first = [none]
     second: list[dict[str, object]] = []
-    for table in _texts(project, release):
-        found = pii.scan(table["content"], project.params.pii)
+    for table, leave in _texts(project, release):
+        found = pii.scan(table["content"], project.params.pii, leave)
         place = table.select(["repo_name", "path"]).take(found["row"])
         first.append(place.append_column("rule", found["rule"]).cast(none.schema))
         names = pc.binary_join_element_wise(table["repo_name"], table["path"], "/").to_pylist()
@@ -119,9 +125,15 @@ def _leaks(project: Project, release: Manifest) -> dict[str, pa.Table]:
     }
 
 
-def _texts(project: Project, release: Manifest) -> Iterator[pa.Table]:
+def _texts(project: Project, release: Manifest) -> Iterator[tuple[pa.Table, frozenset[str]]]:
+    """Texts of the release with their places, and which entities may stay in them."""
     for file in release.shards:
         with pq.ParquetFile(project.release_folder / file.path) as shard:
             if "content" in shard.schema_arrow.names:
                 for number in range(shard.num_row_groups):
-                    yield shard.read_row_group(number, columns=["repo_name", "path", "content"])
+                    columns = ["repo_name", "path", "content"]
+                    yield shard.read_row_group(number, columns=columns), frozenset()
+    notices = [file.path for file in release.files if file.path.startswith("ATTRIBUTION/")]
+    texts = [(project.release_folder / path).read_text(encoding="utf-8") for path in notices]
+    names = {"repo_name": [release.name] * len(notices), "path": notices, "content": texts}
+    yield pa.table(names, pa.schema([(name, pa.string()) for name in names])), pii.PERSONAL

@@ -6,7 +6,7 @@ compared here, and all but the first leave by `pii/same-after-redaction` (law 5)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -80,6 +80,13 @@ def released_texts(
         wanted = spans.filter(pc.is_in(spans["blob_id"], value_set=asked))
         yield start, *room.redact(text, asked, wanted, project.params.pii, key)
         start = stop
+
+
+def without_secrets(project: Project, texts: Sequence[str]) -> list[str]:
+    """Licence texts and copyright lines for the attribution, without credentials."""
+    column = pa.array([text.encode() for text in texts], pa.large_binary())
+    kept = room.without_secrets(column, project.params.pii, secret_of(project))
+    return [text.decode() for text in kept.to_pylist()]
 
 
 def _same_after_redaction(project: Project, files: pa.Table, spans: pa.Table) -> pa.Table:

@@ -26,6 +26,7 @@ from stackyard.optout.absence import PRESENCE_PATH, Presence
 from stackyard.params import build, plain
 from stackyard.pipeline import detect
 from stackyard.pipeline.keys import PUBLIC, release_key
+from stackyard.pipeline.pii import without_secrets
 from stackyard.pipeline.previous import previous_document, previous_manifest, row_columns
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import (
@@ -276,12 +277,14 @@ def _attribution(project: Project, rows: pa.Table) -> dict[str, bytes]:
         (each["repo_name"], each["revision_id"]): each["origin"]
         for each in origins_of(project, listed).to_pylist()
     }
-    text_of = dict(zip(*(owed.texts[name].to_pylist() for name in ("sha256", "text")), strict=True))
+    texts = without_secrets(project, owed.texts["text"].to_pylist())
+    lines = without_secrets(project, owed.holders["line"].to_pylist())
+    text_of = dict(zip(owed.texts["sha256"].to_pylist(), texts, strict=True))
     notices = [
         {**use, "text": text_of[use["sha256"]], "copyrights": []} for use in owed.uses.to_pylist()
     ] + [
-        {**holder, "path": "", "text": None, "copyrights": [holder["line"]]}
-        for holder in owed.holders.to_pylist()
+        {**holder, "path": "", "text": None, "copyrights": [line]}
+        for holder, line in zip(owed.holders.to_pylist(), lines, strict=True)
     ]
     for each in notices:
         each["origin"] = origin[each["repo_name"], each["revision_id"]]

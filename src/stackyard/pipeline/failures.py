@@ -1,0 +1,50 @@
+"""Errors that nobody foresaw, less what they hold.
+
+An exception of a library may carry the text it was raised over (`UnicodeDecodeError.object`, a
+`KeyError`'s key, the message of a parser), and whoever keeps exceptions keeps it too: Prefect writes them to
+its storage and their `repr` to its logs. What leaves a stage is therefore where it happened and what it
+was called, never what it said. Errors of ours and of the system hold no contents, and fly as they are.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stackyard.errors import StackyardError
+
+FRAMES_SHOWN = 6
+"""Innermost calls that are named: enough to find the line, short enough for a terminal."""
+
+
+class UnforeseenError(StackyardError):
+    """The program met an error of its own; its author can mend it (exit 3)."""
+
+
+@contextmanager
+def without_contents(where: str) -> Iterator[None]:
+    """Turns what nobody foresaw into an error that holds places and names alone.
+
+    Raises:
+        UnforeseenError: instead of any exception but a StackyardError, an OSError or a MemoryError.
+    """
+    unforeseen = None
+    try:
+        yield
+    except (StackyardError, OSError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, what it says stays here
+        frames = traceback.extract_tb(error.__traceback__)[-FRAMES_SHOWN:]
+        unforeseen = UnforeseenError(
+            f"{where} stopped at an error of the program: {type(error).__name__}",
+            found=" < ".join(map(_place, reversed(frames))),
+            next_step="report these lines; what the error said is left out, as it may hold contents",
+        )
+    if unforeseen is not None:  # raised here, so that it has no context
+        raise unforeseen
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno} in {frame.name}"
