@@ -30,7 +30,9 @@ import pyarrow.compute as pc
 
 from stackyard.detector import Scope
 from stackyard.filter.buffers import bytes_of, one_array
-from stackyard.filter.generated import GeneratedRules
+from stackyard.filter.generated import generated
+from stackyard.filter.paths import PathRules
+from stackyard.filter.text import line_ends
 from stackyard.record import BLOB_ID
 
 HEAD_BYTES: Final = 50 * 1024
@@ -71,6 +73,7 @@ class LanguageDetector:
     modules: Sequence[str] = (
         "stackyard.filter.language",
         "stackyard.filter.generated",
+        "stackyard.filter.paths",
         "stackyard.filter.text",
         "stackyard.filter.charset",
         "stackyard.filter.buffers",
@@ -100,15 +103,16 @@ class LanguageDetector:
             number[row] = code
         table = rules.table()
         picked = table.take(pa.array(number))
-        generated = rules.generated.mask(paths, text)
+        by_path = rules.paths.masks(paths)
+        is_generated = generated(paths, text, by_path["generated"])
         return pa.table(
             [
                 one_array(batch["blob_id"], BLOB_ID),
                 paths,
                 *(picked[name] for name in table.column_names),
-                pa.array(rules.is_vendor(paths)),
-                pa.array(generated & ~void),
-                pa.array(rules.is_documentation(paths)),
+                pa.array(by_path["vendor"]),
+                pa.array(is_generated & ~void),
+                pa.array(by_path["documentation"]),
             ],
             schema=LANGUAGES,
         )
@@ -247,9 +251,7 @@ class Linguist:
         for number, heuristic in enumerate(self._heuristics):
             for extension in heuristic.extensions:
                 self._heuristic_of.setdefault(extension.lower(), number)
-        self._vendor = _alternatives(data["vendor"])
-        self._documentation = _alternatives(data["documentation"])
-        self.generated = GeneratedRules(data["generated"])
+        self.paths = PathRules({name: data[name] for name in _PATH_SETS})
         self._codes: dict[Verdict, int] = {Verdict(None, None): 0}
         self._names: dict[str, _Name] = {}
 
@@ -265,12 +267,6 @@ class Linguist:
                 "language_group": pa.array([group for _, group in facts], pa.string()),
             }
         )
-
-    def is_vendor(self, paths: pa.Array) -> np.ndarray:
-        return pc.match_substring_regex(paths, self._vendor).to_numpy(zero_copy_only=False)
-
-    def is_documentation(self, paths: pa.Array) -> np.ndarray:
-        return pc.match_substring_regex(paths, self._documentation).to_numpy(zero_copy_only=False)
 
     def name_code(self, name: str) -> int:
         """Code of what the name alone decides, -1 if the content must be read."""
@@ -360,7 +356,7 @@ class Linguist:
         return ("Roff Manpage", "Roff") if known.is_manual else ()
 
     def _modeline(self, content: Any) -> Languages:
-        start, end = _ends(content, MODELINE_LINES)
+        start, end = line_ends(content, MODELINE_LINES, MODELINE_LINES)
         text = bytes(memoryview(content[:start])) + b"\n" + bytes(memoryview(content[end:]))
         if b"UseVimball" in text:
             return ()
@@ -377,6 +373,7 @@ class Linguist:
         return Verdict(language if language in left else min(left), "classifier")
 
 
+_PATH_SETS: Final = ("vendor", "generated", "documentation")
 _NARROWING: Final = frozenset({"filename", "shebang", "extension"})
 _NAMES_MAX = 1 << 18  # distinct endings kept; hostile names must not fill the memory
 _SHEBANG_BYTES = 2048
@@ -398,10 +395,6 @@ def _extensions(folded: str) -> Iterator[str]:
     while at >= 0:
         yield folded[at:]
         at = folded.find(".", at + 1)
-
-
-def _alternatives(patterns: Sequence[str]) -> str:
-    return "|".join(f"(?:{pattern})" for pattern in patterns)
 
 
 _EMACS = re.compile(rb"-\*-[ \t]*(.{0,500}?)[ \t]*-\*-")
@@ -461,35 +454,6 @@ def shebang(head: bytes) -> str | None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _line_ends(data: Any, start: int, end: int, lines: int) -> Any:
-    """End of the first lines and begin of the last lines of a text, without overlap."""
-    first = start
-    left = lines
-    while first < end:
-        if data[first] == 10:
-            left -= 1
-            if left == 0:
-                break
-        first += 1
-    last = end
-    left = lines
-    if last > first and data[last - 1] == 10:
-        last -= 1
-    while last > first:
-        if data[last - 1] == 10:
-            left -= 1
-            if left == 0:
-                break
-        last -= 1
-    return first, last
-
-
-def _ends(content: Any, lines: int) -> tuple[int, int]:
-    first, last = _line_ends(content, 0, len(content), lines)
-    return int(first), int(last)
-
-
-@numba.njit(cache=True, nogil=True)
 def _has_clue(data: Any, start: int, end: int) -> bool:
     """Whether bytes hold what a modeline cannot be without: `-*-`, or `ex:`, `vi:`, `vim...:`."""
     for at in range(start, end - 2):
@@ -518,7 +482,7 @@ def _signs(data: Any, offsets: Any) -> Any:
             continue
         if data[start] == 35 and data[start + 1] == 33:
             signs[row] |= _SHEBANG
-        first, last = _line_ends(data, start, end, MODELINE_LINES)
-        if _has_clue(data, start, first) or _has_clue(data, last, end):
+        first, last = line_ends(data[start:end], MODELINE_LINES, MODELINE_LINES)
+        if _has_clue(data, start, start + first) or _has_clue(data, start + last, end):
             signs[row] |= _MODELINE
     return signs

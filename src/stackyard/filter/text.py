@@ -94,11 +94,10 @@ def _kinds(data: Any, offsets: Any) -> Any:
 @numba.njit(cache=True, nogil=True)
 def _is_ascii(text: Any) -> Any:
     """Whether bytes are ASCII without NUL; one pass without a branch, compiled to vectors."""
-    high, zeros = np.uint8(0), 0
+    top = np.uint8(0)
     for byte in text:
-        high |= byte
-        zeros += byte == 0
-    return high < 0x80 and zeros == 0
+        top = max(top, np.uint8(byte - np.uint8(1)))  # NUL becomes the greatest
+    return top < 0x7F
 
 
 @numba.njit(cache=True, nogil=True)
@@ -134,3 +133,25 @@ def _is_plain(data: Any, start: int, end: int) -> bool:
                 return False
         at += length + 1
     return True
+
+
+@numba.njit(cache=True, nogil=True)
+def line_ends(text: Any, head: int, tail: int) -> Any:
+    """End of the first `head` lines of a text and begin of its last `tail` lines, without overlap."""
+    first = 0
+    while first < len(text):
+        if text[first] == 10:
+            head -= 1
+            if head == 0:
+                break
+        first += 1
+    last = len(text)
+    if last > first and text[last - 1] == 10:
+        last -= 1
+    while last > first:
+        if text[last - 1] == 10:
+            tail -= 1
+            if tail == 0:
+                break
+        last -= 1
+    return first, last
