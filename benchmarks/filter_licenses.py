@@ -106,7 +106,7 @@ def labels(package: Package) -> dict[str, str]:
     """Expression of each path by the last stanza that matches it, where it names known licences."""
     found: dict[str, str] = {}
     for claim in package.claims:
-        pattern = re.compile(evidence.glob_pattern(claim.scope, claim.glob or "*")[0])
+        pattern = re.compile(evidence.glob_pattern(claim.scope, claim.glob or "**")[0])
         found.update({path: claim.expression for path, _ in package.files if pattern.search(path)})
     return {path: text for path, text in found.items() if "unrecognized" not in text}
 

@@ -163,8 +163,9 @@ def portable(pattern: str) -> str:
 
 
 def write_spdx(package: Path) -> None:
-    """index.json and runs.bin: keys of the exact texts, and the five-word runs of each licence."""
+    """names.json; index.json and runs.bin: keys of the exact texts, five-word runs of each licence."""
     listed = json.loads((package / "spdx-full.json").read_text("utf-8"))
+    put("spdx/names.json", {"source": SPDX, "names": {k: v["name"] for k, v in listed.items()}})
     exact: dict[str, str] = {}
     ids: list[str] = []
     runs: list[np.ndarray] = []

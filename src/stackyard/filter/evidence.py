@@ -271,15 +271,23 @@ def _matching(
     return row_of, depth_of
 
 
+_GLOB = re.compile(r"\*\*|\*|\?|\\(.)|(.)", re.DOTALL)
+
+
 def glob_pattern(scope: str, glob: str) -> tuple[str, int]:
-    """RE2 pattern of a DEP-5 glob (`*` matches `/` too), and how many directories it names."""
+    """RE2 pattern of a glob (see `manifests.Claim`), and how many directories it names."""
     glob = glob.removeprefix("./")
-    body = "".join(
-        ".*" if char == "*" else "." if char == "?" else re.escape(char) for char in glob
-    )
-    literal = re.split(r"[*?]", glob, maxsplit=1)[0]
+    body, literal = "", ""
+    exact = True
+    for match in _GLOB.finditer(glob):
+        char = match[1] or match[2]
+        if char is not None:
+            body += re.escape(char)
+            literal += char if exact else ""
+            continue
+        exact = False
+        body += {"**": ".*", "*": "[^/]*", "?": "."}[match[0]]
     depth = literal.count("/") + (scope.count("/") + 1 if scope else 0)
-    exact = literal == glob
     prefix = re.escape(scope) + "/" if scope else ""
     return f"(?s)^{prefix}{body}$", 1 << 20 if exact else depth
 
@@ -293,13 +301,20 @@ def _place_expression(stated: tuple[tuple[str, str], ...]) -> str:
     """What one place says: its metadata, and what its licence texts say beyond them.
 
     A licence text that nothing recognises counts where nothing else is said: then it stands. What a
-    README says counts where nothing but a README speaks.
+    README says counts where nothing but a README speaks; and where one GNU licence's text stands
+    without metadata, a README may say that later versions hold too: the text itself leaves it open.
     """
     firm = tuple(pair for pair in stated if pair[0] != "readme")
-    known = tuple(pair for pair in firm if pair[1] != UNRECOGNIZED or pair[0] == "metadata")
     if not firm:
         return _explained_by("readme", stated)
-    return _explained_by("metadata", known) if known else UNRECOGNIZED
+    known = tuple(pair for pair in firm if pair[1] != UNRECOGNIZED or pair[0] == "metadata")
+    if not known:
+        return UNRECOGNIZED
+    said = _explained_by("metadata", known)
+    readme = {text for kind, text in stated if kind == "readme"}
+    if said.endswith("-only") and readme == {said.removesuffix("only") + "or-later"}:
+        return said if any(kind == "metadata" for kind, _ in known) else readme.pop()
+    return said
 
 
 @functools.lru_cache(maxsize=1 << 16)

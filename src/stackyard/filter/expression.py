@@ -8,8 +8,10 @@ Source: SPDX 3.0.1, annex B; ids and categories: the ScanCode licence index in l
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable, Iterable
+from importlib import resources
 from typing import Any, Final
 
 import license_expression
@@ -84,6 +86,29 @@ _WORDS = {
     "zlib license": "Zlib",
     "zope public license": "ZPL-2.1",
     "sil-1.1": "OFL-1.1",
+    # Ids that the SPDX list has given up for an expression.
+    "ecos-2.0": "GPL-2.0-or-later WITH eCos-exception-2.0",
+    "gpl-2.0-with-autoconf-exception": "GPL-2.0-only WITH Autoconf-exception-2.0",
+    "gpl-2.0-with-bison-exception": "GPL-2.0-only WITH Bison-exception-2.2",
+    "gpl-2.0-with-classpath-exception": "GPL-2.0-only WITH Classpath-exception-2.0",
+    "gpl-2.0-with-font-exception": "GPL-2.0-only WITH Font-exception-2.0",
+    "gpl-2.0-with-gcc-exception": "GPL-2.0-only WITH GCC-exception-2.0",
+    "gpl-3.0-with-autoconf-exception": "GPL-3.0-only WITH Autoconf-exception-3.0",
+    "gpl-3.0-with-gcc-exception": "GPL-3.0-only WITH GCC-exception-3.1",
+    "wxwindows": "LGPL-2.0-or-later WITH WxWindows-exception-3.1",
+    # What CPAN's metadata (CPAN::Meta::Spec 2, "license") calls them.
+    "agpl-3": "AGPL-3.0-only",
+    "apache-1-1": "Apache-1.1",
+    "artistic-1": "Artistic-1.0",
+    "freebsd": "BSD-2-Clause",
+    "gfdl-1-2": "GFDL-1.2-only",
+    "gfdl-1-3": "GFDL-1.3-only",
+    "gpl-1": "GPL-1.0-only",
+    "lgpl-2-1": "LGPL-2.1-only",
+    "lgpl-3-0": "LGPL-3.0-only",
+    "mozilla-1-0": "MPL-1.0",
+    "mozilla-1-1": "MPL-1.1",
+    "qpl-1-0": "QPL-1.0",
     "ofl": "OFL-1.1",
 }
 _PROPRIETARY = frozenset(
@@ -117,6 +142,39 @@ def _index() -> dict[str, dict[str, Any]]:
     return found
 
 
+_FILLERS = frozenset({"the", "license", "licenses", "licence", "software", "version", "v"})
+_VERSION = re.compile(r"v?(\d+(?:\.\d+)*?)(?:\.0)?")
+
+
+def _plain(name: str) -> str:
+    """Words of a licence's name that tell it apart: `The Apache Software License, Version 2.0` and
+    `Apache License 2` are both `apache 2`.
+    """
+    words = re.findall(r"[a-z0-9.+]+", name.lower())
+    told = [word.strip(".") for word in words if word.strip(".") not in _FILLERS]
+    versions = [_VERSION.fullmatch(word) for word in told]
+    return " ".join(m[1] if m else word for m, word in zip(versions, told, strict=True))
+
+
+@functools.cache
+def _listed() -> dict[str, str]:
+    """Name of each licence of the SPDX list by its id; it has some that the index has not."""
+    text = (resources.files("stackyard.filter.data.spdx") / "names.json").read_text("utf-8")
+    return dict(json.loads(text)["names"])
+
+
+@functools.cache
+def _names() -> dict[str, str]:
+    """Id by folded id, and by the plain form of the name; names that two licences have are left out."""
+    ids: dict[str, set[str]] = {}
+    for key, name in _listed().items():
+        entry = _index().get(key.lower())
+        current = str(entry["spdx_license_key"]) if entry is not None else key
+        ids.setdefault(_plain(name), set()).add(current)
+    named = {plain: found.pop() for plain, found in ids.items() if plain and len(found) == 1}
+    return named | {key.lower(): key for key in _listed() if key.lower() not in _index()}
+
+
 def category(license_id: str) -> str:
     """Category of a licence or exception id in the ScanCode index, "" if it is not there."""
     entry = _index().get(license_id.lower())
@@ -137,9 +195,12 @@ def _single(text: str) -> str | None:
         if base is not None:
             later = _index().get(base.lower().replace("-only", "") + "-or-later")
             return base if later is None else str(later["spdx_license_key"])
-    match = _GNU.fullmatch(folded)
+    match = _GNU.fullmatch(folded.replace(",", ""))
     if match is not None:
         return _gnu(match)
+    named = _names().get(folded) or _names().get(_plain(folded))
+    if named is not None:
+        return named
     for suffix in (" licence", " license", "-license", "-licence", " licenses"):
         if folded.endswith(suffix):
             return _single(folded.removesuffix(suffix))

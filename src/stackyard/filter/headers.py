@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import hyperscan
@@ -377,7 +378,7 @@ def _bsd(groups: set[str]) -> set[str]:
 
 
 _CHOICE = re.compile(
-    rb"dual[ -]?licen[sc]|alternatively |under either of|(?:mit|apache|bsd) at your option"
+    rb"dual[ -]?licen[sc]|alternatively |at the option of the licensee under |under either of|(?:mit|apache|bsd) at your option"
     rb"|either the (?:apache|mit|bsd|gpl|gnu)|mit[ -]licen[sc]e(?: <?\S+>?)? or (?:the )?apache"
     rb"|(?:mit|apache|bsd|gpl|mpl|artistic)\S*(?: licen[sc]e)?(?: version)?(?: v?[0-9.]+)? or (?:(?:under )?the )?(?:terms of the )?(?:mit|apache|bsd|gpl|lgpl|gnu|artistic)"
     rb"|mpl 1\.1/gpl 2\.0"
@@ -392,6 +393,7 @@ _DIRECT = re.compile(
 )
 _NEAR = re.compile(rb"(?:version|v|licen[sc]e) ?(?P<version>[123](?:\.[01])?)(?![0-9])")
 _BEFORE = re.compile(rb"(?:version|v) ?(?P<version>[123](?:\.[01])?) of the (?:gnu )?$")
+_COMPARED = re.compile(rb"compatible with (?:both )?(?:the )?(?:gnu )?$")  # not a grant
 _LATER = re.compile(rb"any later|or later|or newer|-or-later|or \(at your option\)")
 _GNU_IDS = frozenset(
     ["AGPL-1.0", "AGPL-3.0", "GPL-1.0", "GPL-2.0", "GPL-3.0", "LGPL-2.0", "LGPL-2.1", "LGPL-3.0"]
@@ -408,7 +410,9 @@ def _gnu(words: bytes) -> set[str]:
     if b"mpl 1.1/gpl 2.0/lgpl 2.1" in words:
         return {"GPL-2.0-or-later", "LGPL-2.1-or-later"}
     families: dict[str, dict[str, bool]] = {}
-    for match in _GNU_NAME.finditer(words):
+    for match in _gnu_names(words):
+        if _COMPARED.search(words[max(0, match.start() - 60) : match.start()]):
+            continue
         family = {"affero": "AGPL", "lesser": "LGPL"}.get(match.lastgroup or "", "GPL")
         versions = families.setdefault(family, {})
         near = words[match.end() : match.end() + 110]
@@ -434,6 +438,29 @@ def _gnu(words: bytes) -> set[str]:
         if not versions and not (family == "GPL" and len(families) > 1):
             found.add(_GNU_OPEN[family])
     return {_with_exception(name, words) for name in found}
+
+
+_GNU_LITERALS: Final = (b"public licen", b"gpl")  # one is in every name
+_GNU_PREFIX_BYTES: Final = 24  # that stand before it at most
+_GNU_SUFFIX_BYTES: Final = 14  # from its begin to the end of the name at most
+
+
+def _gnu_names(words: bytes) -> Iterator[re.Match[bytes]]:
+    """Matches of _GNU_NAME: looked for only around what each of them holds."""
+    end = 0
+    for place in sorted(at for literal in _GNU_LITERALS for at in _places(words, literal)):
+        begin, stop = max(end, place - _GNU_PREFIX_BYTES), place + _GNU_SUFFIX_BYTES
+        match = _GNU_NAME.search(words, begin, stop)
+        if match is not None:
+            end = match.end()
+            yield match
+
+
+def _places(words: bytes, literal: bytes) -> Iterator[int]:
+    at = words.find(literal)
+    while at >= 0:
+        yield at
+        at = words.find(literal, at + 1)
 
 
 _EXCEPTIONS: Final = (

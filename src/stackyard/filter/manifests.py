@@ -12,15 +12,16 @@ import json
 import posixpath
 import re
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from stackyard.filter.expression import canonical, simplify
+from stackyard.filter.expression import UNRECOGNIZED, canonical, conjunction, simplify
 
 
 class Claim(NamedTuple):
     """An expression and its scope: files below `scope` (a directory, "" the root) whose path from
-    there matches `glob` (null: all of them).
+    there matches `glob` (null: all of them). In a glob `*` stops at `/`, `**` does not, `?` is any
+    one character, and a backslash takes the next character for what it is.
     """
 
     detector: str
@@ -59,7 +60,13 @@ _CLASSIFIERS = {
     "Zope Public License": "ZPL-2.1",
 }
 _NAME_CHARS_MAX = 200  # longer values are texts of licences, which have a detector of their own
+_STATED_BYTES_MAX = 2_000  # longer ones are prose
+_CLAIMS_MAX = (
+    5_000  # globs of one file: each is asked of every path; Debian's longest have some 3,000
+)
+_GLOB_CHARS_MAX = 1_000
 _OSI = "License :: OSI Approved :: "
+_LICENSE_WORD = re.compile(rb"(?i)licen[cs]e")
 
 
 def claims(path: str, text: bytes) -> list[Claim]:
@@ -68,9 +75,18 @@ def claims(path: str, text: bytes) -> list[Claim]:
     if reader is None:
         return []
     try:
-        return list(reader(posixpath.dirname(path), text))
+        return list(_bounded(reader(posixpath.dirname(path), text)))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return []
+
+
+def _bounded(found: Iterator[Claim]) -> Iterator[Claim]:
+    """The claims, as long as matching them stays cheap; beyond that the whole place is unrecognized."""
+    for number, claim in enumerate(found):
+        if number == _CLAIMS_MAX or len(claim.glob or "") > _GLOB_CHARS_MAX:
+            yield claim._replace(expression=UNRECOGNIZED, glob=None)
+            return
+        yield claim
 
 
 def is_manifest(path: str) -> bool:
@@ -88,12 +104,20 @@ def _reader(path: str) -> Callable[[str, bytes], Iterator[Claim]] | None:
 
 
 def _one(detector: str, statement: object, scope: str, text: bytes) -> Iterator[Claim]:
+    """The claim of one statement; its range is its first place after a word like `license`."""
     if not isinstance(statement, str):
         return
     expression = canonical(statement)
     if expression is not None:
-        at = max(text.find(statement.encode()), 0)
-        yield Claim(detector, expression, scope, None, at, at + len(statement.encode()))
+        word = _LICENSE_WORD.search(text)
+        at = text.find(statement.encode(errors="replace"), word.end() if word else 0)
+        stop = len(text) if at < 0 else at + len(statement.encode(errors="replace"))
+        yield Claim(detector, expression, scope, None, max(at, 0), stop)
+
+
+def _any_of(names: Iterable[object]) -> str:
+    """Names of which the user may choose one, as an expression."""
+    return " OR ".join(f"({name})" for name in names if isinstance(name, str))
 
 
 def _package_json(scope: str, text: bytes) -> Iterator[Claim]:
@@ -103,21 +127,22 @@ def _package_json(scope: str, text: bytes) -> Iterator[Claim]:
         stated = stated.get("type")
     if isinstance(stated, list):
         names = [item.get("type") if isinstance(item, dict) else item for item in stated]
-        stated = " OR ".join(f"({name})" for name in names if isinstance(name, str))
+        stated = _any_of(names)
     yield from _one("package.json", stated, scope, text)
 
 
 def _composer_json(scope: str, text: bytes) -> Iterator[Claim]:
     stated = json.loads(text).get("license")
     if isinstance(stated, list):
-        stated = " OR ".join(f"({name})" for name in stated)
+        stated = _any_of(stated)
     yield from _one("composer.json", stated, scope, text)
 
 
 def _cargo(scope: str, text: bytes) -> Iterator[Claim]:
     data = tomllib.loads(text.decode())
-    package = data.get("package") or data.get("workspace", {}).get("package", {})
-    yield from _one("Cargo.toml", package.get("license"), scope, text)
+    shared = data.get("workspace", {}).get("package", {}).get("license")
+    stated = data.get("package", {}).get("license", shared)
+    yield from _one("Cargo.toml", shared if isinstance(stated, dict) else stated, scope, text)
 
 
 def _pyproject(scope: str, text: bytes) -> Iterator[Claim]:
@@ -158,26 +183,64 @@ def _classified(detector: str, labels: object, scope: str, text: bytes) -> Itera
     ]
     names = tuple(sorted({name for name in known if name is not None}))
     if names:
-        at = max(text.find(b"License ::"), 0)
-        expression = simplify(" OR ".join(names)) if len(names) > 1 else names[0]
-        yield Claim(detector, expression, scope, None, at, at + len(b"License ::"))
+        first, last = text.find(b"License ::"), text.rfind(b"License ::")
+        stop = re.compile(rb"[\r\n\"']|\Z").search(text, max(last, 0))
+        assert stop is not None  # the end of the text, if nothing else
+        expression = conjunction(names)
+        yield Claim(detector, expression, scope, None, max(first, 0), stop.start())
+
+
+_QUOTED = re.compile(rb"[\"']([^\"'\r\n]+)[\"']")
+_WORDS = re.compile(rb"%[wW][\[({<]([^\])}>\r\n]*)")  # Ruby's list of words
+_TYPED = re.compile(rb":?type[\"']?[ \t]*(?:=>|:|=)[ \t]*([\"'][^\"'\r\n]+[\"'])")
 
 
 def _first(detector: str, pattern: re.Pattern[bytes]) -> Callable[[str, bytes], Iterator[Claim]]:
-    """A reader of the first match of a pattern: for formats that are code, which is never run."""
+    """A reader of the first match of a pattern: for formats that are code, which is never run.
+
+    These formats do not say how the entries of a list combine: all of them hold.
+    """
 
     def read(scope: str, text: bytes) -> Iterator[Claim]:
         match = pattern.search(text)
-        if match is not None:
-            names = re.findall(rb"[\"']([^\"']+)[\"']", match[1]) or [match[1].strip()]
-            stated = (
-                b" OR ".join(b"(" + name + b")" for name in names) if len(names) > 1 else names[0]
-            )
-            expression = canonical(stated.decode(errors="replace"))
-            if expression is not None:
-                yield Claim(detector, expression, scope, None, match.start(), match.end())
+        if match is None or match[1].lstrip().startswith(b"file:"):
+            return
+        typed, listed = _TYPED.search(match[1]), _WORDS.search(match[1])
+        value = match[1] if typed is None else typed[1]
+        names = listed[1].split() if listed else _QUOTED.findall(value) or [value.strip()]
+        stated = {canonical(name.decode(errors="replace")) for name in names}
+        known = tuple(sorted(expression for expression in stated if expression is not None))
+        if known:
+            yield Claim(detector, conjunction(known), scope, None, *match.span(1))
 
     return read
+
+
+def _pom(scope: str, text: bytes) -> Iterator[Claim]:
+    """Licences of a Maven project: of several the user may choose (POM reference, "Licenses")."""
+    plain = _uncommented(text)
+    start = plain.find(b"<licenses>")
+    stop = plain.find(b"</licenses>", max(start, 0))
+    if start < 0 or stop < 0:
+        return
+    names = re.findall(rb"<name>([^<]{1,300})</name>", plain[start:stop])
+    stated = [canonical(name.decode(errors="replace")) for name in names]
+    known = sorted({expression for expression in stated if expression is not None})
+    if known:
+        expression = simplify(_any_of(known)) if len(known) > 1 else known[0]
+        yield Claim("pom.xml", expression, scope, None, start, stop)
+
+
+def _uncommented(text: bytes) -> bytes:
+    """XML with blanks for its comments, so that places stay what they are."""
+    parts: list[bytes] = []
+    at = 0
+    while (start := text.find(b"<!--", at)) >= 0:
+        stop = text.find(b"-->", start)
+        stop = len(text) if stop < 0 else stop + 3
+        parts += [text[at:start], b" " * (stop - start)]
+        at = stop
+    return b"".join([*parts, text[at:]])
 
 
 def _description(scope: str, text: bytes) -> Iterator[Claim]:
@@ -186,7 +249,7 @@ def _description(scope: str, text: bytes) -> Iterator[Claim]:
     if match is None:
         return
     parts = []
-    for part in match[1].decode(errors="replace").split("|"):
+    for part in match[1][:_STATED_BYTES_MAX].decode(errors="replace").split("|"):
         plain = re.sub(r"\+? *file +LICEN[CS]E", "", part)
         plain = re.sub(r"\(\s*>=\s*([0-9.]+)\s*\)", r"\1+", plain)
         parts.append(f"({re.sub(r' +(?=[0-9])', '-', plain.strip())})")
@@ -196,7 +259,7 @@ def _description(scope: str, text: bytes) -> Iterator[Claim]:
 
 
 def _reuse(scope: str, text: bytes) -> Iterator[Claim]:
-    """REUSE.toml: annotations by path globs (REUSE 3.3); `*` there stops at `/`, `**` does not."""
+    """REUSE.toml: annotations by path globs (REUSE 3.3): among those that match, the last holds."""
     for entry in tomllib.loads(text.decode()).get("annotations", ()):
         stated = entry.get("SPDX-License-Identifier")
         stated = (
@@ -206,7 +269,7 @@ def _reuse(scope: str, text: bytes) -> Iterator[Claim]:
         paths = entry.get("path", ())
         if expression is not None:
             for glob in [paths] if isinstance(paths, str) else paths:
-                yield Claim("REUSE.toml", expression, scope, glob.replace("**", "*"), 0, len(text))
+                yield Claim("REUSE.toml", expression, scope, glob.replace("?", "\\?"), 0, len(text))
 
 
 _FIELD = re.compile(rb"(?m)^([A-Za-z-]+):[ \t]*((?:.*)(?:\n[ \t].*)*)")
@@ -223,7 +286,8 @@ def _dep5(folder: str, text: bytes) -> Iterator[Claim]:
             short = fields[b"license"].split(b"\n", 1)[0].decode(errors="replace")
             expression = canonical(short)
             if expression is not None:
-                for glob in fields[b"files"].decode(errors="replace").replace(",", " ").split():
+                globs = fields[b"files"].decode(errors="replace").replace(",", " ")
+                for glob in re.sub(r"(?<!\\)\*+", "**", globs).split():
                     yield Claim("dep5", expression, scope, glob, at, at + len(paragraph))
         at += len(paragraph)
 
@@ -239,21 +303,22 @@ _READERS: dict[str, Callable[[str, bytes], Iterator[Claim]]] = {
     "REUSE.toml": _reuse,
     "META.json": _composer_json,
     "bower.json": _package_json,
-    "pom.xml": _first(
-        "pom.xml",
-        re.compile(rb"(?s)<licenses>.{0,200}?<license>.{0,500}?<name>\s*([^<]{1,200})</name>"),
-    ),
+    "pom.xml": _pom,
     "setup.cfg": _first("setup.cfg", re.compile(rb"(?m)^licen[cs]e[ \t]*=[ \t]*([^\r\n]{1,200})$")),
     "mix.exs": _first("mix.exs", re.compile(rb"licenses:[ \t]*\[([^\]]{1,200})\]")),
 }
 
 _ENDINGS: dict[str, Callable[[str, bytes], Iterator[Claim]]] = {
-    ".gemspec": _first("gemspec", re.compile(rb"\.licenses?[ \t]*=[ \t]*([^\r\n]{1,200})")),
+    ".gemspec": _first(
+        "gemspec", re.compile(rb"(?m)^[^#\r\n]{0,200}\.licenses?[ \t]*=[ \t]*([^\r\n]{1,200})")
+    ),
     ".cabal": _first("cabal", re.compile(rb"(?mi)^license:[ \t]*([^\r\n]{1,200})$")),
     ".nuspec": _first(
         "nuspec", re.compile(rb"<license type=\"expression\">\s*([^<]{1,200})</license>")
     ),
-    ".podspec": _first("podspec", re.compile(rb"\.license[ \t]*=[ \t]*([^\r\n]{1,200})")),
+    ".podspec": _first(
+        "podspec", re.compile(rb"(?m)^[^#\r\n]{0,200}\.license[ \t]*=[ \t]*([^\r\n]{1,200})")
+    ),
 }
 
 LIKELY = "|".join(re.escape(name) for name in [*_READERS, *_ENDINGS])

@@ -9,6 +9,7 @@ as UNRECOGNIZED, and never falls silent.
 
 from __future__ import annotations
 
+import functools
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -209,42 +210,59 @@ class FileStatementDetector:
             yield from _readme(posixpath.dirname(path), text[: self.params.size_bytes_max])
 
     def _license_file(self, path: str, raw: bytes) -> Iterator[tuple[Any, ...]]:
-        detector, expression, score, start, end = self._recognise(path, raw)
+        if path.lower().endswith((".html", ".htm")):
+            plain = _TAG.sub(b" ", raw)
+            detector, expression, score, _, _ = self._recognise(path, plain)
+            start, end = 0, len(raw)
+        else:
+            detector, expression, score, start, end = self._recognise(path, raw)
         if expression is not None:
             scope = posixpath.dirname(path)
             yield ("license-file", detector, expression, score, start, end, scope, None)
 
-    def _recognise(self, path: str, raw: bytes) -> tuple[str, str | None, float, int, int]:
-        """Detector, expression, score and range: the surest reading of a licence text.
-
-        (1) the same words as a listed text; (2) recognised texts that cover the file; (3) most of
-        a listed text; (4) a notice; else a name that promises a licence makes it an unknown one.
-        """
-        same = texts.exact(raw)
-        if same is not None:  # (1)
-            return "spdx-texts", _all_of([same]), 1.0, 0, len(raw)
-        text = raw.decode(errors="replace")
-        regions = licenseclassifier.identify_license(
-            text, coverage_threshold=100 * self.params.coverage_min
-        )
-        if regions:  # (2)
-            start = len(text[: regions[0].start].encode())
-            end = len(text[: regions[-1].end].encode())
-            covered = sum(region.end - region.start for region in regions) / len(text)
-            expression = _all_of(region.id for region in regions)
-            return "licenseclassifier", expression, round(covered, 4), start, end
-        matches = texts.near(raw, self.params.score_min)
-        if matches:  # (3)
-            score = min(match.score for match in matches)
-            return "spdx-texts", _all_of(m.license_id for m in matches), score, 0, len(raw)
-        head = np.frombuffer(raw[: headers.HEAD_BYTES], np.uint8)
-        found = headers.header_expression(headers.normal(head))
-        if found is not None:  # (4)
-            return "header-rules", found, headers.HEADER_SCORE, 0, len(raw)
+    def _recognise(self, path: str, raw: bytes) -> _Reading:
+        found = _recognised(raw, self.params.score_min, self.params.coverage_min)
+        if found is not None:
+            return found
         promised = _NAMES_A_LICENSE.search(posixpath.basename(path)) and raw.strip()
         return "none", UNRECOGNIZED if promised else None, 0.0, 0, len(raw)
 
 
+_Reading = tuple[str, str | None, float, int, int]
+
+
+@functools.lru_cache(
+    maxsize=128
+)  # a blob is asked for under each of its names, one after the other
+def _recognised(raw: bytes, score_min: float, coverage_min: float) -> _Reading | None:
+    """Detector, expression, score and range: the surest reading of a licence text.
+
+    (1) the same words as a listed text; (2) recognised texts that cover the file; (3) most of
+    a listed text; (4) a notice; else nothing: a name that promises a licence makes it an unknown one.
+    """
+    same = texts.exact(raw)
+    if same is not None:  # (1)
+        return "spdx-texts", _all_of([same]), 1.0, 0, len(raw)
+    text = raw.decode(errors="replace")
+    regions = licenseclassifier.identify_license(text, coverage_threshold=100 * coverage_min)
+    if regions:  # (2)
+        start = len(text[: regions[0].start].encode())
+        end = len(text[: regions[-1].end].encode())
+        covered = sum(region.end - region.start for region in regions) / len(text)
+        expression = _all_of(region.id for region in regions)
+        return "licenseclassifier", expression, round(covered, 4), start, end
+    matches = texts.near(raw, score_min)
+    if matches:  # (3)
+        score = min(match.score for match in matches)
+        return "spdx-texts", _all_of(m.license_id for m in matches), score, 0, len(raw)
+    head = np.frombuffer(raw[: headers.HEAD_BYTES], np.uint8)
+    found = headers.header_expression(headers.normal(head))
+    if found is not None:  # (4)
+        return "header-rules", found, headers.HEADER_SCORE, 0, len(raw)
+    return None
+
+
+_TAG = re.compile(rb"<[^<>]{0,1000}>")
 _README = re.compile(r"(?i)(?:^|/)readme(?:\.(?:md|markdown|rst|txt|adoc|org))?$")
 _LICENSE_HEADING = re.compile(
     rb"(?im)^[ \t#=*]*(?:copying|licen[cs](?:e|es|ing))(?: (?:and|&) copyright)?[ \t#=*:]*$"

@@ -11,7 +11,6 @@ from stackyard.filter import default_policy, load_policy
 from stackyard.filter.compatibility import conflicts
 from stackyard.filter.expression import UNRECOGNIZED, canonical
 from stackyard.filter.headers import header_expression, normal, statements
-from stackyard.filter.manifests import claims
 from stackyard.filter.params import LicenseTextParams
 from stackyard.filter.policy import default_policy_text
 from stackyard.filter.statements import FileStatementDetector, is_license_name
@@ -121,30 +120,6 @@ def test_tag_read_in_every_comment_style_with_its_range() -> None:
 
 def test_tag_of_a_template_is_no_statement() -> None:
     assert statements(b'print("SPDX-License-Identifier: {}".format(x))\n') == []
-
-
-@pytest.mark.parametrize(
-    ("path", "text", "expected"),
-    [
-        ("package.json", b'{"license": "(MIT OR GPL-3.0)"}', [("GPL-3.0-only OR MIT", "", None)]),
-        ("a/Cargo.toml", b'[package]\nlicense = "MIT/Apache-2.0"\n', [("Apache-2.0 OR MIT", "a", None)]),
-        ("x.egg-info/PKG-INFO", b"License-Expression: MIT\n\n", [("MIT", "", None)]),
-        ("pyproject.toml", b'[project]\nlicense = {text = "BSD-3-Clause"}\n', [("BSD-3-Clause", "", None)]),
-        ("DESCRIPTION", b"License: GPL (>= 2)\n", [("GPL-2.0-or-later", "", None)]),
-        ("x.gemspec", b"s.licenses = ['MIT', 'Ruby']\n", [("MIT OR Ruby", "", None)]),
-        ("pom.xml", b"<licenses><license><name>MIT License</name></license></licenses>", [("MIT", "", None)]),
-        ("REUSE.toml", b'version = 1\n[[annotations]]\npath = "a/**"\nSPDX-License-Identifier = "ISC"\n', [("ISC", "", "a/*")]),
-        ("debian/copyright", b"Files: a/* b.c\nLicense: Expat\n", [("MIT", "", "a/*"), ("MIT", "", "b.c")]),
-        ("package.json", b'{"license": ' + b"[" * 100_000, []),
-        ("package.json", b"\xff\xfe", []),
-        ("Cargo.toml", b"= = =", []),
-        ("setup.py", b"import os; os.remove('/')", []),
-    ],
-)  # fmt: skip
-def test_metadata_claims(
-    path: str, text: bytes, expected: list[tuple[str, str, str | None]]
-) -> None:
-    assert [(c.expression, c.scope, c.glob) for c in claims(path, text)] == expected
 
 
 @pytest.mark.parametrize(

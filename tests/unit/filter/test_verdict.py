@@ -13,6 +13,7 @@ from tests.unit.filter.corpus import facts, files, origins, rules, run
 from tests.unit.filter.licenses import GPL_HEADER, GPL_TAG, MIT
 
 ADD = b"def add(left, right):\n    return left + right\n"
+GPL_2 = b"GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n"
 LENGTH = b'int main(void) { return strlen("abc"); }\n'
 
 
@@ -103,6 +104,23 @@ def test_license_text_beyond_the_metadata_holds_too() -> None:
         run({"octo-org/a": {"package.json": manifest, "COPYING": GPL_HEADER, "a.py": ADD}})
     )
     assert found["octo-org/a", "a.py"] == "license-not-allowed"
+
+
+@pytest.mark.parametrize(
+    ("tree", "expression"),
+    [
+        ({"COPYING": GPL_2}, "GPL-2.0-only"),
+        ({"COPYING": GPL_2, "README": b"License\n=======\nGPL version 2 or later.\n"}, "GPL-2.0-or-later"),
+        ({"COPYING": GPL_2, "README": b"License\n=======\nMIT license.\n"}, "GPL-2.0-only"),
+        ({"COPYING": GPL_2, "Cargo.toml": b'package.license = "GPL-2.0-or-later"\n'}, "GPL-2.0-or-later"),
+    ],
+)  # fmt: skip
+def test_gnu_text_leaves_later_versions_to_what_stands_beside_it(
+    tree: dict[str, bytes], expression: str
+) -> None:
+    decisions = run({"octo-org/a": {**tree, "a.py": ADD}}).decisions.to_pylist()
+    (row,) = [decision for decision in decisions if decision["path"] == "a.py"]
+    assert json.loads(row["evidence"])["license_expression"] == expression
 
 
 def test_unrecognized_license_file_shadows_the_permissive_root() -> None:
