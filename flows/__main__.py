@@ -13,7 +13,7 @@ from stackyard.cli import echo_json, run
 from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome, unchanged
-from stackyard.pipeline.takedown import pending_ids
+from stackyard.pipeline.takedown import intended, pending_ids
 from stackyard.store.files import exclusive
 
 
@@ -103,17 +103,28 @@ def release(  # noqa: PLR0917 - click hands its options over by name
 
 @flows.command()
 @_common
-def takedown(project: Path, engine: str, workers: int | None, as_json: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Say what would be applied; change nothing.")
+@click.option(
+    "--purge",
+    is_flag=True,
+    help="Purge older versions too where registry/policy.json says so, without asking again.",
+)
+def takedown(  # noqa: PLR0917 - click hands its options over by name
+    project: Path, engine: str, workers: int | None, as_json: bool, dry_run: bool, purge: bool
+) -> None:
     """Apply verified opt-outs to the last release: a patch release, and receipts.
 
     Example: python -m flows takedown --project my-dataset
     """
     root = _ready(project)
+    if dry_run:
+        _show(intended(Project.at(root)), as_json)
+        return
     with prefect_api(root / ".stackyard" / "prefect"):
         from flows.runner import on_engine
         from flows.takedown import takedown as flow
 
-        outcome = on_engine(flow, engine, workers)(root)
+        outcome = on_engine(flow, engine, workers)(root, purge)
     _show(outcome, as_json)
 
 

@@ -12,7 +12,7 @@ from flows.runner import on_processes
 from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
-from stackyard.pipeline.takedown import apply_pending, pending_ids
+from stackyard.pipeline.takedown import apply_pending, pending_ids, settle_old_versions
 from stackyard.stages import stage_named
 from stackyard.store.files import exclusive
 
@@ -34,5 +34,6 @@ def release(root: Path | str, bump: str = "auto", dry_run: bool = False) -> Outc
         if not dry_run:
             outcome = publish(project, outcome)
             outcome = apply_pending(project, pending, outcome)
+            outcome = settle_old_versions(project, outcome, run_stages, purge=False)
     create_markdown_artifact(outcome.markdown(), key="release-report")
     return outcome

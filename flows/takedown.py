@@ -13,15 +13,24 @@ from flows.runner import on_processes
 from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
-from stackyard.pipeline.takedown import apply_pending, pending_ids, require_removal_only
+from stackyard.pipeline.takedown import (
+    apply_pending,
+    pending_ids,
+    require_removal_only,
+    settle_old_versions,
+)
 from stackyard.store.files import exclusive
 
 DECIDING_STAGES = tuple(stage for stage in BUILD_STAGES if stage.name not in {"fetch", "ingest"})
 
 
 @flow(name="takedown", validate_parameters=False, task_runner=on_processes())
-def takedown(root: Path | str) -> Outcome:
-    """The last release without what must go; sources are not looked at."""
+def takedown(root: Path | str, purge: bool = False) -> Outcome:
+    """The last release without what must go; sources are not looked at.
+
+    With `purge`, older versions are purged where the registry's policy says so; else that waits for
+    somebody to confirm it.
+    """
     project = ready_project(root)
     with exclusive(project.private / "run.lock"):
         pending = pending_ids(project)
@@ -34,5 +43,6 @@ def takedown(root: Path | str) -> Outcome:
             outcome = check(project, outcome)
         outcome = publish(project, outcome)
         outcome = apply_pending(project, pending, outcome)
+        outcome = settle_old_versions(project, outcome, run_stages, purge=purge)
     create_markdown_artifact(outcome.markdown(), key="takedown-report")
     return outcome

@@ -307,7 +307,7 @@ def yank(target: str, reason: str, project: Path | None, as_json: bool) -> None:
 
 
 @contextmanager
-def _opened(texts: list[str], project: Path | None, key: str | None) -> Iterator[list[Opened]]:
+def opening(texts: list[str], project: Path | None, key: str | None) -> Iterator[list[Opened]]:
     """The releases that a command is about; a Hub is looked for only if one of them needs it."""
     from stackyard.client.opened import open_folder, open_version
 
@@ -362,7 +362,7 @@ def query(  # noqa: PLR0917 - click passes by name
         raise UsageError("Parquet is no text for a terminal", next_step="redirect it to a file")
     question = room.Question(languages, licenses, repo, path, pattern)
     writer = room.Writer(form, sys.stdout.buffer)
-    with _opened([target], project, key) as (opened,):
+    with opening([target], project, key) as (opened,):
         columns = room.columns_for(form, opened.edition)
         try:
             if sql is None:
@@ -399,7 +399,7 @@ def diff(old: str, new: str, key: str | None, project: Path | None, as_json: boo
     from stackyard.cli import echo_json
     from stackyard.client.compare import compare
 
-    with _opened([old, new], project, key) as (before, after):
+    with opening([old, new], project, key) as (before, after):
         done = compare(before, after)
     counts = done.rows.counts()
     files = {name: getattr(done.files, name) for name in ("added", "removed", "changed")}

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stackyard.cli.old_versions import past
+
 if TYPE_CHECKING:
     from stackyard.optout.importing import Entry, Format
     from stackyard.optout.policy import Policy
@@ -535,32 +537,48 @@ def show_log(project: Path, check: bool, since: Path | None, as_json: bool) -> N
 @click.argument("receipt", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--release",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="NAME@VERSION|DIR",
     required=True,
-    help="A pulled release (stackyard pull); nothing else is needed, and no network.",
+    help="A version on its Hub, of which a few small files are read, or a pulled release: then all of "
+    "it is checked, without any network.",
 )
 @click.option(
     "--key", metavar="VKEY", help="The registry's public key, if you have it from elsewhere."
 )
+@click.option(
+    "--project",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    show_default="this folder, if it is one; else HF_ENDPOINT's Hub",
+    help="The dataset project whose Hub to ask.",
+)
 @_JSON
-def prove(receipt: Path, release: Path, key: str | None, as_json: bool) -> None:
+def prove(
+    receipt: Path, release: str, key: str | None, project: Path | None, as_json: bool
+) -> None:
     """Check from public files alone that what RECEIPT names is not in a release.
 
-    Example: stackyard optout prove req-0123456789abcdef.json --release pulled/
+    Example: stackyard optout prove receipt.json --release octo-org/yard@0.1.1
     """
     from stackyard.cli import echo_json
+    from stackyard.cli.dataset import opening
+    from stackyard.client import prove as room
+    from stackyard.params import plain
     from stackyard.store.registry import prove_receipt
 
-    found = prove_receipt(receipt.read_bytes(), release, key)
+    if Path(release).is_dir():
+        found = prove_receipt(receipt.read_bytes(), Path(release), key)
+    else:
+        with opening([release], project, None) as (version,):
+            found = plain(room.prove(receipt.read_bytes(), version, key))
     if as_json:
         echo_json(found)
         return
     click.echo(
         f"proved: {found['request']} ({found['scope']}) is not in release {found['version']}"
     )
-    click.echo(
-        f"  {found['absent']} names checked against {found['present']} in {found['shards']} shards"
-    )
+    where = f"in {found['shards']} shards" if found["shards"] else "by the receipt's own proofs"
+    click.echo(f"  {found['absent']} names checked against {found['present']} {where}")
 
 
 def _selector(scopes: Mapping[str, str | None]) -> Selector:
@@ -636,5 +654,7 @@ def _say(request: str, state: str, meaning: str, as_json: bool) -> None:
 def _now() -> datetime:
     return datetime.now(UTC)
 
+
+optout.add_command(past)
 
 COMMANDS = [optout]

@@ -19,6 +19,7 @@ from stackyard.ingest.fetch import Fetched, fetch
 from stackyard.ingest.sources import Source
 from stackyard.params import canonical_json, digest, plain
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.revive import revive
 from stackyard.store import files
 from stackyard.store.registry import open_registry
 
@@ -40,8 +41,9 @@ def run(project: Project, unit: str) -> None:
 
 
 def finish(project: Project) -> None:
-    """Writes the list of sources as they are now."""
+    """Writes the list of sources as they are now; what was purged for ended requests is read anew."""
     entries = _entries(project)
+    revive(project.workspace, open_registry(project.root))
     with files.replacing_folder(project.workspace.root / "fetch") as folder:
         files.write_bytes(folder / "sources.json", canonical_json(entries) + b"\n")
 

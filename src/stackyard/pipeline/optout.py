@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from stackyard import dedup, optout
+from stackyard import optout
 from stackyard.optout.near import near_pairs
 from stackyard.pipeline import fetch
+from stackyard.pipeline.forget import signatures
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import by_file, live_listing, write_stage
 from stackyard.record import FILES
@@ -24,13 +25,12 @@ def run(project: Project, unit: str) -> None:
     origins = project.workspace.origins(fetch.live_keys(project))
     log = open_registry(project.root)
     params = project.params
-    (detector,) = dedup.detectors(params.dedup)
     near = near_pairs(
         files,
         origins,
         log,
         params.optout,
-        signatures=project.workspace.facts(detector),
+        signatures=signatures(project),
         similarity_min=params.dedup.similarity_min,
     )
     decisions = optout.match(files, origins, log, params.optout, near)

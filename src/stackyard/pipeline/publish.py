@@ -39,6 +39,10 @@ class Outcome:
         uploaded: paths that were sent.
         dry_run: whether publishing was left out.
         receipts: paths of receipts that were written.
+        yanked: older versions that were marked, as opt-outs with `--past` name rows of them.
+        purged: older versions that are gone for good.
+        to_purge: older versions that the policy wants purged, once somebody confirms it.
+        beyond_reach: what no purge reaches.
     """
 
     run: RunReport
@@ -50,6 +54,10 @@ class Outcome:
     uploaded: tuple[str, ...] = ()
     dry_run: bool = False
     receipts: tuple[str, ...] = ()
+    yanked: tuple[str, ...] = ()
+    purged: tuple[str, ...] = ()
+    to_purge: tuple[str, ...] = ()
+    beyond_reach: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """For `--json`."""
@@ -59,7 +67,8 @@ class Outcome:
         """For a terminal: what happened, and what to do next."""
         name, version = self.run.name, self.run.version
         if not self.is_new:
-            return f"nothing changed since {name} {version}; nothing to release\n" + self._next()
+            nothing = f"nothing changed since {name} {version}; nothing to release"
+            return "\n".join([nothing, *self._old_versions(), self._next()])
         where = "checked, not published (dry run)" if self.dry_run else f"published as v{version}"
         lines = [
             report.text(self.run),
@@ -67,6 +76,7 @@ class Outcome:
             f"manifest sha256: {self.manifest_sha256}",
             f"{where}; {len(self.uploaded)} files sent",
             *(f"receipt: {path}" for path in self.receipts),
+            *self._old_versions(),
         ]
         return "\n".join(lines) + "\n" + self._next()
 
@@ -75,6 +85,18 @@ class Outcome:
         if not self.is_new:
             return f"Nothing changed since {self.run.name} {self.run.version}."
         return report.markdown(self.run)
+
+    def _old_versions(self) -> list[str]:
+        """What became of releases already made."""
+        lines = [f"yanked: {version}" for version in self.yanked]
+        lines += [f"purged: {version}" for version in self.purged]
+        lines += [f"not purged: {what}" for what in self.beyond_reach]
+        if self.to_purge:
+            lines += [
+                f"to be purged, as registry/policy.json says: {', '.join(self.to_purge)}; see what goes:",
+                f"  stackyard optout past --project {self.project}",
+            ]
+        return lines
 
     def _next(self) -> str:
         name = f"{self.run.name}@{self.run.version}"

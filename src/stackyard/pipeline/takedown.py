@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from stackyard import optout
 from stackyard.errors import VerificationError
 from stackyard.optout.absence import Presence
+from stackyard.pipeline.old_versions import OldPlan, RunStages, document, old_versions, yank_old
+from stackyard.pipeline.old_versions import purge as purge_old
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome
 from stackyard.pipeline.release import plan
@@ -22,6 +25,29 @@ RECEIPTS = "receipts"
 def pending_ids(project: Project) -> list[str]:
     """Requests that are accepted and in no release yet, sorted."""
     return [request.request for request in optout.pending(open_registry(project.root))]
+
+
+@dataclass(frozen=True)
+class Intended:
+    """What a takedown would do: requests to apply, and older versions to yank or purge."""
+
+    pending: tuple[str, ...]
+    old: OldPlan
+
+    def document(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {"old_versions": document(self.old), "pending": list(self.pending)}
+
+    def text(self) -> str:
+        """For a terminal."""
+        lines = [f"{len(self.pending)} requests to apply"]
+        lines += [f"  {name}  (stackyard optout preview {name})" for name in self.pending]
+        return "\n".join([*lines, self.old.text()])
+
+
+def intended(project: Project) -> Intended:
+    """What a takedown would do now; of requests not yet applied, older versions are known afterwards."""
+    return Intended(tuple(pending_ids(project)), old_versions(project))
 
 
 def require_removal_only(outcome: Outcome) -> None:
@@ -66,3 +92,17 @@ def apply_pending(project: Project, pending: Sequence[str], outcome: Outcome) ->
         paths.append(str(path))
     git.commit(project.root, ("registry",), f"Note opt-outs as applied in {version}")
     return replace(outcome, receipts=tuple(paths))
+
+
+def settle_old_versions(
+    project: Project, outcome: Outcome, run_stages: RunStages, *, purge: bool
+) -> Outcome:
+    """Does with releases already made what the policy says; purges only if told to."""
+    plan = old_versions(project)
+    outcome = replace(outcome, yanked=yank_old(project, plan))
+    if plan.policy != "purge" or plan.is_done:
+        return outcome
+    if not purge:
+        return replace(outcome, to_purge=tuple(each.version for each in plan.versions))
+    done = purge_old(project, plan, run_stages)
+    return replace(outcome, purged=done.versions, beyond_reach=tuple(done.beyond_reach()))

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from stackyard.errors import EnvironmentFault
 from stackyard.stages import Stage
@@ -63,6 +64,20 @@ class DvcProject:
         """Sends what the remote lacks; returns the number of files sent."""
         with self._repo("push") as repo:
             return int(repo.push(remote=REMOTE))
+
+    def forget_unneeded(self) -> None:
+        """Deletes from the cache and the remote all that the workspace's dvc.lock does not name."""
+        with self._repo("delete what is not needed") as repo:
+            repo.gc(workspace=True, cloud=True, remote=REMOTE, force=True)
+
+    def stored(self) -> Iterator[tuple[str, BinaryIO]]:
+        """Every object of the cache and of the remote, open for reading, by where it lies."""
+        with self._repo("list what it stores") as repo:
+            for odb in (repo.cache.local, repo.cloud.get_remote_odb(REMOTE)):
+                if odb.fs.exists(odb.path):
+                    for path in sorted(odb.fs.find(odb.path)):
+                        with odb.fs.open(path, "rb") as stream:
+                            yield str(path), stream
 
     @contextmanager
     def _repo(self, what: str) -> Iterator[Repo]:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stackyard.hub import EmbeddedHub
 from stackyard.optout import registry as optout_registry
+from stackyard.optout.absence import PRESENCE_PATH, Presence
 from stackyard.record import DECISIONS, blob_digest, bucket_of
 from stackyard.release import card, changelog, diff, dsse, removals, semver, shards
 from stackyard.release.manifest import (
@@ -158,7 +159,7 @@ class Publisher:
     def _draft(self, folder: Path, table: pa.Table) -> Manifest:
         files, counted = self._shards(folder, table)
         log = open_registry(self.root)
-        documents = published(log)
+        documents = {**published(log), PRESENCE_PATH: Presence.of(table).document()}
         documents["ATTRIBUTION/00-ff.tsv"] = b"octo-org/alpha\tMIT\n"
         if self.brings_key:
             documents["registry/release.pub"] = f"{self.public}\n".encode()
