@@ -49,13 +49,15 @@ LANGUAGES = pa.schema(
         pa.field("strategy", pa.string()),
         pa.field("language_type", pa.string()),
         pa.field("language_group", pa.string()),
+        pa.field("extension", pa.string(), nullable=False),
         pa.field("is_vendor", pa.bool_(), nullable=False),
         pa.field("is_generated", pa.bool_(), nullable=False),
         pa.field("is_documentation", pa.bool_(), nullable=False),
     ]
 )
 """One row a file; `language` is null where no rule names one, or the content is no text. `strategy`
-is the step that decided; type and group are Linguist's (`programming`, `data`, `markup`, `prose`)."""
+is the step that decided; type and group are Linguist's (`programming`, `data`, `markup`, `prose`); `extension` is
+without its dot, in lower case, and may be empty."""
 
 Languages = tuple[str, ...]
 
@@ -110,6 +112,7 @@ class LanguageDetector:
                 one_array(batch["blob_id"], BLOB_ID),
                 paths,
                 *(picked[name] for name in table.column_names),
+                _extension(paths),
                 pa.array(by_path["vendor"]),
                 pa.array(is_generated & ~void),
                 pa.array(by_path["documentation"]),
@@ -121,6 +124,12 @@ class LanguageDetector:
 def _basenames(paths: pa.Array) -> list[str]:
     names = pc.replace_substring_regex(paths, pattern="(?s)^.*/", replacement="")
     return names.to_pylist()
+
+
+def _extension(paths: pa.Array) -> pa.Array:
+    """What follows the last dot of a name that does not begin with it, in lower case."""
+    pattern = r"(?s)^(?:.*/)?[^/]+\.(?P<extension>[^./]+)$"
+    return pc.utf8_lower(pc.fill_null(pc.extract_regex(paths, pattern).field(0), ""))
 
 
 @functools.cache

@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 from stackyard.detector import Scope
 from stackyard.filter.buffers import bytes_of, one_array
 from stackyard.filter.measure import measure
-from stackyard.record import BLOB_ID
+from stackyard.record import BLOB_ID, blob_digest
 
 GENERATED_MARKS = (
     "auto-generated",
@@ -52,12 +52,14 @@ _COUNTS = (
 QUALITY = pa.schema(
     [
         pa.field("blob_id", BLOB_ID, nullable=False),
+        pa.field("text_id", BLOB_ID),
         pa.field("src_encoding", pa.string()),
         *(pa.field(name, pa.int64()) for name in _COUNTS),
         pa.field("has_generated_mark", pa.bool_()),
     ]
 )
-"""One row a blob; all but `blob_id` null where the content is no text."""
+"""One row a blob; all but `blob_id` null where the content is no text. `text_id` is the sha1_git of the
+decoded text, as `blob_id` is that of the original bytes: equal where these are the text."""
 
 
 class QualityDetector:
@@ -80,18 +82,30 @@ class QualityDetector:
 
     def detect(self, batch: pa.Table) -> pa.Table:
         text = one_array(batch["text"], pa.large_binary())
+        blobs, encodings = (
+            one_array(batch["blob_id"], BLOB_ID),
+            one_array(batch["encoding"], pa.string()),
+        )
         counts, marks = measure(*bytes_of(text), _letters(), _marks())
         void = pc.is_null(text).to_numpy(zero_copy_only=False)
         columns = [pa.array(counts[:, i], mask=void) for i in range(len(_COUNTS))]
         return pa.table(
             [
-                one_array(batch["blob_id"], BLOB_ID),
-                one_array(batch["encoding"], pa.string()),
+                blobs,
+                _text_ids(blobs, text, encodings),
+                encodings,
                 *columns,
                 pa.array(marks, mask=void),
             ],
             schema=QUALITY,
         )
+
+
+def _text_ids(blobs: pa.Array, text: pa.Array, encodings: pa.Array) -> pa.Array:
+    """The sha1_git of each text, made only where decoding changed the bytes."""
+    decoded = pc.fill_null(pc.not_equal(encodings, "utf-8"), True)
+    digests = [blob_digest(one.as_py()) if one.is_valid else None for one in text.filter(decoded)]
+    return pc.replace_with_mask(blobs, decoded, pa.array(digests, BLOB_ID))
 
 
 @functools.cache

@@ -105,6 +105,7 @@ class _Known:
             if pa.types.is_integer(quality.schema.field(name).type)
         }
         self.language = one_array(named["language"], pa.string())
+        self.extension = one_array(named["extension"], pa.string())
         self.is_vendor = _flags(named["is_vendor"])
         self.is_generated = _flags(named["is_generated"])
         self.has_generated_mark = _flags(quality["has_generated_mark"])
@@ -429,7 +430,7 @@ def _attributes(known: _Known, kept: np.ndarray) -> pa.Table:
         "edition": pa.array(license_type, pa.string()),
         "src_encoding": known.encoding.take(taken),
         "language": known.language.take(taken),
-        "extension": _extension(files["path"]),
+        "extension": known.extension.take(taken),
         "is_vendor": pa.array(known.is_vendor[rows]),
         "is_generated": pa.array(known.is_generated[rows]),
         "license_type": pa.array(license_type, pa.string()),
@@ -438,14 +439,6 @@ def _attributes(known: _Known, kept: np.ndarray) -> pa.Table:
         "license_evidence": _evidence_lists(known, rows, files["path"]),
     }
     return pa.table([columns[name] for name in ATTRIBUTES.names], schema=ATTRIBUTES)
-
-
-def _extension(paths: Any) -> Any:
-    """What follows the last dot of a name that does not begin with it, in lower case."""
-    names = pc.replace_substring_regex(paths, pattern="(?s)^.*/", replacement="")
-    dotted = pc.match_substring_regex(names, r"(?s)^.+\.[^.]+$")
-    suffix = pc.replace_substring_regex(names, pattern=r"(?s)^.*\.", replacement="")
-    return pc.utf8_lower(pc.if_else(dotted, suffix, ""))
 
 
 def _evidence_lists(known: _Known, rows: np.ndarray, paths: Any) -> Any:

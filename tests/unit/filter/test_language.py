@@ -112,3 +112,21 @@ def test_hostile_text_takes_bounded_time(name: str, content: bytes) -> None:
     start = time.process_time()
     row(name, content)
     assert time.process_time() - start < 2.0
+
+
+@pytest.mark.parametrize(
+    ("path", "extension"),
+    [
+        ("src/a.PY", "py"),
+        ("a.tar.gz", "gz"),
+        (".gitignore", ""),
+        ("x.d/makefile", ""),
+        ("a.", ""),
+        ("..a", "a"),
+        ("\u00e9.\u00c9", "\u00e9"),
+    ],
+)
+def test_extension_follows_the_last_dot_of_a_name_that_does_not_begin_with_it(
+    path: str, extension: str
+) -> None:
+    assert row(path, b"x\n")["extension"] == extension

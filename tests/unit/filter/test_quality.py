@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stackyard.filter.quality import QualityDetector
+from stackyard.record import blob_digest
 from tests.unit.filter.corpus import batch
 
 
-def numbers(content: bytes) -> dict[str, int]:
+def numbers(content: bytes) -> dict[str, Any]:
     (row,) = QualityDetector().detect(batch([("", content)])).to_pylist()
     return row
 
@@ -72,3 +75,10 @@ def test_binary_has_no_numbers() -> None:
     row = numbers(b"\x00")
     assert row.pop("blob_id") is not None
     assert set(row.values()) == {None}
+
+
+def test_text_id_is_the_hash_of_the_decoded_text() -> None:
+    plain, marked, binary = numbers(b"x = 1\n"), numbers(b"\xef\xbb\xbfx = 1\n"), numbers(b"\x00")
+    assert plain["text_id"] == marked["text_id"] == plain["blob_id"] == blob_digest(b"x = 1\n")
+    assert marked["blob_id"] == blob_digest(b"\xef\xbb\xbfx = 1\n")
+    assert binary["text_id"] is None
