@@ -1,7 +1,8 @@
-"""`python -m flows build | release | takedown`: starts a flow, and a Prefect server if none is set."""
+"""`python -m flows build | release | takedown | service_levels`: starts a flow, and a Prefect server if none is set."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,22 +11,26 @@ import click
 
 from flows.server import prefect_api
 from stackyard.cli import echo_json, run
+from stackyard.errors import UsageError
 from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome, unchanged
 from stackyard.pipeline.takedown import intended, pending_ids
 from stackyard.store.files import exclusive
 
+_PROJECT = click.option(
+    "--project",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="The dataset project.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
-        click.option(
-            "--project",
-            type=click.Path(file_okay=False, path_type=Path),
-            default=Path(),
-            show_default="this folder",
-            help="The dataset project.",
-        ),
+        _PROJECT,
         click.option(
             "--engine",
             type=click.Choice(["local", "dask"]),
@@ -41,7 +46,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default="number of cores",
             help="Units at work at a time.",
         ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document."),
+        _JSON,
     ]
     for option in reversed(options):
         command = option(command)
@@ -126,6 +131,48 @@ def takedown(  # noqa: PLR0917 - click hands its options over by name
 
         outcome = on_engine(flow, engine, workers)(root, purge)
     _show(outcome, as_json)
+
+
+@flows.command("service_levels")
+@_PROJECT
+@_JSON
+def service_levels(project: Path, as_json: bool) -> int:
+    """Say how old each open opt-out is, what is late, and what is next; exit code 1 if one is late.
+
+    It also tells Prefect, by one event for each state in which something is late.
+
+    Example: python -m flows service_levels --project my-dataset
+    """
+    root = _ready(project)
+    with prefect_api(root / ".stackyard" / "prefect"):
+        from flows.service_levels import service_levels as flow
+
+        levels = flow(root)
+    _show(levels, as_json)
+    return 1 if levels.late else 0
+
+
+@flows.command()
+@_JSON
+def automations(as_json: bool) -> None:
+    """Create the automations of automations.yaml on the Prefect server of PREFECT_API_URL.
+
+    Those that are there by the same names are brought up to date.
+
+    Example: python -m flows automations
+    """
+    if not os.environ.get("PREFECT_API_URL"):
+        raise UsageError(
+            "PREFECT_API_URL is not set, and automations live on a server that stays",
+            next_step="start one (docs/deploy.md), and set PREFECT_API_URL",
+        )
+    from flows.automations import apply_automations
+
+    names = apply_automations()
+    if as_json:
+        echo_json({"automations": names})
+    else:
+        click.echo("\n".join(names))
 
 
 def _unchanged(root: Path) -> Outcome | None:

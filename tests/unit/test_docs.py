@@ -264,6 +264,7 @@ def test_prefect_deployments_name_flows_with_their_parameters() -> None:
     listed = {each["name"]: each for each in document["deployments"]}
     assert {name: each["entrypoint"] for name, each in listed.items()} == {
         "release": "flows/release.py:release",
+        "service-levels": "flows/service_levels.py:service_levels",
         "takedown": "flows/takedown.py:takedown",
     }
     for name, each in listed.items():
