@@ -25,6 +25,7 @@ import numba
 import numpy as np
 
 from stackyard.filter.expression import PUBLIC_DOMAIN, canonical, conjunction, simplify
+from stackyard.filter.texts import append
 
 HEAD_BYTES: Final = 8_192
 """How far into a file a header may begin: 120 lines of code are hardly longer."""
@@ -157,7 +158,7 @@ _SPDX = np.frombuffer(b"SPDX-License-Identifier", np.uint8)
 @numba.njit(cache=True, nogil=True)
 def _normalise(raw: Any, out: Any) -> int:
     count, at, end = 0, 0, len(raw)
-    space, line_start = True, True
+    line_start = True
     while at < end:
         byte = raw[at]
         if line_start:
@@ -181,15 +182,7 @@ def _normalise(raw: Any, out: Any) -> int:
                 continue
         if byte == 10:
             line_start = True
-        kept = _KEPT[byte]
-        if kept:
-            out[count] = kept
-            count += 1
-            space = False
-        elif not space:
-            out[count] = 32
-            count += 1
-            space = True
+        count = append(out, count, _KEPT[byte])
         at += 1
     return count
 

@@ -107,7 +107,7 @@ def spdx_index() -> SpdxIndex:
 @numba.njit(cache=True, nogil=True)
 def _words(raw: Any, out: Any) -> int:
     count, at, end = 0, 0, len(raw)
-    line_start, space = True, True
+    line_start = True
     while at < end:
         byte = raw[at]
         if byte in {10, 13}:
@@ -119,16 +119,22 @@ def _words(raw: Any, out: Any) -> int:
                     at += 1
                 continue
         low = byte | 32 if 65 <= byte <= 90 else byte
-        if 97 <= low <= 122 or 48 <= low <= 57:
-            out[count] = low
-            count += 1
-            space = False
-        elif not space:
-            out[count] = 32
-            count += 1
-            space = True
+        is_word = 97 <= low <= 122 or 48 <= low <= 57
+        count = append(out, count, low if is_word else 0)
         at += 1
     return count - 1 if count and out[count - 1] == 32 else count
+
+
+@numba.njit(cache=True, nogil=True)
+def append(out: Any, count: int, byte: int) -> int:
+    """Puts a byte of a word behind others, or, for 0, one space where words end; the new count."""
+    if byte:
+        out[count] = byte
+        return count + 1
+    if count and out[count - 1] != 32:
+        out[count] = 32
+        return count + 1
+    return count
 
 
 @numba.njit(cache=True, nogil=True)
