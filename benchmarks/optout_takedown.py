@@ -47,9 +47,6 @@ def make_project(root: Path, origins: int) -> None:
     if len(sources) < origins:
         raise SystemExit(f"only {len(sources)} directories of Python files are installed here")
     (root / "sources.yaml").write_text(yaml.safe_dump(sources))
-    params = yaml.safe_load((root / "params.yaml").read_text())
-    params["release"]["bucket_ranges"] = 256
-    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
 def _directories(packages: Path) -> Iterator[list[Path]]:

@@ -87,7 +87,7 @@ def ensure_machinery(root: Path) -> list[str]:
     project = Project.at(root)
     write_code(project)
     ensure_previous(project)
-    if init_registry(root):
+    if init_registry(root, project.params.publish.repo):
         made.append("registry")
     if ensure_release_key(root):
         made.append("keys")

@@ -21,7 +21,10 @@ class Params:
         editions: which editions are published. `ids` has the rows of both licence types, without
             `content`; `no_license` is off as nobody gave a licence for it.
         bucket_ranges: shards a language and edition, a power of two up to 256. More ranges make a
-            takedown rewrite less and a full read open more files.
+            takedown rewrite less (1 % of 1,000 owners: 3.5 % of the bytes with 256, all of them with
+            4) and a full read open more files. It is not computed from the size: a removal that
+            crossed a bound would move every row. A Hub takes 100,000 files: with more than 390
+            languages take fewer.
         row_group_bytes_max: decoded bytes of a row group; one larger row is a group of its own.
             128 MiB keeps a reader's peak low, and far from the 2 GiB that Arrow cannot read.
         row_group_rows_max: rows of a row group, so that the page index of small files stays useful.
@@ -31,7 +34,7 @@ class Params:
     """
 
     editions: tuple[Edition, ...] = ("permissive",)
-    bucket_ranges: int = 4
+    bucket_ranges: int = 256
     row_group_bytes_max: int = 128 * 2**20
     row_group_rows_max: int = 65536
     compression_level: int = 3

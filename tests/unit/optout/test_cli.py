@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from stackyard.cli.optout import optout
 from stackyard.errors import StackyardError, UsageError, VerificationError
+from stackyard.pipeline.init import ensure_machinery, init_project
 from stackyard.store.registry import init_registry, open_registry
 
 
@@ -161,3 +162,16 @@ def test_text_output_names_the_next_step(project: Path) -> None:
     assert "nothing is removed yet" in said
     assert "stackyard optout preview req-" in said
     assert "no requests" not in run(project, "status").output
+
+
+def test_log_of_a_new_project_is_named_after_its_dataset(tmp_path: Path) -> None:
+    for repo in ("octo-org/one", "mono-inc/two"):
+        root = tmp_path / repo.replace("/", "-")
+        init_project(root, repo)
+        log = open_registry(root)
+        assert log.key.name == repo
+        assert log.note.startswith(f"{repo}\n0\n")
+    params = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(params.replace("mono-inc/two", "mono-inc/renamed"))
+    ensure_machinery(root)
+    assert open_registry(root).key.name == "mono-inc/two"

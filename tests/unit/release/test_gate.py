@@ -218,7 +218,7 @@ def test_gate_of_a_shard_without_rows_refuses(build: Build) -> None:
 
 
 def test_gate_of_ids_with_a_hash_twice_refuses(build: Build) -> None:
-    release = build(FILES, params=Params(editions=("permissive", "ids")))
+    release = build(FILES, params=Params(editions=("permissive", "ids"), bucket_ranges=4))
     path = "data/ids/Python/00-3f.parquet"
     sha256 = "0" * 64
     twice = rewrite(release, path, _set("content_sha256", sha256))

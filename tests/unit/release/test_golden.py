@@ -43,7 +43,7 @@ NOTICES = pa.Table.from_pylist(
 
 
 def test_release_is_what_it_was(build: Build, tmp_path: Path) -> None:
-    params = Params(editions=("permissive", "ids"))
+    params = Params(editions=("permissive", "ids"), bucket_ranges=4)
     dropped = (Source("octo-org/alpha", "gpl.py", "print(3)\n"),)
     first = build(FIRST, params=params, dropped=dropped)
     release = build(SECOND, params=params, dropped=dropped, last=first, registry_size=1)

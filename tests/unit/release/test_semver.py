@@ -145,7 +145,7 @@ def test_step_counts_a_row_once_that_ids_repeat(build: Build) -> None:
 
 
 def test_step_of_packing_alone_is_a_patch(build: Build) -> None:
-    release = build([A], last=build([A]), params=Params(compression_level=9))
+    release = build([A], last=build([A]), params=Params(bucket_ranges=4, compression_level=9))
     assert release.step.bump == "patch"
 
 

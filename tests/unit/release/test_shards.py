@@ -134,7 +134,7 @@ def test_plan_puts_each_row_into_one_shard_in_canonical_order() -> None:
         ("octo-org/a", "z.py", "Python", b"3"),
         ("octo-org/b", "x.cc", "C++", b"4"),
     )
-    plans = shards.plan(table, Params())
+    plans = shards.plan(table, Params(bucket_ranges=4))
     assert [(p.path, p.rows.tolist()) for p in plans] == [
         ("data/permissive/C++/00-3f.parquet", [3]),
         ("data/permissive/Python/00-3f.parquet", [2, 1, 0]),
