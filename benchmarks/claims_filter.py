@@ -5,31 +5,24 @@ Times are CPU time of one process (`time.process_time`): wall time says more of 
 
 from __future__ import annotations
 
-import functools
-import io
 import json
 import random
 import re
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from importlib import resources
+from collections.abc import Iterator
 from typing import Any
 
-import enry
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from benchmarks import filter_corpus as corpus
+from benchmarks import filter_stage
 from benchmarks.claim import Claim
+from benchmarks.filter_stage import batch_of, timed
 from stackyard import filter as room
-from stackyard.detector import Detector
-from stackyard.filter import Params, evidence, manifests
+from stackyard.filter import evidence, manifests
 from stackyard.filter.expression import canonical, license_ids
 from stackyard.filter.headers import statements, window
-from stackyard.filter.language import LanguageDetector
 from stackyard.filter.params import LicenseTextParams
 from stackyard.filter.statements import (
     FileStatementDetector,
@@ -37,153 +30,17 @@ from stackyard.filter.statements import (
     is_license_name,
 )
 from stackyard.filter.texts import exact, exact_key
-from stackyard.record import BATCH, BLOB_ID, FILE_KEY, FILES, ORIGINS, blob_digest
-
-# What newer data calls by another name, or reads otherwise, than the data in the reference has it.
-# (label here, label there): None is no language.
-RENAMED = {
-    "Vim Script": "Vim script",
-    "robots.txt": "Robots Exclusion Rules",
-    "Coq": "Rocq Prover",
-    "Go Template": "Smarty",
-    "desktop": "INI",
-    "systemd": "INI",
-}
-_SEGMENT_FILES = 2_000
-_GENERIC = re.compile(
-    r"(?i)\.(?:msg|app|action|alg|cmp|network|pkg|resource|sol|srv|stl|tag|target|url)$"
-)
+from stackyard.record import FILE_KEY, FILES
 
 
 def run() -> Iterator[Claim]:
-    yield from languages()
+    yield from filter_stage.languages()
     yield from spdx_texts()
     yield from debian_licenses()
     yield from beside_scancode()
-    yield from throughput()
-    yield from decisions()
-    yield from bad_input()
-
-
-def batch_of(paths: list[str], contents: list[bytes]) -> pa.Table:
-    content = pa.array(contents, pa.large_binary())
-    text, encoding = room.decode(content)
-    ids = pa.array([blob_digest(one) for one in contents], BLOB_ID)
-    return pa.table([ids, pa.array(paths, pa.string()), content, text, encoding], schema=BATCH)
-
-
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    start = time.process_time()
-    result = work()
-    return result, time.process_time() - start
-
-
-def languages() -> Iterator[Claim]:
-    """Agreement with enry and with Linguist itself, and speed."""
-    rows = corpus.spread(700, seed=1)
-    batch = batch_of([path for _, path in rows], list(corpus.read(rows)))
-    detector = LanguageDetector()
-    detector.detect(batch.slice(0, _SEGMENT_FILES))
-    facts, seconds = timed(lambda: detector.detect(batch))
-    ours = facts["language"].to_pylist()
-    texts = batch["text"].to_pylist()
-    theirs = [
-        None if text is None else enry.get_language(path, text) or None
-        for (_, path), text in zip(rows, texts, strict=True)
-    ]
-    yield agreement("enry-python", rows, texts, ours, theirs, is_data=by_enry_data)
-    debian = corpus.linguist([corpus.sources() / package / path for package, path in rows])
-    if debian is not None:
-        found, there = debian
-        here = listed_here()
-
-        def is_data(path: str, _mine: str | None, _other: str | None) -> bool:
-            return any(here.get(e, set()) != set(there.get(e, ())) for e in endings(path))
-
-        yield agreement("Linguist 7.22 (Debian)", rows, texts, ours, found, is_data=is_data)
-    for name, other in (
-        ("is_vendor", [enry.is_vendor(path) for _, path in rows]),
-        ("is_documentation", [enry.is_documentation(path) for _, path in rows]),
-        (
-            "is_generated",
-            [
-                text is not None and enry.is_generated(path, text)
-                for (_, path), text in zip(rows, texts, strict=True)
-            ],
-        ),
-    ):
-        differing = sum(a != b for a, b in zip(facts[name].to_pylist(), other, strict=True))
-        yield Claim(f"{name} equals enry's", "0 differ", f"{differing} differ", differing == 0)
-    rate = batch.num_rows / seconds
-    yield Claim(
-        "languages on one core, ties included",
-        ">= 20,000 files/s",
-        f"{rate:,.0f} files/s over {batch.num_rows:,} files",
-        rate >= 20_000,
-    )
-
-
-def agreement(
-    name: str,
-    rows: list[tuple[str, str]],
-    texts: list[bytes | None],
-    ours: list[str | None],
-    theirs: list[str | None],
-    *,
-    is_data: Callable[[str, str | None, str | None], bool],
-) -> Claim:
-    """Share of text files with the same language; what the version of the data explains is apart."""
-    differing: Counter[tuple[str | None, str | None]] = Counter()
-    explained = 0
-    total = 0
-    for (_, path), text, mine, other in zip(rows, texts, ours, theirs, strict=True):
-        if not text:
-            continue
-        total += 1
-        if mine == other:
-            continue
-        if RENAMED.get(other or "", other) == mine or is_data(path, mine, other):
-            explained += 1
-        else:
-            differing[mine, other] += 1
-    for (mine, other), count in sorted(differing.items(), key=lambda item: -item[1]):
-        print(f"    {name}: {count} files are {mine} here, {other} there", file=sys.stderr)
-    share = 1 - sum(differing.values()) / total
-    return Claim(
-        f"languages agree with {name}",
-        ">= 99.5 % of >= 20,000 files, data versions apart",
-        f"{share:.2%} of {total:,}; {explained} differ by version of the data",
-        share >= 0.995 and total >= 20_000,
-    )
-
-
-def endings(path: str) -> list[str]:
-    """The name of a file, and its extensions in lower case, the longest first."""
-    name = path.rpartition("/")[2]
-    parts = name.lower().split(".")
-    return [name, *("." + ".".join(parts[i:]) for i in range(1, len(parts)))]
-
-
-def listed_here() -> dict[str, set[str]]:
-    """Languages of each extension and file name in our data."""
-    text = (resources.files("stackyard.filter.data.linguist") / "linguist.json").read_text("utf-8")
-    listed: dict[str, set[str]] = {}
-    for language, entry in json.loads(text)["languages"].items():
-        for name in (
-            *(e.lower() for e in entry.get("extensions", ())),
-            *entry.get("filenames", ()),
-        ):
-            listed.setdefault(name, set()).add(language)
-    return listed
-
-
-def by_enry_data(path: str, mine: str | None, other: str | None) -> bool:
-    """Generic extensions and new names of the newer data: no rule is at fault."""
-    listed = set(endings(path))
-    if _GENERIC.search(path):
-        return True
-    known = set(enry.get_language_extensions(mine)) if mine is not None else set()
-    return mine is not None and other is None and not known & listed
+    yield from filter_stage.throughput()
+    yield from filter_stage.decisions()
+    yield from filter_stage.bad_input()
 
 
 def spdx_texts() -> Iterator[Claim]:
@@ -342,111 +199,3 @@ def own(content: bytes) -> str | None:
 
 def ids_of(expression: str | None) -> frozenset[str]:
     return frozenset(license_ids(expression)) if expression else frozenset()
-
-
-def throughput() -> Iterator[Claim]:
-    """All detectors over 1 GB, against reading and writing the same Parquet once."""
-    rows = corpus.mass(1_050_000_000, seed=5)
-    paths = pa.array([path for _, path in rows], pa.string())
-    content = pa.array(list(corpus.read(rows)), pa.large_binary())
-    ids = pa.array([blob_digest(one.as_py()) for one in content], BLOB_ID)
-    table = pa.table({"path": paths, "content": content})
-    stored = io.BytesIO()
-    pq.write_table(table, stored, compression="zstd", row_group_size=_SEGMENT_FILES)
-
-    def copy() -> None:
-        stored.seek(0)
-        again = pq.read_table(stored, use_threads=False)
-        pq.write_table(again, io.BytesIO(), compression="zstd", row_group_size=_SEGMENT_FILES)
-
-    _, floor = timed(copy)
-    detectors = room.detectors(Params())
-    spent: Counter[str] = Counter()
-
-    def detect(start: int) -> None:
-        part = content.slice(start, _SEGMENT_FILES)
-        (text, encoding), seconds = timed(lambda: room.decode(part))
-        spent["decode"] += seconds  # type: ignore[assignment]
-        batch = pa.table(
-            [ids.slice(start, len(part)), paths.slice(start, len(part)), part, text, encoding],
-            schema=BATCH,
-        )
-        for detector in detectors:
-            spent[detector.name] += run_one(detector, batch)  # type: ignore[assignment]
-
-    for start in range(0, len(content), len(content) // 4):
-        detect(start)  # databases are compiled once a process
-    spent.clear()
-    for start in range(0, len(content), _SEGMENT_FILES):
-        detect(start)
-    total = sum(spent.values())
-    parts = ", ".join(f"{name} {seconds / floor:.2f}" for name, seconds in sorted(spent.items()))
-    yield Claim(
-        "the filter's detectors over 1 GB of code, one core",
-        "<= 1.5 times the copy floor",
-        f"{total / floor:.2f} times ({parts}); {content.nbytes / 1e6 / total:,.0f} MB/s",
-        total / floor <= 1.5,
-    )
-
-
-def run_one(detector: Detector, batch: pa.Table) -> float:
-    return timed(lambda: detector.detect(batch))[1]
-
-
-def decisions() -> Iterator[Claim]:
-    """Decide a million files of 1,000 repositories, a tenth of them copies."""
-    count = 1_000_000
-    contents = [f"int f{i}(void) {{ return {i}; }}\n".encode() for i in range(2_000)]
-    contents.append(b"// SPDX-License-Identifier: GPL-2.0-only\nint gpl;\n")
-    license_text = b'{"license": "MIT"}\n'
-    paths = [f"src/d{i % 40}/f{i}.c" for i in range(len(contents))]
-    batch = batch_of([*paths, "package.json"], [*contents, license_text])
-    detectors = room.detectors(Params())
-    facts = {detector.name: detector.detect(batch) for detector in detectors}
-    ids = batch["blob_id"].to_pylist()
-    each = count // 1_000
-    rows = [
-        (r, f)
-        for r in range(1_000)
-        for f in [*((r * 7 + k) % len(contents) for k in range(each - 1)), -1]
-    ]
-    files = pa.table(
-        [
-            pa.array([f"octo-org/r{r:04d}" for r, _ in rows]),
-            pa.array(["swh:1:dir:" + "0" * 40] * len(rows)),
-            pa.array(["package.json" if f < 0 else paths[f] for _, f in rows]),
-            pa.array([ids[f] for _, f in rows], BLOB_ID),
-            pa.array([40] * len(rows), pa.int64()),
-        ],
-        schema=FILES,
-    )
-    done, seconds = timed(
-        lambda: room.decide(files, ORIGINS.empty_table(), facts, Params(), room.default_policy())
-    )
-    total = done.files.num_rows + done.decisions.num_rows
-    yield Claim(
-        "decide a million files",
-        "<= 30 s, each file once",
-        f"{seconds:.1f} s, {total:,} files",
-        seconds <= 30 and total == len(rows),
-    )
-
-
-def bad_input() -> Iterator[Claim]:
-    """Hostile contents: facts, never a crash, in bounded time."""
-    noise = np.random.default_rng(1).integers(0, 256, 5_000_000, np.uint8).tobytes()
-    cases = {
-        "empty": ("a.py", b""),
-        "binary": ("a.py", noise),
-        "100 MB in one line": ("a.js", b"var a=1;" * 12_500_000),
-        "broken UTF-8": ("a.py", b"x = '\xc3\x28'\n" * 100_000),
-        "10,000 levels": ("package.json", b"[" * 10_000 + b"]" * 10_000),
-        "licence of 50 MB": (
-            "LICENSE",
-            b"Permission is hereby granted, free of charge, to any " * 1_000_000,
-        ),
-    }
-    for name, (path, content) in cases.items():
-        batch, reading = timed(functools.partial(batch_of, [path], [content]))
-        seconds = reading + sum(run_one(detector, batch) for detector in room.detectors(Params()))
-        yield Claim(f"bad input: {name}", "facts in <= 10 s", f"{seconds:.2f} s", seconds <= 10)

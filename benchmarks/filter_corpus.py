@@ -11,6 +11,7 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,6 +19,8 @@ import tempfile
 import venv
 from collections.abc import Iterator
 from pathlib import Path
+
+from stackyard.errors import EnvironmentFault
 
 FOLDER = Path(__file__).parents[1] / ".stackyard" / "bench" / "filter"
 PACKAGES = [
@@ -236,9 +239,14 @@ def scancode(folder: Path) -> dict[str, str | None]:
     }
 
 
-def linguist(paths: list[Path]) -> tuple[list[str | None], dict[str, list[str]]] | None:
+def linguist(paths: list[Path]) -> tuple[list[str | None], dict[str, list[str]]]:
     """Languages by Debian's ruby-github-linguist, and the languages that its data gives for each
-    extension and file name; None if it is not installed."""
+    extension and file name.
+
+    Raises:
+        EnvironmentFault: it is not installed, and cannot be.
+    """
+    _install("ruby-github-linguist", ["ruby", "-e", "require 'linguist'"])
     program = (
         "require 'linguist'; require 'json';"
         "found = STDIN.each_line(chomp: true).map { |path|"
@@ -254,9 +262,30 @@ def linguist(paths: list[Path]) -> tuple[list[str | None], dict[str, list[str]]]
         input="\n".join(map(str, paths)),
         capture_output=True,
         text=True,
-        check=False,
+        check=True,
     )
-    if done.returncode:
-        return None
     found, listed = json.loads(done.stdout)
     return found, listed
+
+
+def _install(package: str, works: list[str]) -> None:
+    """A Debian package from the configured archive, if the command `works` does not."""
+    if (
+        shutil.which(works[0])
+        and subprocess.run(works, check=False, capture_output=True).returncode == 0
+    ):
+        return
+    for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
+        done = subprocess.run(
+            ["apt-get", "-qq", *command],
+            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise EnvironmentFault(
+                f"apt-get {command[0]} ended with {done.returncode}, so {package} is not there",
+                found=done.stderr.strip()[-200:],
+                next_step=f"install the Debian package {package}",
+            )
