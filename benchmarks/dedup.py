@@ -1,25 +1,27 @@
 """Measure dedup on real source code (see dedup_corpus.py): speed, memory, truth.
 
-    python benchmarks/dedup.py --limit-gb X speed        read, signatures, decisions; the copy floor beside it
-    python benchmarks/dedup.py truth    [--files N]       against all pairs, by brute force
-    python benchmarks/dedup.py increment                  1 % of files changed
-    python benchmarks/dedup.py loads                      a million equal, a million tiny, a chain
-    python benchmarks/dedup.py --limit-gb X memory        peak memory, one size a process
-    python benchmarks/dedup.py --limit-gb 0.1 datatrove   the same files through datatrove (see dedup_datatrove.sh)
+    python -m benchmarks.dedup speed         segments to decisions; the copy floor beside it
+    python -m benchmarks.dedup truth         against all pairs, by brute force
+    python -m benchmarks.dedup increment     1 % of files changed
+    python -m benchmarks.dedup loads         a million equal, a million tiny, a chain
+    python -m benchmarks.dedup memory        peak memory, one size a process
+    python -m benchmarks.dedup --limit-gb 0.1 datatrove   the same files through datatrove (dedup_datatrove.sh)
 
 Each prints one JSON object a line. CPU seconds are of the whole process; Arrow has one thread.
+What is measured is the stage itself, over a workspace as ingest leaves it: contents are read from segments
+and decoded, signatures written as facts and read again, the index kept, decisions written.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from stackyard import filter as filter_room
 from stackyard.dedup import (
     Deduped,
     Index,
@@ -41,151 +44,179 @@ from stackyard.dedup import (
     kernel,
     signature,
 )
-from stackyard.record import ATTRIBUTES, ORIGINS, blob_digest
+from stackyard.pipeline import dedup as stage
+from stackyard.pipeline.previous import RELEASED
+from stackyard.pipeline.project import Project, ProjectParams, params_yaml
+from stackyard.record import ATTRIBUTES, FILE_KEY, FILES, LISTING, ORIGINS, SEGMENT, blob_digest
+from stackyard.store import files as store_files
+from stackyard.store.workspace import SOURCE_KEY, Workspace
 
 DATATROVE = Path("work/benchmarks/datatrove-env/bin/python")
 CORPUS = Path("work/benchmarks/dedup-corpus")
-GROUP_BYTES = 4 << 20  # as the store writes segments
-CACHE_BYTES = 256 << 20  # as the store's reader of contents
+SEGMENT_BYTES = 128 << 20  # as ingest cuts them
+READ = [*FILES.names, "license_type"]
+
+Late = Callable[[int], np.ndarray]
+"""From a number of files to which of them are new in the second build, bool."""
 
 
 @dataclass
 class Corpus:
-    """Segments with small row groups, the files in them, and a reader of their texts."""
+    """A project with segments of real files, and what the filter would say of these."""
 
-    folder: Path
+    project: Project
     files: pa.Table
+    late: np.ndarray
     text_bytes: int
-    _cache: OrderedDict[tuple[int, int], pa.Table] = field(default_factory=OrderedDict)
-    _held: int = 0
-    cache_bytes: int = CACHE_BYTES
-    read_cpu_s: float = 0.0
 
     @property
-    def segments(self) -> list[Path]:
-        return sorted(self.folder.glob("*.parquet"))
+    def workspace(self) -> Workspace:
+        return self.project.workspace
 
-    def origins(self) -> pa.Table:
-        names = sorted(set(self.files["repo_name"].unique().to_pylist()))
-        rows = [
-            {
-                "repo_name": name,
-                "revision_id": "r",
-                "origin": name,
-                "directory_id": "",
-                "star_events_count": 0,
-                "fork_events_count": 0,
-            }
-            for name in names
-        ]
-        return pa.Table.from_pylist(rows, ORIGINS)
+    def segments(self, *, late: bool = False) -> list[str]:
+        """What is new later lies in buckets of its own."""
+        return [name for name in self.workspace.segments() if (name > "80") == late]
 
-    def batches(self) -> Iterator[pa.Table]:
-        for path in self.segments:
-            with pq.ParquetFile(path) as handle:
-                for group in range(handle.num_row_groups):
-                    yield handle.read_row_group(group)
+    def dedup(self, files: pa.Table) -> float:
+        """Runs the stage over what the filter kept; CPU seconds."""
+        store_files.write_table(self.workspace.root / "filter" / "files.parquet", files)
+        started = time.process_time()
+        stage.run(self.project, "whole")
+        stage.finish(self.project)
+        return time.process_time() - started
 
-    def reader(self) -> Callable[[pa.Array], pa.Table]:
-        """Reads single row groups and keeps the last 256 MB of them, as the store does."""
-        handles = [pq.ParquetFile(path) for path in self.segments]
-        places = []
-        for number, handle in enumerate(handles):
-            for group in range(handle.num_row_groups):
-                rows = handle.metadata.row_group(group).num_rows
-                places.append(
-                    np.stack([np.full(rows, number), np.full(rows, group), np.arange(rows)])
-                )
-        where = np.concatenate(places, axis=1)
-        ids = pa.concat_arrays(
-            [
-                chunk
-                for handle in handles
-                for chunk in handle.read(columns=["blob_id"])["blob_id"].chunks
-            ]
-        )
+    def result(self) -> list[bytes]:
+        folder = self.workspace.root / "dedup"
+        return [(folder / f"{name}.parquet").read_bytes() for name in ("files", "decisions")]
 
-        def group_of(number: int, group: int) -> pa.Table:
-            key = (number, group)
-            if key not in self._cache:
-                table = handles[number].read_row_group(group).combine_chunks()
-                self._cache[key] = table
-                self._held += table.nbytes
-                while self._held > self.cache_bytes and len(self._cache) > 1:
-                    self._held -= self._cache.popitem(last=False)[1].nbytes
-            self._cache.move_to_end(key)
-            return self._cache[key]
-
-        def contents(wanted: pa.Array) -> pa.Table:
-            started = time.process_time()
-            rows = where[:, pc.index_in(wanted, value_set=ids).to_numpy()]
-            parts = []
-            for number, group in sorted(set(zip(rows[0].tolist(), rows[1].tolist(), strict=True))):
-                inside = rows[2][(rows[0] == number) & (rows[1] == group)]
-                parts.append(group_of(number, group).take(pa.array(np.unique(inside))))
-            self.read_cpu_s += time.process_time() - started
-            return pa.concat_tables(parts)
-
-        return contents
+    def forget(self) -> None:
+        """Without what earlier builds found out."""
+        shutil.rmtree(self.workspace.root / "dedup-index", ignore_errors=True)
 
 
 def attributes(blobs: pa.Table) -> pa.Table:
-    """FILES of the corpus with what dedup reads of ATTRIBUTES; other columns are not read."""
+    """FILES with what dedup reads of ATTRIBUTES."""
     count = blobs.num_rows
     table = blobs.append_column("revision_id", pa.array(["r"] * count))
     table = table.append_column("license_type", pa.array(["permissive"] * count))
-    wanted = ("repo_name", "revision_id", "path", "blob_id", "length_bytes", "license_type")
-    return table.select(wanted).cast(pa.schema([ATTRIBUTES.field(name) for name in wanted]))
+    return table.select(READ).cast(pa.schema([ATTRIBUTES.field(name) for name in READ]))
 
 
-def load(source: Path, into: Path, limit_bytes: float) -> Corpus:
-    """Segments of at most so many bytes of text: packages in turn, so all kinds are in each size."""
-    listed, total = [], 0
-    for number, path in enumerate(sorted(source.glob("*.parquet"))):
-        share = limit_bytes / max(1, len(list(source.glob("*.parquet"))))
-        with (
-            pq.ParquetFile(path) as handle,
-            pq.ParquetWriter(
-                into / f"{number:03}.parquet",
-                pa.schema([("blob_id", pa.binary(20)), ("text", pa.large_binary())]),
-                compression="zstd",
-                compression_level=1,
-                use_dictionary=False,
-            ) as writer,
-        ):
-            taken = 0.0
+def origins_of(files: pa.Table) -> pa.Table:
+    rows = [
+        {
+            "repo_name": name,
+            "revision_id": "r",
+            "origin": name,
+            "directory_id": "",
+            "star_events_count": 0,
+            "fork_events_count": 0,
+        }
+        for name in sorted(set(files["repo_name"].unique().to_pylist()))
+    ]
+    return pa.Table.from_pylist(rows, ORIGINS)
+
+
+def packages(source: Path, limit_bytes: float) -> Iterator[pa.Table]:
+    """Files with their texts, 64 MB or so at once: of each package the same share of bytes, or all
+    of it where that is less, so that all kinds are in each size.
+    """
+    sizes = {}
+    for path in sorted(source.glob("*.parquet")):
+        meta = pq.read_metadata(path)
+        columns = [meta.row_group(i).column(3) for i in range(meta.num_row_groups)]
+        sizes[path] = sum(column.total_uncompressed_size for column in columns)
+    left, share = limit_bytes, 0.0
+    for number, size in enumerate(sorted(sizes.values())):
+        share = left / (len(sizes) - number)
+        left -= min(size, share)
+    for path in sizes:
+        taken = 0.0
+        with pq.ParquetFile(path) as handle:
             for group in range(handle.num_row_groups):
                 table = handle.read_row_group(group)
                 lengths = pc.binary_length(table["text"]).cast(pa.int64())
                 ends = np.cumsum(lengths.to_numpy())
-                table = table.slice(0, int(np.searchsorted(ends, share - taken, side="right")))
-                if table.num_rows == 0:
+                count = int(np.searchsorted(ends, share - taken, side="right"))
+                if count == 0:
                     break
-                taken += ends[table.num_rows - 1]
-                cuts = [0, *np.flatnonzero(np.diff(ends[: table.num_rows] // GROUP_BYTES)) + 1]
-                for start, stop in zip(cuts, [*cuts[1:], table.num_rows], strict=True):
-                    writer.write_table(table.slice(start, stop - start).select(["blob_id", "text"]))
-                listed.append(
-                    table.select(["repo_name", "path", "blob_id"]).append_column(
-                        "length_bytes", lengths.slice(0, table.num_rows)
-                    )
-                )
-            total += int(taken)
-    return Corpus(into, attributes(pa.concat_tables(listed)), total)
+                taken += ends[count - 1]
+                yield table.append_column("length_bytes", lengths).slice(0, count)
 
 
-def detect(corpus: Corpus, params: Params) -> tuple[pa.Table, float, float]:
-    """Signatures of all segments; CPU seconds of reading, and of the detector."""
-    (detector,) = detectors(params)
-    facts, read_s, detect_s = [], 0.0, 0.0
-    started = time.process_time()
-    for table in corpus.batches():
-        read_s += time.process_time() - started
-        started = time.process_time()
-        facts.append(detector.detect(table))
-        detect_s += time.process_time() - started
-        started = time.process_time()
-    return pa.concat_tables(facts).combine_chunks(), read_s, detect_s
+def load(source: Path, into: Path, limit_bytes: float, late: Late | None = None) -> Corpus:
+    """A project of about so many bytes of text, as ingest and the filter leave it."""
+    project = Project(into)
+    (into / "params.yaml").write_text(params_yaml(ProjectParams()), encoding="utf-8")
+    listed = pa.concat_tables(t.drop_columns(["text"]) for t in packages(source, limit_bytes))
+    is_late = np.zeros(listed.num_rows, dtype=np.bool_) if late is None else late(listed.num_rows)
+    early = pc.unique(listed["blob_id"].filter(pa.array(~is_late)))
+    seen: set[bytes] = set()
+    held: dict[bool, list[pa.Table]] = {False: [], True: []}
+    total = number = 0
+    for table in packages(source, limit_bytes):
+        fresh = [blob not in seen for blob in table["blob_id"].to_pylist()]
+        seen.update(table["blob_id"].to_pylist())
+        total += int(pc.sum(table["length_bytes"]).as_py())
+        new = table.filter(pa.array(fresh, pa.bool_()))
+        is_early = pc.is_in(new["blob_id"], value_set=early)
+        held[False].append(new.filter(is_early))
+        held[True].append(new.filter(pc.invert(is_early)))
+        if sum(pc.sum(t["length_bytes"]).as_py() or 0 for t in held[False]) > SEGMENT_BYTES // 2:
+            number += 1
+            _segment(project.workspace, number, held[False])
+    _segment(project.workspace, number + 1, held[False])
+    _segment(project.workspace, 255, held[True])
+    project.workspace.write_index()
+    files = attributes(listed)
+    order = pc.sort_indices(files, [(name, "ascending") for name in FILE_KEY])
+    _ingested(project.workspace, files)
+    return Corpus(project, files.take(order), is_late[order.to_numpy()], total)
+
+
+def _ingested(workspace: Workspace, files: pa.Table) -> None:
+    """What stages before dedup leave beside segments and files."""
+    store_files.write_bytes(workspace.root / "fetch" / "sources.json", b'[{"source_key": "k"}]')
+    origins = origins_of(files)
+    key = pa.array(["k"] * origins.num_rows)
+    keyed = origins.add_column(0, SOURCE_KEY, key)
+    nothing = pa.schema([SOURCE_KEY, *LISTING]).empty_table()
+    workspace.write_listing(0, nothing, keyed)
+    store_files.write_table(workspace.root / "released" / "rows.parquet", RELEASED.empty_table())
+
+
+def _segment(workspace: Workspace, bucket: int, tables: list[pa.Table]) -> None:
+    """A segment of these files' blobs, if there are any; empties the list."""
+    blobs = pa.concat_tables(tables)
+    tables.clear()
+    if blobs.num_rows:
+        names = [path.rpartition("/")[2] for path in blobs["path"].to_pylist()]
+        held = pa.table([blobs["blob_id"], blobs["text"]], schema=SEGMENT)
+        workspace.write_segment(bucket, names, held)
+
+
+def texts_of(workspace: Workspace, segment: str) -> Iterator[pa.Table]:
+    """Row groups of a segment, decoded: blob_id, text."""
+    for group in workspace.read_segment(segment):
+        text, _ = filter_room.decode(group["content"])
+        yield pa.table({"blob_id": group["blob_id"], "text": text})
+
+
+def detect(corpus: Corpus, segments: Sequence[str]) -> tuple[float, float]:
+    """Signatures of segments, as facts; CPU seconds of the detector, and of all that it takes."""
+    (detector,) = detectors(Params())
+    folder = corpus.workspace.facts_folder(detector)
+    detect_s, began = 0.0, time.process_time()
+    for segment in segments:
+        facts = []
+        for table in texts_of(corpus.workspace, segment):
+            started = time.process_time()
+            facts.append(detector.detect(table))
+            detect_s += time.process_time() - started
+        whole = pa.concat_tables(facts)
+        order = pc.sort_indices(whole["blob_id"])
+        store_files.write_table(folder / f"{segment}.parquet", whole.take(order))
+    return detect_s, time.process_time() - began
 
 
 def warm() -> None:
@@ -203,11 +234,11 @@ def warm() -> None:
             "length_bytes": [len(text) for text in texts],
         }
     )
-    corpus = Corpus(Path(), attributes(listed), 0)
-    given = (attributes(listed), corpus.origins(), facts, lambda _: batch, Params())
-    decide(*given)
-    _, index = build_on(Index.empty(Params()), *given)
-    build_on(index, *given)
+    files = attributes(listed)
+    given = (origins_of(files), facts, lambda _: batch, Params())
+    decide(files, *given)
+    _, index = build_on(Index.empty(Params()), files.slice(1), *given)
+    build_on(index, files, *given)
 
 
 def peak_mb() -> float:
@@ -229,83 +260,77 @@ def shown(text: str) -> list[dict[str, Any]]:
 def copy_floor(corpus: Corpus, into: Path) -> float:
     """CPU seconds to read all segments and write them again with zstd: nothing can be cheaper."""
     started = time.process_time()
-    schema = pa.schema([("blob_id", pa.binary(20)), ("text", pa.large_binary())])
-    with pq.ParquetWriter(into, schema, compression="zstd", compression_level=1) as writer:
-        for table in corpus.batches():
-            writer.write_table(table)
+    with pq.ParquetWriter(into, SEGMENT, compression="zstd", compression_level=1) as writer:
+        for segment in corpus.segments():
+            for group in corpus.workspace.read_segment(segment):
+                writer.write_table(group)
     return time.process_time() - started
 
 
 def speed(source: Path, limit_bytes: float) -> dict[str, Any]:
-    params = Params()
     with tempfile.TemporaryDirectory(dir=source) as scratch:
         corpus = load(source, Path(scratch), limit_bytes)
         warm()
         floor_s = copy_floor(corpus, Path(scratch) / "copy")
-        facts, read_s, detect_s = detect(corpus, params)
-        started = time.process_time()
-        done = decide(
-            corpus.files, corpus.origins(), {"dedup-signature": facts}, corpus.reader(), params
-        )
-        decide_s = time.process_time() - started
-        rules = done.decisions["rule"].value_counts().to_pylist()
-        whole_s = read_s + detect_s + decide_s
+        signature_s, facts_s = detect(corpus, corpus.segments())
+        decide_s = corpus.dedup(corpus.files)
+        decisions = corpus.workspace.table("dedup", "decisions")
+        rules = decisions["rule"].value_counts().to_pylist()
         return {
             "text_mb": corpus.text_bytes / 1e6,
             "files": corpus.files.num_rows,
-            "kept": done.files.num_rows,
+            "kept": corpus.files.num_rows - decisions.num_rows,
             **{row["values"]: row["counts"] for row in rules},
-            "signature_mb_s": corpus.text_bytes / 1e6 / detect_s,
+            "signature_mb_s": corpus.text_bytes / 1e6 / signature_s,
             "copy_floor_mb_s": corpus.text_bytes / 1e6 / floor_s,
-            "signature_to_copy_floor": floor_s / detect_s,
-            "read_cpu_s": read_s,
-            "detect_cpu_s": detect_s,
+            "signature_to_copy_floor": floor_s / signature_s,
+            "signature_cpu_s": signature_s,
+            "facts_cpu_s": facts_s,
             "decide_cpu_s": decide_s,
-            "of_which_texts_cpu_s": corpus.read_cpu_s,
-            "whole_gb_per_core_hour": corpus.text_bytes / 1e9 / (whole_s / 3600),
+            "whole_gb_per_core_hour": corpus.text_bytes / 1e9 / ((facts_s + decide_s) / 3600),
             "peak_mb": peak_mb(),
         }
 
 
 def increment(source: Path, limit_bytes: float, *, scattered: bool) -> dict[str, Any]:
-    """A full build, then one where a hundredth of the files has left and another has come: in a run
-    of files of one package, as origins come and go, or scattered over all of them."""
-    params = Params()
-    with tempfile.TemporaryDirectory(dir=source) as scratch:
-        corpus = load(source, Path(scratch), limit_bytes)
-        warm()
-        facts, read_s, detect_s = detect(corpus, params)
-        given = (corpus.origins(), {"dedup-signature": facts}, corpus.reader(), params)
-        count = corpus.files.num_rows
+    """A full build, then one where a two-hundredth of the files has left and another has come: in a
+    run of files of few packages, as origins come and go, or scattered over all of them. What is new
+    lies in a segment of its own, as ingest does it.
+    """
+
+    def block(count: int) -> np.ndarray:
         rows = np.arange(count)
-        block = rows % 200 if scattered else (rows - count // 3) // (count // 200)
-        before = corpus.files.filter(pa.array(block != 0))
-        after = corpus.files.filter(pa.array(block != 1))
-        started = time.process_time()
-        _, index = build_on(Index.empty(params), before, *given)
-        first_s = time.process_time() - started
-        texts_s = corpus.read_cpu_s
-        started = time.process_time()
-        done, index = build_on(index, after, *given)
-        second_s = time.process_time() - started
-        texts_s = corpus.read_cpu_s - texts_s
-        started = time.process_time()
-        full = decide(after, *given)
-        full_s = time.process_time() - started
-        detect_again_s = (read_s + detect_s) / 200  # of the half per cent that is new
-        assert done.files.equals(full.files)
-        assert done.decisions.equals(full.decisions)
+        return rows % 200 if scattered else (rows - count // 3) // (count // 200)
+
+    with tempfile.TemporaryDirectory(dir=source) as scratch:
+        corpus = load(source, Path(scratch), limit_bytes, lambda count: block(count) == 1)
+        warm()
+        count = corpus.files.num_rows
+        gone = np.zeros(count, dtype=np.bool_)
+        gone[np.flatnonzero(~corpus.late)[block(int((~corpus.late).sum())) == 0]] = True
+        _, early_s = detect(corpus, corpus.segments())
+        first_s = corpus.dedup(corpus.files.filter(pa.array(~corpus.late)))
+        _, late_s = detect(corpus, corpus.segments(late=True))
+        after = corpus.files.filter(pa.array(~gone))
+        second_s = corpus.dedup(after)
+        found = corpus.result()
+        corpus.forget()
+        full_s = corpus.dedup(after)
+        assert corpus.result() == found
+        whole_s = early_s + late_s + full_s
+        index = corpus.workspace.root / "dedup-index"
+        size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
         return {
-            "files": corpus.files.num_rows,
-            "changed": "0.5 % removed, 0.5 % added"
-            + (", scattered" if scattered else ", in a run"),
-            "full_cpu_s": read_s + detect_s + full_s,
-            "first_decide_cpu_s": first_s,
-            "of_which_texts_cpu_s": texts_s,
-            "increment_cpu_s": detect_again_s + second_s,
-            "increment_to_full": (detect_again_s + second_s) / (read_s + detect_s + full_s),
-            "index_bytes_per_file": sum(t.nbytes for t in index.tables(params).values())
-            / corpus.files.num_rows,
+            "text_mb": corpus.text_bytes / 1e6,
+            "files": count,
+            "changed": f"{int(gone.sum())} removed, {int(corpus.late.sum())} added, "
+            + ("scattered" if scattered else "in a run"),
+            "full_cpu_s": whole_s,
+            "first_stage_cpu_s": first_s,
+            "increment_cpu_s": late_s + second_s,
+            "of_which_signatures_cpu_s": late_s,
+            "increment_to_full": (late_s + second_s) / whole_s,
+            "index_bytes_per_file": size / count,
         }
 
 
@@ -390,9 +415,8 @@ def truth(source: Path, count: int) -> dict[str, Any]:
     (detector,) = detectors(params)
     facts = detector.detect(sample.select(["blob_id", "text"]))
     files = attributes(sample.select(["repo_name", "path", "blob_id", "length_bytes"]))
-    corpus = Corpus(source, files, 0)
     reading = sample.select(["blob_id", "text"])
-    done = decide(files, corpus.origins(), {"dedup-signature": facts}, lambda _: reading, params)
+    done = decide(files, origins_of(files), {"dedup-signature": facts}, lambda _: reading, params)
 
     started = time.process_time()
     pairs = all_pairs(texts, params.similarity_min)
@@ -423,8 +447,7 @@ def truth(source: Path, count: int) -> dict[str, Any]:
 def reachable(facts: pa.Table, pairs: np.ndarray, params: Params) -> int:
     """How many pairs of rows share a band and are estimated high enough to be compared."""
     values = signature.matrix(facts["signature"])
-    held, _ = bands.hashes(values, np.arange(len(values)), params)
-    held = held.reshape(-1, params.band_count)
+    held = bands.hashes(values, np.arange(len(values)), params)
     shared = (held[pairs[:, 0]] == held[pairs[:, 1]]).any(axis=1)
     estimate = (values[pairs[:, 0]] == values[pairs[:, 1]]).mean(axis=1)
     return int(np.count_nonzero(shared & (estimate >= params.estimate_min)))
@@ -484,8 +507,7 @@ def _load(name: str, texts: list[bytes], of: np.ndarray, expected: int | None) -
         }
     )
     files = attributes(listed)
-    corpus = Corpus(Path(), files, 0)
-    done = decide(files, corpus.origins(), {"dedup-signature": facts}, lambda _: held, params)
+    done = decide(files, origins_of(files), {"dedup-signature": facts}, lambda _: held, params)
     more: dict[str, int] = {}
     right = done.files.num_rows + done.decisions.num_rows == of.size
     if expected is not None:
@@ -517,14 +539,15 @@ def datatrove(source: Path, limit_bytes: float, python: Path) -> dict[str, Any]:
         given = Path(scratch) / "given"
         given.mkdir()
         ids = pa.array([f"{i:08}" for i in range(corpus.files.num_rows)])
-        texts = pa.concat_tables(list(corpus.batches()))["text"].cast(pa.large_string())
+        texts = pa.concat_tables(list(packages(source, limit_bytes)))["text"]
+        texts = texts.cast(pa.large_string())
         pq.write_table(pa.table({"id": ids, "text": texts}), given / "files.parquet")
         program = Path(__file__).with_name("dedup_datatrove.py")
         command = [str(python), str(program), str(given), scratch]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
     theirs = json.loads(done.stdout.splitlines()[-1])
     theirs_s = sum(value for name, value in theirs.items() if name.endswith("_cpu_s"))
-    ours_s = ours["read_cpu_s"] + ours["detect_cpu_s"] + ours["decide_cpu_s"]
+    ours_s = ours["facts_cpu_s"] + ours["decide_cpu_s"]
     return {
         "text_mb": ours["text_mb"],
         "files": ours["files"],
@@ -539,7 +562,7 @@ def datatrove(source: Path, limit_bytes: float, python: Path) -> dict[str, Any]:
 
 @click.group()
 @click.option("--corpus", type=click.Path(path_type=Path), default=CORPUS)
-@click.option("--limit-gb", type=float, default=4.0)
+@click.option("--limit-gb", type=float, default=2.0)
 @click.pass_context
 def main(context: click.Context, corpus: Path, limit_gb: float) -> None:
     pa.set_cpu_count(1)
@@ -569,40 +592,38 @@ def datatrove_command(given: tuple[Path, float], python: Path) -> None:
 @main.command("memory")
 @click.pass_obj
 def memory_command(given: tuple[Path, float]) -> None:
-    for limit_gb in (0.2, 0.5, 1.0, 2.0, 4.0):
+    for limit_gb in (0.2, 0.5, 1.0, 2.0):
         if limit_gb * 1e9 <= given[1]:
             show(**memory(given[0], limit_gb * 1e9))
 
 
 def memory(source: Path, limit_bytes: float) -> dict[str, Any]:
-    """Peak memory of a process that only detects and decides."""
+    """Peak memory of a process that only makes the facts and runs the stage."""
     with tempfile.TemporaryDirectory(dir=source) as scratch:
         corpus = load(source, Path(scratch), limit_bytes)
-        (Path(scratch) / "files").mkdir()
-        pq.write_table(corpus.files, Path(scratch) / "files" / "files.parquet")
-        command = [sys.executable, __file__, "--corpus", scratch, "only"]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        pq.write_table(corpus.files, Path(scratch) / "listed.parquet")
+        command = [sys.executable, "-m", "benchmarks.dedup", "--corpus", scratch, "only"]
+        done = subprocess.run(
+            command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1]
+        )
         return {"text_mb": corpus.text_bytes / 1e6, **json.loads(done.stdout)}
 
 
 @main.command("only")
 @click.pass_obj
 def only_command(given: tuple[Path, float]) -> None:
-    files = pq.read_table(given[0] / "files" / "files.parquet")
-    # A small cache, full at the smallest size: it is the store's, and no part of what is asked.
-    corpus = Corpus(given[0], files, 0, cache_bytes=CACHE_BYTES >> 2)
+    files = pq.read_table(given[0] / "listed.parquet")
+    corpus = Corpus(Project(given[0]), files, np.zeros(files.num_rows, dtype=np.bool_), 0)
     warm()
     before = peak_mb()
-    (detector,) = detectors(Params())
-    count = files["blob_id"].combine_chunks().dictionary_encode().indices.to_numpy().max() + 1
-    held: list[pa.Table] = [detector.detect(table) for table in corpus.batches()]
-    facts = {"dedup-signature": pa.concat_tables(held)}
-    done = decide(files, corpus.origins(), facts, corpus.reader(), Params())
+    detect(corpus, corpus.segments())
+    between = peak_mb()
+    corpus.dedup(files)
     show(
         files=files.num_rows,
-        blobs=int(count),
-        kept=done.files.num_rows,
+        blobs=pc.count_distinct(files["blob_id"]).as_py(),
         start_mb=before,
+        facts_mb=between,
         peak_mb=peak_mb(),
     )
 

@@ -353,23 +353,25 @@ STEP = st.one_of(
 )
 
 
-@given(WORLD, st.lists(STEP, min_size=1, max_size=5), st.booleans())
+@given(WORLD, st.lists(STEP, min_size=1, max_size=5), st.booleans(), st.booleans())
 @SETTINGS
 def test_build_on_any_history_equals_a_full_build(
-    world: tuple[list[File], Origins], steps: list[set[int]], changing: bool
+    world: tuple[list[File], Origins], steps: list[set[int]], changing: bool, stricter: bool
 ) -> None:
     """Law 4: files come, go and come back in any order; the result is that of a build from nothing."""
     files, origins = world
     params = Params()
     index = Index.empty(params)
     for number, step in enumerate(steps):
+        if stricter:  # thresholds move between builds
+            params = replace(params, similarity_min=0.7 + 0.1 * (number % 3))
         here = [file for i, file in enumerate(files) if i in step]
         now = dict(origins)
         if changing:  # popularity moves between builds
             now = {key: replace(each, stars=(each.stars + number) % 3) for key, each in now.items()}
         stored = index.tables(params)
         done, index = build_on(
-            Index.load(stored, params),
+            Index.load(stored, index.rows, params),
             attributes(here),
             origin_table(now),
             facts(here, params),

@@ -39,52 +39,63 @@ _FACTOR = np.uint64(kernel.SHINGLE_FACTOR)
 _32 = np.uint64(32)
 
 
+PARTITION_BANDS = 1 << 20
+"""Bands that are sorted at once: 1 Mi of 12 bytes, and the sort's 8, are some 20 MB."""
+
+PARTITIONS_MAX = 64
+"""More would cost more passes over all bands than they save: a pass is 1 ns a band."""
+
+
 @kernel.compiled
-def _hashes(  # noqa: PLR0917 - compiled functions take positions
-    signatures: Any,
-    picked: Any,
-    count: int,
-    width: int,
-    part: Any,
-    parts: Any,
-    bands: Any,
-    rows: Any,
-) -> int:
-    """Hashes of the bands that fall into the partition, and their places; returns how many."""
-    found = 0
-    for row in range(picked.size):
-        for band in range(count):
+def _hashes(signatures: Any, rows: Any, width: int, out: Any) -> None:
+    for at in range(rows.size):
+        row = rows[at]
+        for band in range(out.shape[1]):
             value = np.uint64(band) + _ONE
             for i in range(width):
-                value = (
-                    value * _FACTOR + np.uint64(signatures[picked[row], band * width + i]) + _ONE
-                )
-            value = kernel._mix(value)  # noqa: SLF001
-            if ((value >> _32) * parts) >> _32 == part:
-                bands[found] = value
-                rows[found] = row
-                found += 1
+                value = value * _FACTOR + np.uint64(signatures[row, band * width + i]) + _ONE
+            out[at, band] = kernel._mix(value)  # noqa: SLF001
+
+
+@kernel.compiled
+def _count(held: Any, picked: Any, part: Any, parts: Any) -> int:
+    found = 0
+    for at in range(picked.size):
+        for band in range(held.shape[1]):
+            found += ((held[picked[at], band] >> _32) * parts) >> _32 == part
     return found
 
 
 @kernel.compiled
-def _shared(bands: Any, rows: Any, out_bucket: Any, out_row: Any) -> Any:
-    """Number the runs of two or more equal bands; returns how many rows are in how many runs."""
+def _pick(  # noqa: PLR0917 - compiled functions take positions
+    held: Any, picked: Any, part: Any, parts: Any, out: Any, places: Any
+) -> None:
+    found = 0
+    for at in range(picked.size):
+        for band in range(held.shape[1]):
+            value = held[picked[at], band]
+            if ((value >> _32) * parts) >> _32 == part:
+                out[found] = value
+                places[found] = at
+                found += 1
+
+
+@kernel.compiled
+def _without_single(values: Any, places: Any) -> int:
+    """Keep runs of two or more equal bands, at the front; returns how many rows those are."""
     count = 0
-    runs = 0
     start = 0
-    while start < bands.size:
+    while start < values.size:
         stop = start + 1
-        while stop < bands.size and bands[stop] == bands[start]:
+        while stop < values.size and values[stop] == values[start]:
             stop += 1
         if stop - start > 1:
             for i in range(start, stop):
-                out_bucket[count] = runs
-                out_row[count] = rows[i]
+                values[count] = values[i]
+                places[count] = places[i]
                 count += 1
-            runs += 1
         start = stop
-    return count, runs
+    return count
 
 
 @kernel.compiled
@@ -110,59 +121,65 @@ def _keep(bands: Any, rows: Any, shift: Any, twice: Any) -> int:
     return kept
 
 
-def hashes(
-    signatures: np.ndarray, picked: np.ndarray, params: Params, part: int = 0, parts: int = 1
+def hashes(signatures: np.ndarray, rows: np.ndarray, params: Params) -> np.ndarray:
+    """uint64[rows, band_count]: the bands of the signatures in `rows`."""
+    out = np.empty((rows.size, params.band_count), dtype=np.uint64)
+    _hashes(signatures, rows, params.band_rows, out)
+    return kernel.fixed(out)
+
+
+def part_of(
+    held: np.ndarray, picked: np.ndarray, part: int, parts: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bands of a partition, uint64, and the place in `picked` of the signature of each, uint32, by
-    (place, band number).
+    """Bands of a partition, uint64, and the place in `picked` of the blob of each, uint32, by place.
+
+    Args:
+        held: uint64[any, band_count].
+        picked: int64[blobs], rows of it.
+        part: the partition.
+        parts: how many there are.
     """
-    room = picked.size * params.band_count
-    bands, rows = np.empty(room, np.uint64), np.empty(room, np.uint32)
-    found = _hashes(
-        signatures,
-        picked,
-        params.band_count,
-        params.band_rows,
-        np.uint64(part),
-        np.uint64(parts),
-        bands,
-        rows,
-    )
-    return bands[:found], rows[:found]
+    here = (np.uint64(part), np.uint64(parts))
+    room = _count(held, picked, *here)
+    values, places = np.empty(room, np.uint64), np.empty(room, np.uint32)
+    _pick(held, picked, *here, values, places)
+    return values, places
 
 
-def shared(
-    signatures: np.ndarray, picked: np.ndarray, params: Params, part: int = 0, parts: int = 1
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """Buckets of a partition: their numbers (in order of bands), members, and how many they are."""
-    bands, rows = hashes(signatures, picked, params, part, parts)
-    bands, rows = repeated(bands, rows)
-    numbers, members = np.empty(rows.size, np.uint32), np.empty(rows.size, np.uint32)
-    count, runs = _shared(bands, rows, numbers, members)
-    return numbers[:count].copy(), members[:count].copy(), runs
+def shared(held: np.ndarray, picked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bands that two blobs or more have, sorted, and the places of those, in any order for one band;
+    arguments as above.
+    """
+    parts = min(PARTITIONS_MAX, max(1, -(-picked.size * held.shape[1] // PARTITION_BANDS)))
+    found = [repeated(*part_of(held, picked, part, parts)) for part in range(parts)]
+    values, places = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    return values, places
 
 
-def repeated(bands: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Bands that more than one row has, and few others, sorted; their rows. Uses up its arguments.
+def repeated(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bands that more than one row has, sorted, and their rows, in any order for one band. Uses up
+    its arguments.
 
     Most bands are of one blob alone: two tables of bits drop nearly all of those before the sort.
     """
-    bits = max(10, int(bands.size * 8).bit_length())
+    bits = max(10, int(values.size * 8).bit_length())
     shift = np.uint64(64 - bits)
     once = np.zeros(1 << (bits - 6), dtype=np.uint64)
     twice = np.zeros(1 << (bits - 6), dtype=np.uint64)
-    _repeated(bands, shift, once, twice)
-    kept = _keep(bands, rows, shift, twice)
-    bands, rows = bands[:kept], rows[:kept]
-    order = np.argsort(bands, kind="stable")
-    return bands[order], rows[order]
+    _repeated(values, shift, once, twice)
+    kept = _keep(values, places, shift, twice)
+    order = np.argsort(values[:kept])
+    values, places = values[:kept][order], places[:kept][order]
+    kept = _without_single(values, places)
+    return values[:kept].copy(), places[:kept].copy()
 
 
 def bands(facts: pa.Table, params: Params, part: int = 0, parts: int = 1) -> pa.Table:
     """BANDS of one partition of some SIGNATURES."""
-    picked = np.arange(facts.num_rows)
-    values, rows = hashes(matrix(facts["signature"]), picked, params, part, parts)
-    blob_ids = facts["blob_id"].take(pa.array(rows))
+    rows = np.arange(facts.num_rows)
+    held = hashes(matrix(facts["signature"]), rows, params)
+    values, places = part_of(held, rows, part, parts)
+    blob_ids = facts["blob_id"].take(pa.array(places))
     return _sorted(pa.Table.from_arrays([pa.array(values), blob_ids], schema=BANDS))
 
 

@@ -16,8 +16,8 @@ workers can show. Union-find would be as fast, and wrong.
 
 **Verification.** The estimate (equal values of 256) decides if it is below `estimate_min`, or from
 `estimate_sure` on, if that is set; between, the texts are compared. Texts are read in batches, so the loop runs
-again with what was learnt until it asks for nothing new: a few rounds, each cheap. Until a pair is
-known it goes by its estimate; a blob that would leave on a guess near the threshold is a tentative
+again with what was learnt until it asks for nothing new, over the blobs that a chain of shared bands
+joins to a pair that was asked for: a few rounds, each cheap. Until a pair is known it goes by its estimate; a blob that would leave on a guess near the threshold is a tentative
 representative too, so that what its staying would ask for is asked in the same round. The last
 round has no guesses, so they cannot show.
 """
@@ -26,13 +26,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stackyard.dedup import bands, kernel
+from stackyard.dedup import kernel
 from stackyard.dedup.params import Params
 from stackyard.dedup.signature import buffers
 from stackyard.errors import CorruptWorkspace
@@ -45,9 +45,6 @@ BATCH_BYTES = 1 << 24
 
 _UNSURE = 0.06
 """Estimates up to two standard errors above the threshold are guesses worth a second question."""
-
-PARTITION_ROWS = 1 << 24
-"""Bands that are sorted at once: 16 Mi of 12 bytes and the sort's 8, some 350 MB."""
 
 
 @dataclass(frozen=True)
@@ -91,48 +88,104 @@ class Texts:
 
 
 @dataclass(frozen=True)
+class Settled:
+    """What an earlier build found of the same blobs, by rank.
+
+    Attributes:
+        changed: bool[blobs]. Of blobs that no chain of shared bands joins to one of these, all is
+            as it was: who shares a band, their order, and which of them may represent.
+        representative: int64[blobs], as in Clusters.
+        similarity: float64[blobs].
+        exact: bool[blobs].
+    """
+
+    changed: np.ndarray
+    representative: np.ndarray
+    similarity: np.ndarray
+    exact: np.ndarray
+
+    @classmethod
+    def nothing(cls, blobs: int) -> Self:
+        """For a first build."""
+        return cls(
+            np.ones(blobs, np.bool_),
+            np.empty(blobs, np.int64),
+            np.empty(blobs),
+            np.empty(blobs, np.bool_),
+        )
+
+
+@dataclass(frozen=True)
 class Graph:
-    """Buckets by blob and their capacity: `numbers[starts[i]:starts[i + 1]]` are those of blob i,
-    in order of their bands; `slots[b]:slots[b + 1]` is room for the representatives of bucket b.
+    """Buckets: bands that blobs share, numbered in their order.
+
+    Attributes:
+        starts: int64[blobs + 1]; `numbers[starts[i]:starts[i + 1]]` are the buckets of blob i.
+        numbers: uint32[any], in order of their bands.
+        heads: int64[buckets + 1]; `members[heads[b]:heads[b + 1]]` are the blobs of bucket b.
+        members: uint32[any].
+        slots: int64[buckets + 1]; `slots[b]:slots[b + 1]` is room for its representatives.
     """
 
     starts: np.ndarray
     numbers: np.ndarray
+    heads: np.ndarray
+    members: np.ndarray
     slots: np.ndarray
 
 
-def graph(signatures: np.ndarray, rows: np.ndarray, params: Params) -> Graph:
-    """Buckets of the signatures of `rows`, best blob first, partition by partition."""
-    blobs = rows.size
-    parts = max(1, -(-blobs * params.band_count // PARTITION_ROWS))
-    numbers, members, total = [], [], 0
-    for part in range(parts):
-        number, member, count = bands.shared(signatures, rows, params, part, parts)
-        numbers.append(number + np.uint32(total))
-        members.append(member)
-        total += count
-    return linked(np.concatenate(numbers), np.concatenate(members), total, blobs, params)
-
-
-def linked(
-    numbers: np.ndarray, members: np.ndarray, total: int, blobs: int, params: Params
-) -> Graph:
-    """Graph of the rows (bucket number, member), sorted by number; `total` buckets."""
-    sizes = np.minimum(np.bincount(numbers, minlength=total), params.representatives_max)
+def linked(values: np.ndarray, members: np.ndarray, blobs: int, params: Params) -> Graph:
+    """Graph of the bands that blobs share: uint64 sorted, each at least twice, and their blobs."""
+    heads = np.flatnonzero(values[1:] != values[:-1]) + 1
+    heads = np.concatenate([[0], heads, [values.size]]) if values.size else np.zeros(1, np.int64)
+    sizes = np.diff(heads)
     starts = np.zeros(blobs + 1, dtype=np.int64)
     np.cumsum(np.bincount(members, minlength=blobs), out=starts[1:])
-    by_blob = np.empty(numbers.size, dtype=np.uint32)
-    _scatter(numbers, members, starts[:-1].copy(), by_blob)
-    slots = np.zeros(total + 1, dtype=np.int64)
-    np.cumsum(sizes, out=slots[1:])
-    return Graph(starts, by_blob, slots)
+    numbers = np.empty(members.size, dtype=np.uint32)
+    _scatter(heads, members, starts[:-1].copy(), numbers)
+    slots = np.zeros(heads.size, dtype=np.int64)
+    np.cumsum(np.minimum(sizes, params.representatives_max), out=slots[1:])
+    return Graph(starts, numbers, heads, members, slots)
 
 
 @kernel.compiled
-def _scatter(numbers: Any, members: Any, heads: Any, out: Any) -> None:
-    for i in range(numbers.size):
-        out[heads[members[i]]] = numbers[i]
-        heads[members[i]] += 1
+def _scatter(heads: Any, members: Any, ends: Any, out: Any) -> None:
+    for bucket in range(heads.size - 1):
+        for at in range(heads[bucket], heads[bucket + 1]):
+            blob = members[at]
+            out[ends[blob]] = bucket
+            ends[blob] += 1
+
+
+@kernel.compiled
+def _reached(  # noqa: PLR0917 - compiled functions take positions
+    roots: Any, starts: Any, numbers: Any, heads: Any, members: Any, seen: Any, out: Any
+) -> int:
+    """Blobs that a chain of buckets joins to a root; returns how many are in `out`."""
+    met = np.zeros(heads.size - 1, dtype=np.bool_)
+    seen[:] = False
+    count = 0
+    for blob in roots:
+        if not seen[blob]:
+            seen[blob] = True
+            out[count] = blob
+            count += 1
+    at = 0
+    while at < count:
+        blob = out[at]
+        at += 1
+        for i in range(starts[blob], starts[blob + 1]):
+            bucket = numbers[i]
+            if met[bucket]:
+                continue
+            met[bucket] = True
+            for j in range(heads[bucket], heads[bucket + 1]):
+                other = np.int64(members[j])
+                if not seen[other]:
+                    seen[other] = True
+                    out[count] = other
+                    count += 1
+    return count
 
 
 @kernel.compiled
@@ -161,6 +214,7 @@ def _greedy(  # noqa: PLR0917 - compiled functions take positions
     signatures: Any,
     rows: Any,
     eligible: Any,
+    todo: Any,
     starts: Any,
     numbers: Any,
     slots: Any,
@@ -168,22 +222,29 @@ def _greedy(  # noqa: PLR0917 - compiled functions take positions
     measured: Any,
     limits: Any,
     threshold: float,
+    filled: Any,
+    held: Any,
+    stamp: Any,
+    tentative: Any,
     asked: Any,
     representative: Any,
     similarity: Any,
     exact: Any,
 ) -> int:
-    """One pass; returns how many pairs are asked for (more than `asked` holds: those are lost)."""
-    blobs = eligible.size
+    """One pass over the blobs `todo`, by rank, and all that share a band with one of them; returns
+    how many pairs are asked for (more than `asked` holds: those are lost).
+    """
     least, likely, sure, unsure = limits[0], limits[1], limits[2], limits[3]
-    filled = np.zeros(slots.size - 1, dtype=np.int32)
-    held = np.empty(slots[-1], dtype=np.uint32)
-    stamp = np.full(blobs, -1, dtype=np.int64)
-    tentative = np.zeros(blobs, dtype=np.bool_)
+    for blob in todo:
+        stamp[blob] = -1
+        for at in range(starts[blob], starts[blob + 1]):
+            filled[numbers[at]] = 0
     asks = 0
-    for blob in range(blobs):
+    for blob in todo:
         best = np.int64(-1)
         guessed = False
+        similarity[blob] = np.nan
+        exact[blob] = False
         for at in range(starts[blob], starts[blob + 1]):
             bucket = numbers[at]
             for slot in range(slots[bucket], slots[bucket] + filled[bucket]):
@@ -240,6 +301,7 @@ def cluster(
     texts: Texts,
     params: Params,
     known: tuple[np.ndarray, np.ndarray] | None = None,
+    settled: Settled | None = None,
 ) -> Clusters:
     """Clusters of blobs in the order of representatives.
 
@@ -251,32 +313,24 @@ def cluster(
         texts: how to read the texts of blobs.
         params: see Params.
         known: pairs measured before: keys uint64 (left << 32 | right, by rank, sorted), float64.
+        settled: outcomes of a build with these parameters.
     """
     blobs = eligible.size
     keys, measured = known if known is not None else (np.empty(0, np.uint64), np.empty(0))
-    scale = kernel.PERMUTATIONS
-    limits = np.ceil(
-        np.array(
-            [
-                params.estimate_min,
-                params.similarity_min,
-                params.estimate_sure,
-                params.similarity_min + _UNSURE,
-            ]
-        )
-        * scale
-        - 1e-9
-    ).astype(np.int64)
-    representative = np.empty(blobs, dtype=np.int64)
-    similarity = np.full(blobs, np.nan)
-    exact = np.zeros(blobs, dtype=np.bool_)
+    limits = _limits(params)
+    before = settled or Settled.nothing(blobs)
+    representative, similarity, exact = before.representative, before.similarity, before.exact
+    filled = np.empty(links.slots.size - 1, dtype=np.int32)
+    held = np.empty(links.slots[-1], dtype=np.uint32)
+    stamp, tentative = np.empty(blobs, dtype=np.int64), np.empty(blobs, dtype=np.bool_)
     asked = np.empty(max(1024, 4 * blobs), dtype=np.uint64)
+    every = np.arange(blobs)
+    todo = every if before.changed.all() else _touched(np.flatnonzero(before.changed), links)
     while True:
-        similarity[:] = np.nan
-        exact[:] = False
         asks = _greedy(
-            signatures, rows, eligible, links.starts, links.numbers, links.slots, keys, measured,
-            limits, params.similarity_min, asked, representative, similarity, exact,
+            signatures, rows, eligible, todo, links.starts, links.numbers, links.slots, keys,
+            measured, limits, params.similarity_min, filled, held, stamp, tentative, asked,
+            representative, similarity, exact,
         )  # fmt: skip
         if asks == 0:
             break
@@ -285,6 +339,8 @@ def cluster(
         keys = np.concatenate([keys, fresh])
         by_key = np.argsort(keys, kind="stable")
         keys, measured = keys[by_key], np.concatenate([measured, values])[by_key]
+        rights = (fresh & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        todo = every if asks > asked.size else _touched(rights, links)
     return Clusters(
         representative,
         similarity,
@@ -293,6 +349,25 @@ def cluster(
         (keys & np.uint64(0xFFFFFFFF)).astype(np.int64),
         measured,
     )
+
+
+def _limits(params: Params) -> np.ndarray:
+    """Equal values from which a pair is compared, is likely, is sure, and is more than a guess."""
+    shares = [
+        params.estimate_min,
+        params.similarity_min,
+        params.estimate_sure,
+        params.similarity_min + _UNSURE,
+    ]
+    return np.ceil(np.array(shares) * kernel.PERMUTATIONS - 1e-9).astype(np.int64)
+
+
+def _touched(changed: np.ndarray, links: Graph) -> np.ndarray:
+    """Blobs, by rank, whose outcome may hang on these: those that a chain of buckets joins to one."""
+    blobs = links.starts.size - 1
+    out, seen = np.empty(blobs, dtype=np.int64), np.empty(blobs, dtype=np.bool_)
+    _reached(changed, links.starts, links.numbers, links.heads, links.members, seen, out)
+    return np.flatnonzero(seen)
 
 
 def _measure(pairs: np.ndarray, texts: Texts) -> np.ndarray:

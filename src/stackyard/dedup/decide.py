@@ -22,15 +22,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stackyard.dedup import clusters, evidence
+from stackyard.dedup import bands, clusters, evidence, ids, kernel
 from stackyard.dedup.clusters import Contents
-from stackyard.dedup.kernel import PERMUTATIONS
 from stackyard.dedup.order import Ranked, rank
 from stackyard.dedup.params import Params
 from stackyard.dedup.signature import NAME, SIGNATURE_BYTES, SIGNATURES, SignatureDetector, matrix
 from stackyard.dedup.trees import copied_files
 from stackyard.errors import EnvironmentFault
-from stackyard.record import BLOB_ID, CLUSTERS, DECISIONS, FILE_KEY, hex_column
+from stackyard.record import CLUSTERS, DECISIONS, FILE_KEY, hex_column
 
 STAGE = "dedup"
 
@@ -58,13 +57,13 @@ class Blobs:
         of: int64[files], by row: the blob of a file.
         best: int64[blobs], the row of the best file of a blob.
         eligible: bool[blobs], whether that file may represent.
-        ids: binary(20)[blobs].
+        ids: uint8[blobs, 20].
     """
 
     of: np.ndarray
     best: np.ndarray
     eligible: np.ndarray
-    ids: pa.Array
+    ids: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -135,19 +134,30 @@ def decide(
         EnvironmentFault: the facts of `dedup-signature` are missing.
         CorruptWorkspace: an origin or a text is missing, a file is there twice.
     """
-    problem = prepare(files, origins, facts, params, released)
-    links = clusters.graph(problem.values, problem.rows[problem.signed], params)
-    return conclude(problem, solve(problem, links, contents, params))
+    known = signatures(facts)
+    held = (ids.raw(known["blob_id"]), matrix(known["signature"]))
+    problem = prepare(files, origins, held, params, released)
+    return conclude(problem, solve(problem, _graph(problem, params), contents, params))
+
+
+def _graph(problem: Problem, params: Params) -> clusters.Graph:
+    """Buckets of the signed blobs."""
+    rows = problem.rows[problem.signed]
+    held = bands.hashes(problem.values, rows, params)
+    values, members = bands.shared(held, np.arange(rows.size))
+    return clusters.linked(values, members, rows.size, params)
 
 
 def prepare(
     files: pa.Table,
     origins: pa.Table,
-    facts: Mapping[str, pa.Table],
+    held: tuple[np.ndarray, np.ndarray],
     params: Params,
     released: pa.Table | None = None,
 ) -> Problem:
-    """Files in their order, with the signatures of their blobs; arguments as of `decide`."""
+    """Files in their order, with the signatures of their blobs; arguments as of `decide`, but
+    `held`: ids uint8[any, 20] and signatures uint32[any, 256] of those that have one.
+    """
     first = None
     if params.prefer == "released_wins" and released is not None:
         first = _among(files, released)
@@ -157,17 +167,8 @@ def prepare(
         copied = copied_files(files, origins, ranked)
         ranked = rank(files, origins, first, barred=copied)
     blobs = distinct(files, ranked)
-    signatures = _signatures(facts)
-    rows = _signature_rows(blobs.ids, signatures)
-    return Problem(
-        files,
-        ranked,
-        copied,
-        blobs,
-        np.flatnonzero(rows >= 0),
-        rows,
-        matrix(signatures["signature"]),
-    )
+    rows = ids.places(held[0], blobs.ids)
+    return Problem(files, ranked, copied, blobs, np.flatnonzero(rows >= 0), rows, held[1])
 
 
 def solve(
@@ -175,7 +176,9 @@ def solve(
     links: clusters.Graph,
     contents: Contents,
     params: Params,
+    *,
     known: tuple[np.ndarray, np.ndarray] | None = None,
+    settled: clusters.Settled | None = None,
 ) -> clusters.Clusters:
     """Clusters of the blobs that have signatures."""
     signed, blobs = problem.signed, problem.blobs
@@ -187,12 +190,13 @@ def solve(
         eligible=blobs.eligible[signed],
         texts=clusters.Texts(
             contents,
-            blobs.ids.take(pa.array(signed)),
+            ids.column(blobs.ids[signed]),
             problem.files["length_bytes"].to_numpy()[best],
             problem.ranked.place[best],
         ),
         params=params,
         known=known,
+        settled=settled,
     )
 
 
@@ -203,18 +207,13 @@ def conclude(problem: Problem, found: clusters.Clusters) -> Deduped:
 
 def distinct(files: pa.Table, ranked: Ranked) -> Blobs:
     """The blobs of files, best first."""
-    encoded = files["blob_id"].combine_chunks().dictionary_encode()
-    codes = encoded.indices.to_numpy().astype(np.int64)
-    _, first = np.unique(codes[ranked.order], return_index=True)
-    first.sort()
-    best = ranked.order[first]
-    places = np.empty(best.size, dtype=np.int64)
-    places[codes[best]] = np.arange(best.size)
-    ids = encoded.dictionary.take(pa.array(codes[best])).cast(BLOB_ID)
-    return Blobs(places[codes], best, ranked.eligible[best], ids)
+    named = ids.raw(files["blob_id"])
+    of, best = ids.numbered(named, ranked.order)
+    return Blobs(of, best, ranked.eligible[best], kernel.fixed(named[best]))
 
 
-def _signatures(facts: Mapping[str, pa.Table]) -> pa.Table:
+def signatures(facts: Mapping[str, pa.Table]) -> pa.Table:
+    """SIGNATURES among the facts, checked."""
     if NAME not in facts:
         raise EnvironmentFault(
             f"the facts of {NAME} are missing", next_step="run the detect stage first"
@@ -229,12 +228,6 @@ def _signatures(facts: Mapping[str, pa.Table]) -> pa.Table:
             next_step="run the detect stage again",
         )
     return table
-
-
-def _signature_rows(ids: pa.Array, signatures: pa.Table) -> np.ndarray:
-    """For each blob the row of its signature, or -1."""
-    held = pc.index_in(ids, value_set=signatures["blob_id"].combine_chunks())
-    return held.fill_null(-1).to_numpy().astype(np.int64)
 
 
 def _verdicts(blobs: Blobs, signed: np.ndarray, found: clusters.Clusters) -> Verdicts:
@@ -295,7 +288,7 @@ def _tables(problem: Problem, verdicts: Verdicts) -> Deduped:
     dropped = files.select((*FILE_KEY, "blob_id")).take(pa.array(gone))
     columns = [
         *dropped.columns,
-        pa.array([STAGE] * gone.size, pa.string()),
+        pa.repeat(pa.scalar(STAGE), gone.size),
         pa.DictionaryArray.from_arrays(pa.array(rule[gone].astype(np.int8)), pa.array(RULES)).cast(
             pa.string()
         ),
@@ -316,5 +309,5 @@ def _estimates(values: np.ndarray, lefts: np.ndarray, rights: np.ndarray) -> np.
     for start in range(0, both.size, 1 << 16):
         part = both[start : start + (1 << 16)]
         equal = values[lefts[part]] == values[rights[part]]
-        result[part] = np.count_nonzero(equal, axis=1) / PERMUTATIONS
+        result[part] = np.count_nonzero(equal, axis=1) / kernel.PERMUTATIONS
     return result

@@ -44,6 +44,13 @@ def compiled(function: Callable[..., Any]) -> Any:
         return numba.njit(nogil=True)(function)
 
 
+def fixed(values: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to: what loops are compiled for once, mapped files included."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
 def byte_classes() -> np.ndarray:
     """uint8[256]: 0 separates tokens, 1 is of a token, 2 is of a token and begins a new one."""
     classes = np.zeros(256, dtype=np.uint8)

@@ -7,11 +7,13 @@ Always holds: the order is total, and nothing but the named columns decides it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stackyard.dedup import kernel
 from stackyard.errors import CorruptWorkspace
 
 
@@ -55,21 +57,34 @@ def rank(
     """
     origin = _origin_rows(files, origins)
     age, merit, key = _origin_orders(origins)
-    repo, path = _codes(files["repo_name"]), _codes(files["path"])
-    newest = _newest((repo << 32) | path, age[origin])
-    by_key = _by_key(key[origin], files["path"])
+    place = key[origin]
+    by_key = _by_key(place, files["path"])
+    newest = _newest(files, origins, origin, age)
     current = newest == np.arange(files.num_rows)
     permissive = pc.equal(files["license_type"], "permissive").to_numpy()
     first = np.zeros(files.num_rows, dtype=np.bool_) if released is None else released
     eligible = current if barred is None else current & ~barred
     flags = (~eligible).astype(np.int64) << 2 | (~first).astype(np.int64) << 1 | ~permissive
-    major = flags << 60 | merit[origin]
     if np.unique(merit).size == merit.size:  # then the order of the key is that of the path
-        order = by_key[np.argsort(major[by_key], kind="stable")]
+        order = np.empty(files.num_rows, dtype=np.int64)
+        ends = np.zeros(8 * merit.size + 1, dtype=np.int64)
+        _counted(flags * merit.size + merit[origin], by_key, ends, order)
     else:  # two revisions of a repository share all that is above
         blob = _ranks(files["blob_id"])
-        order = np.lexsort([age[origin], blob, _ranks(files["path"]), major])
-    return Ranked(order, current, eligible, newest, by_key, key[origin])
+        order = np.lexsort([age[origin], blob, _ranks(files["path"]), flags << 60 | merit[origin]])
+    return Ranked(order, current, eligible, newest, by_key, place)
+
+
+@kernel.compiled
+def _counted(groups: Any, rows: Any, ends: Any, out: Any) -> None:
+    """Rows by group, those of one group in the order given; `ends` has a zero for each, and one."""
+    for row in rows:
+        ends[groups[row] + 1] += 1
+    for group in range(1, ends.size):
+        ends[group] += ends[group - 1]
+    for row in rows:
+        out[ends[groups[row]]] = row
+        ends[groups[row]] += 1
 
 
 def _codes(column: pa.ChunkedArray) -> np.ndarray:
@@ -98,7 +113,14 @@ def _by_key(key: np.ndarray, paths: pa.ChunkedArray) -> np.ndarray:
     steps = np.diff(key)
     if np.all((steps > 0) | ((steps == 0) & after.to_numpy())):
         return np.arange(key.size)
-    return np.lexsort([_ranks(paths), key])
+    path = _ranks(paths)
+    rows = np.lexsort([path, key])
+    if np.any((np.diff(key[rows]) == 0) & (np.diff(path[rows]) == 0)):
+        raise CorruptWorkspace(
+            "a file is listed twice: (repo_name, revision_id, path) is not unique",
+            next_step="run ingest again",
+        )
+    return rows
 
 
 def _origin_rows(files: pa.Table, origins: pa.Table) -> np.ndarray:
@@ -153,18 +175,19 @@ def _descending(values: np.ndarray) -> np.ndarray:
     return ~values  # order-reversing on all of int64, unlike negation
 
 
-def _newest(place: np.ndarray, age: np.ndarray) -> np.ndarray:
-    """For each row the row of greatest age in its place."""
-    by_place = np.lexsort([age, place])
+def _newest(files: pa.Table, origins: pa.Table, origin: np.ndarray, age: np.ndarray) -> np.ndarray:
+    """For each row the row of the newest revision of its (repo_name, path)."""
+    newest = np.arange(files.num_rows)
+    repo = _codes(origins["repo_name"])
+    several = np.bincount(repo, minlength=1)[repo] > 1
+    rows = np.flatnonzero(several[origin])
+    if rows.size == 0:
+        return newest
+    path = _codes(files["path"].take(pa.array(rows)))
+    place = repo[origin[rows]] << 32 | path
+    by_place = np.lexsort([age[origin[rows]], place])
     sorted_place = place[by_place]
-    same = sorted_place[1:] == sorted_place[:-1]
-    if np.any(same & (age[by_place][1:] == age[by_place][:-1])):
-        raise CorruptWorkspace(
-            "a file is listed twice: (repo_name, revision_id, path) is not unique",
-            next_step="run ingest again",
-        )
-    last = np.flatnonzero(np.concatenate([~same, [True]])) if place.size else np.empty(0, np.int64)
-    newest = np.empty(place.size, dtype=np.int64)
+    last = np.flatnonzero(np.concatenate([sorted_place[1:] != sorted_place[:-1], [True]]))
     sizes = np.diff(np.concatenate([[-1], last]))
-    newest[by_place] = np.repeat(by_place[last], sizes)
+    newest[rows[by_place]] = np.repeat(rows[by_place[last]], sizes)
     return newest

@@ -209,8 +209,7 @@ def _similarities(texts: Sequence[bytes], count: int) -> np.ndarray:
 
 
 def _candidates(values: np.ndarray, count: int, params: Params) -> np.ndarray:
-    held, _ = bands.hashes(values, np.arange(len(values)), params)
-    held = held.reshape(-1, params.band_count)
+    held = bands.hashes(values, np.arange(len(values)), params)
     return np.asarray((held[:count] == held[count:]).any(axis=1))
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
-from stackyard.dedup import kernel, shingle
+from stackyard.dedup import ids, kernel, shingle
 from stackyard.dedup.params import SignatureParams
 from stackyard.record import BLOB_ID
 
@@ -56,14 +56,19 @@ class SignatureDetector:
         factors, terms = shingle.permutations(self.params.seed)
         counts = kernel.signatures(data, offsets, valid, kernel.CLASSES, factors, terms, values)
         rows = np.flatnonzero(counts)
-        signatures = pa.FixedSizeBinaryArray.from_buffers(
-            pa.binary(SIGNATURE_BYTES),
-            rows.size,
-            [None, pa.py_buffer(values[rows].astype("<u4", copy=False))],
-        )
-        return pa.RecordBatch.from_arrays(
-            [part.column("blob_id").take(pa.array(rows)), signatures], schema=self.schema
-        )
+        named = part.column("blob_id").take(pa.array(rows))
+        return pa.RecordBatch.from_arrays([named, _column(values[rows])], schema=self.schema)
+
+
+def table(blob_ids: np.ndarray, signatures: np.ndarray) -> pa.Table:
+    """SIGNATURES of uint8[rows, 20] and uint32[rows, 256], which it does not copy."""
+    return pa.Table.from_arrays([ids.column(blob_ids), _column(signatures)], schema=SIGNATURES)
+
+
+def _column(signatures: np.ndarray) -> pa.Array:
+    held = pa.py_buffer(np.ascontiguousarray(signatures, dtype="<u4"))
+    kind = pa.binary(SIGNATURE_BYTES)
+    return pa.FixedSizeBinaryArray.from_buffers(kind, len(signatures), [None, held])
 
 
 def buffers(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,15 +86,15 @@ def buffers(texts: pa.Array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def matrix(signatures: pa.ChunkedArray) -> np.ndarray:
     """A column of signatures as uint32[rows, 256]; no copy if it is one chunk."""
-    chunks = [_view(chunk) for chunk in signatures.chunks]
+    chunks = [_view(chunk) for chunk in signatures.chunks if len(chunk)]
     if len(chunks) == 1:
         return chunks[0]
     empty = np.empty((0, kernel.PERMUTATIONS), dtype=np.uint32)
-    return np.concatenate(chunks) if chunks else empty
+    return kernel.fixed(np.concatenate([empty, *chunks]))
 
 
 def _view(chunk: pa.Array) -> np.ndarray:
-    if len(chunk) == 0:
-        return np.empty((0, kernel.PERMUTATIONS), dtype=np.uint32)
     values = np.frombuffer(chunk.buffers()[1], dtype="<u4").reshape(-1, kernel.PERMUTATIONS)
-    return values[chunk.offset : chunk.offset + len(chunk)].astype(np.uint32, copy=False)
+    return kernel.fixed(
+        values[chunk.offset : chunk.offset + len(chunk)].astype(np.uint32, copy=False)
+    )

@@ -1,16 +1,46 @@
-"""Stage dedup: which file stands for its copies and near-copies."""
+"""Stage dedup: which file stands for its copies and near-copies.
+
+Beside its tables it keeps `dedup-index/<key>/`, what it found out so far: `rows/` has a file a column
+of `dedup.increment.Rows`, values of fixed width, only ever added to, and mapped, so a build reads the
+signatures that it compares and no others; `state/` has what the last build made of them, and the
+names of the files of facts that are in. `state/` is replaced whole and says how many rows count: what
+a killed run added after them is cut off. Always holds: without the folder the result is the same, later.
+"""
 
 from __future__ import annotations
 
+import mmap
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from stackyard import dedup as room
-from stackyard.dedup.increment import index_key
+from stackyard.dedup import ids, kernel, signature
+from stackyard.dedup.increment import SCHEMAS, Rows, index_key
+from stackyard.dedup.params import Params
+from stackyard.dedup.signature import NAME, SIGNATURES, matrix
+from stackyard.errors import CorruptWorkspace
+from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.tables import by_file, facts_of, origins_of, text_reader, write_stage
+from stackyard.pipeline.tables import text_reader, write_stage
+from stackyard.record import FILES
 from stackyard.store import files as store_files
+
+_READ = [*FILES.names, "license_type"]
+"""What dedup reads of ATTRIBUTES."""
+
+_ABSORBED = pa.schema([("facts", pa.string()), ("size_bytes", pa.int64()), ("rows", pa.int64())])
+"""Files of facts whose rows are in, in their order, and how many rows each had."""
+
+Absorbed = dict[tuple[str, int], int]
+"""Rows by file of facts: its name and size."""
 
 
 def units(project: Project) -> list[str]:
@@ -22,46 +52,184 @@ def units(project: Project) -> list[str]:
 def run(project: Project, unit: str) -> None:
     """Decides over all files that the filter kept."""
     del unit
-    files = project.workspace.table("filter", "files")
-    done = deduplicated(project, files, _load_index(project), save=True)
-    tables = {"files": by_file(done.files), "decisions": by_file(done.decisions)}
-    write_stage(project, "dedup", tables)
+    params = project.params.dedup
+    (detector,) = room.detectors(params)
+    store = IndexFolder(_index_folder(project), params)
+    index = store.absorb(project.workspace.facts_folder(detector))
+    files = store_files.read_table(project.workspace.root / "filter" / "files.parquet", _READ)
+    done, after = _build(project, files, index, SIGNATURES.empty_table())
+    store.keep(after)
+    write_stage(project, "dedup", {"files": done.files, "decisions": done.decisions})
 
 
-def deduplicated(
-    project: Project, files: pa.Table, index: room.Index, *, save: bool = False
-) -> room.Deduped:
+def deduplicated(project: Project, files: pa.Table, index: room.Index) -> room.Deduped:
     """What the room decides of files with ATTRIBUTES, on top of an index (see `dedup.increment`);
     texts are read near the threshold only, and not for pairs that the index has measured.
     """
-    params = project.params.dedup
-    facts = facts_of(project, room.detectors(params), files)
-    released = project.workspace.table("released", "rows")
-    origins = origins_of(project, files)
-    done, after = room.build_on(
-        index, files, origins, facts, text_reader(project), params, released=released
-    )
-    if save:
-        with store_files.replacing_folder(_index_folder(project)) as folder:
-            for name, table in after.tables(params).items():
-                store_files.write_table(folder / f"{name}.parquet", table)
+    done, _ = _build(project, files.select(_READ), index, _facts(project, files))
     return done
 
 
-def _load_index(project: Project) -> room.Index:
-    """What the last build with the same parameters remembers; empty if none was whole."""
-    params, folder = project.params.dedup, _index_folder(project)
-    paths = {name: folder / f"{name}.parquet" for name in room.Index.empty(params).tables(params)}
-    if not all(path.exists() for path in paths.values()):
-        return room.Index.empty(params)
-    tables = {name: store_files.read_table(path) for name, path in paths.items()}
-    return room.Index.load(tables, params)
+def finish(project: Project) -> None:
+    """Removes indexes that were made with other parameters."""
+    kept = _index_folder(project)
+    for folder in sorted(kept.parent.glob("*")):
+        if folder != kept:
+            shutil.rmtree(folder)
+
+
+def _build(
+    project: Project, files: pa.Table, index: room.Index, facts: pa.Table
+) -> tuple[room.Deduped, room.Index]:
+    return room.build_on(
+        index,
+        files,
+        project.workspace.origins(fetch.live_keys(project)),
+        {NAME: facts},
+        text_reader(project),
+        project.params.dedup,
+        released=project.workspace.table("released", "rows"),
+    )
+
+
+def _facts(project: Project, files: pa.Table) -> pa.Table:
+    """SIGNATURES of these files' blobs, each held once."""
+    (detector,) = room.detectors(project.params.dedup)
+    wanted = ids.raw(files["blob_id"])
+    found = np.zeros(len(wanted), dtype=np.bool_)
+    values = np.empty((len(wanted), kernel.PERMUTATIONS), dtype=np.uint32)
+    rows = np.empty(len(wanted), dtype=np.int64)
+    count = 0
+    for path in _fact_files(project.workspace.facts_folder(detector)):
+        part = store_files.read_table(path)
+        places = ids.places(wanted, ids.raw(part["blob_id"]))
+        new = np.flatnonzero((places >= 0) & ~found[places])
+        found[places[new]] = True
+        here = slice(count, count + new.size)
+        rows[here], values[here] = places[new], matrix(part["signature"])[new]
+        count += new.size
+    return signature.table(wanted[rows[:count]], values[:count])
+
+
+def _fact_files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[!.]*.parquet"))
 
 
 def _index_folder(project: Project) -> Path:
     return project.workspace.root / "dedup-index" / index_key(project.params.dedup)[:32]
 
 
-def finish(project: Project) -> None:
-    """Nothing is left to do."""
-    del project
+@dataclass(frozen=True)
+class IndexFolder:
+    """The index of one set of parameters, in a folder. One run at a time writes to it."""
+
+    folder: Path
+    params: Params
+
+    def absorb(self, facts: Path) -> room.Index:
+        """The index that is there, with rows for all files of facts that are not in yet.
+
+        It is begun anew if it does not hold together, or files of facts are gone that are in it.
+        """
+        there = {(path.name, path.stat().st_size): path for path in _fact_files(facts)}
+        index, absorbed = self._load()
+        if not absorbed.keys() <= there.keys():
+            index, absorbed = self._begun()
+        new = sorted(there.keys() - absorbed.keys())
+        with self._appended(sum(absorbed.values())) as add:
+            for key in new:
+                part = store_files.read_table(there[key]).select(SIGNATURES.names)
+                add(Rows.of(part, self.params))
+                absorbed[key] = part.num_rows
+        if new:
+            rows = [[*key, count] for key, count in absorbed.items()]
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            _write(self.folder / "absorbed.arrow", pa.table(columns, schema=_ABSORBED))
+        return replace(index, rows=self._rows(sum(absorbed.values())))
+
+    def keep(self, index: room.Index) -> None:
+        """Stores what a build made of the rows."""
+        with store_files.replacing_folder(self.folder / "state") as folder:
+            for name, table in index.tables(self.params).items():
+                _write(folder / f"{name}.arrow", table)
+
+    def _load(self) -> tuple[room.Index, Absorbed]:
+        """The index that is there, and what is in it; empty if it is not whole."""
+        paths = {name: self.folder / "state" / f"{name}.arrow" for name in SCHEMAS}
+        try:
+            table = _read(self.folder / "absorbed.arrow").cast(_ABSORBED)
+            columns = (table[name].to_pylist() for name in _ABSORBED.names)
+            absorbed = {(name, size): count for name, size, count in zip(*columns, strict=True)}
+            rows = self._rows(sum(absorbed.values()))
+            tables = {name: _read(path) for name, path in paths.items()}
+            return room.Index.load(tables, rows, self.params), absorbed
+        except (CorruptWorkspace, FileNotFoundError, pa.ArrowInvalid):
+            return self._begun()
+
+    def _begun(self) -> tuple[room.Index, Absorbed]:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return room.Index.empty(self.params), {}
+
+    @contextmanager
+    def _appended(self, count: int) -> Iterator[Callable[[Rows], None]]:
+        """Adds to the files of rows behind the first `count`, and sees them to disk."""
+        folder = self.folder / "rows"
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            handles = {
+                name: stack.enter_context((folder / f"{name}.bin").open("ab"))
+                for name in self._kinds
+            }
+            for name, handle in handles.items():
+                handle.truncate(count * self._kinds[name].itemsize)
+
+            def add(rows: Rows) -> None:
+                for name, kind in self._kinds.items():
+                    handles[name].write(getattr(rows, name).astype(kind.base, copy=False).data)
+
+            yield add
+            for handle in handles.values():
+                handle.flush()
+                os.fsync(handle.fileno())
+
+    @property
+    def _kinds(self) -> dict[str, np.dtype[Any]]:
+        """Columns of Rows, and what a row of each is in its file."""
+        return {
+            "ids": np.dtype((np.uint8, ids.WIDTH)),
+            "signatures": np.dtype(("<u4", kernel.PERMUTATIONS)),
+            "bands": np.dtype(("<u8", self.params.band_count)),
+        }
+
+    def _rows(self, count: int) -> Rows:
+        return Rows(*(self._mapped(name, kind, count) for name, kind in self._kinds.items()))
+
+    def _mapped(self, name: str, kind: np.dtype[Any], count: int) -> np.ndarray:
+        """The first rows of a file, which is not read before they are looked at.
+
+        Raises:
+            CorruptWorkspace: it has fewer.
+        """
+        path = self.folder / "rows" / f"{name}.bin"
+        if path.stat().st_size < count * kind.itemsize:
+            raise CorruptWorkspace(f"{path} is cut off", expected=f"{count} rows")
+        if count == 0:
+            return kernel.fixed(np.empty(0, dtype=kind))
+        with path.open("rb") as handle:
+            held = mmap.mmap(handle.fileno(), count * kind.itemsize, access=mmap.ACCESS_READ)
+        return np.frombuffer(held, dtype=kind)
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    """An Arrow file: it is read in no time, and would hardly be smaller compressed."""
+    with (
+        store_files.replacing(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
+        writer.write_table(table)
+
+
+def _read(path: Path) -> pa.Table:
+    with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as reader:
+        return reader.read_all()

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from stackyard.dedup import Deduped, Params, clusters, decide, shingle, signature
+from stackyard.dedup import Deduped, Params, bands, clusters, decide, shingle, signature
 from stackyard.dedup.shingle import similarity
 from stackyard.errors import CorruptWorkspace, EnvironmentFault
 from stackyard.params import canonical_json
@@ -283,7 +283,7 @@ def test_decide_in_many_partitions_and_small_batches_gives_the_same_tables(
     ]
     whole = world(files)
     one = whole.decide()
-    monkeypatch.setattr(clusters, "PARTITION_ROWS", 100)
+    monkeypatch.setattr(bands, "PARTITION_BANDS", 100)
     monkeypatch.setattr(clusters, "BATCH_BYTES", 1000)
     parted = world(files)
     many = parted.decide()

@@ -9,8 +9,11 @@ import pyarrow as pa
 import pytest
 
 from stackyard.dedup import Index, Params, build_on, decide
+from stackyard.dedup.increment import Rows
 from stackyard.dedup.params import SignatureParams
 from stackyard.errors import CorruptWorkspace
+
+ROWS = Index.empty(Params()).rows
 
 
 def test_build_on_names_the_old_file_that_a_new_one_matches(
@@ -37,21 +40,21 @@ def test_build_on_names_the_old_file_that_a_new_one_matches(
 )
 def test_load_of_an_index_of_other_parameters_is_refused(other: Params) -> None:
     with pytest.raises(CorruptWorkspace, match="does not fit"):
-        Index.load(Index.empty(Params()).tables(Params()), other)
+        Index.load(Index.empty(Params()).tables(Params()), ROWS, other)
 
 
 def test_load_of_an_index_of_other_thresholds_is_not_refused() -> None:
     """Bands and measured pairs are facts; what counts as similar is decided anew."""
     other = replace(Params(), similarity_min=0.8, prefer="released_wins")
-    Index.load(Index.empty(Params()).tables(Params()), other)
+    Index.load(Index.empty(Params()).tables(Params()), ROWS, other)
 
 
-@pytest.mark.parametrize("lost", ["blobs", "shared", "edges"])
+@pytest.mark.parametrize("lost", ["last", "shared", "edges"])
 def test_load_of_an_index_that_lacks_a_table_is_refused(lost: str) -> None:
     tables = Index.empty(Params()).tables(Params())
     del tables[lost]
     with pytest.raises(CorruptWorkspace, match=lost):
-        Index.load(tables, Params())
+        Index.load(tables, ROWS, Params())
 
 
 def test_load_of_tables_that_say_nothing_is_refused() -> None:
@@ -60,7 +63,7 @@ def test_load_of_tables_that_say_nothing_is_refused() -> None:
         for name, table in Index.empty(Params()).tables(Params()).items()
     }
     with pytest.raises(CorruptWorkspace, match="does not fit"):
-        Index.load(bare, Params())
+        Index.load(bare, ROWS, Params())
 
 
 def test_decide_with_released_wins_keeps_what_was_released(
@@ -103,14 +106,25 @@ def test_build_on_of_a_file_that_left_and_came_back_finds_its_likes_again(
         assert done.decisions.equals(now.decide().decisions)
 
 
-def test_build_on_after_most_files_left_forgets_them(world: Any, file: Any, words: Any) -> None:
-    files = [file("octo-org/a", f"{i}", words(200 * i, 200 * i + 100)) for i in range(6)]
-    files.append(file("octo-org/b", "copy", words(0, 50, 9000, 9001, 51, 100)))
-    index = Index.empty(Params())
-    for here in (files, files[:1] + files[-1:]):
-        now = world(here)
-        done, index = build_on(
-            index, now.attributes(), now.origin_table(), now.facts(), now.contents, Params()
-        )
-        assert done.decisions.equals(now.decide().decisions)
-    assert index.blobs.num_rows == 2
+def test_load_of_an_index_that_speaks_of_rows_that_are_lost_is_refused(
+    world: Any, file: Any, words: Any
+) -> None:
+    here = world([file("octo-org/a", f"{i}", words(i, i + 100)) for i in range(3)])
+    given = (here.attributes(), here.origin_table(), here.facts(), here.contents, Params())
+    _, index = build_on(Index.empty(Params()), *given)
+    with pytest.raises(CorruptWorkspace, match="rows"):
+        Index.load(index.tables(Params()), ROWS, Params())
+
+
+def test_build_on_with_two_rows_of_one_blob_gives_the_same_tables(
+    world: Any, file: Any, words: Any
+) -> None:
+    """Two segments may hold one blob: the second row of it counts for nothing."""
+    here = world([file("octo-org/a", f"{i}", words(6 * i, 6 * i + 90)) for i in range(9)])
+    facts = here.facts()["dedup-signature"]
+    rows = Rows.of(facts, Params()).then(Rows.of(facts.slice(2, 4), Params()))
+    index = replace(Index.empty(Params()), rows=rows)
+    given = (here.attributes(), here.origin_table(), {"dedup-signature": facts.slice(0, 0)})
+    for _ in range(2):
+        done, index = build_on(index, *given, here.contents, Params())
+        assert done.decisions.equals(here.decide().decisions)
