@@ -13,6 +13,7 @@ import click
 from stackyard.cli.old_versions import past
 
 if TYPE_CHECKING:
+    from stackyard.optout.authors import Authors
     from stackyard.optout.importing import Entry, Format
     from stackyard.optout.policy import Policy
     from stackyard.optout.preview import Preview
@@ -43,6 +44,7 @@ def optout() -> None:
 @click.option("--owner", metavar="NAME", help="All repositories of an account or organisation.")
 @click.option("--path", metavar="OWNER/NAME:GLOB", help="Files of one repository.")
 @click.option("--blob", metavar="SWHID", help="One file's contents, wherever they are.")
+@click.option("--author", metavar="MAIL", help="Files that commits with this address touched.")
 @click.option(
     "--copies",
     type=click.Choice(["none", "exact", "near"]),
@@ -61,6 +63,7 @@ def submit(  # noqa: PLR0917 - click passes by name
     owner: str | None,
     path: str | None,
     blob: str | None,
+    author: str | None,
     copies: Copies,
     forks: bool,
     past: bool,
@@ -77,7 +80,9 @@ def submit(  # noqa: PLR0917 - click passes by name
     from stackyard.optout import requests as room
     from stackyard.store.registry import open_writer
 
-    selector = _selector({"repo": repo, "owner": owner, "path": path, "blob": blob})
+    selector = _selector(
+        {"repo": repo, "owner": owner, "path": path, "blob": blob, "author": author}
+    )
     with open_writer(project) as log:
         event, request = room.submit(
             selector,
@@ -129,6 +134,8 @@ def preview(project: Path, request: str, as_json: bool) -> None:
     click.echo(f"goes: {found.files.num_rows} files of the last build")
     if not found.files.num_rows:
         click.echo("  nothing of that name is in it: check the name, or it is out already")
+    if found.authors_known_of is not None:
+        click.echo(f"  authors are known of {found.authors_known_of} sources (docs/sources.md)")
     for row in found.files.slice(0, _SHOWN).to_pylist():
         click.echo(f"  {row['repo_name']}  {row['path']}  ({row['rule']})")
     _more(found.files.num_rows)
@@ -250,6 +257,7 @@ def _previewed(project: Path, request: str) -> Preview:
     from stackyard.optout.preview import preview as previewed
     from stackyard.optout.requests import find
     from stackyard.pipeline import fetch
+    from stackyard.pipeline.authors import authors_for
     from stackyard.pipeline.project import Project
     from stackyard.pipeline.tables import live_listing, without
     from stackyard.record import FILES
@@ -269,15 +277,23 @@ def _previewed(project: Path, request: str) -> Preview:
     files = live_listing(at).select(FILES.names)
     origins = at.workspace.origins(fetch.live_keys(at))
     others = [each for each in log.effective() if each.request != request]
-    near = _near(at, files, origins, [*others, private])
-    gone = room.match_requests(files, origins, others, at.params.optout, near)
-    releases = released_rows(at.release_folder)
+    authors = authors_for(at, [*others, private])
+    near = _near(at, files, origins, [*others, private], authors)
+    gone = room.match_requests(files, origins, others, at.params.optout, near, authors=authors)
     return previewed(
-        private, without(files, gone), origins, at.params.optout, releases=releases, near=near
+        private,
+        without(files, gone),
+        origins,
+        at.params.optout,
+        releases=released_rows(at.release_folder),
+        near=near,
+        authors=authors,
     )
 
 
-def _near(at: Project, files: Any, origins: Any, asked: list[Request]) -> Any:
+def _near(
+    at: Project, files: Any, origins: Any, asked: list[Request], authors: Authors | None
+) -> Any:
     """Near pairs for requests that ask for near copies; the facts are read only then."""
     if not any(request.copies == "near" for request in asked):
         return None
@@ -288,7 +304,13 @@ def _near(at: Project, files: Any, origins: Any, asked: list[Request]) -> Any:
     signatures = at.workspace.facts(detector)
     least = at.params.dedup.similarity_min
     return near_of(
-        files, origins, asked, at.params.optout, signatures=signatures, similarity_min=least
+        files,
+        origins,
+        asked,
+        at.params.optout,
+        signatures=signatures,
+        similarity_min=least,
+        authors=authors,
     )
 
 
@@ -589,7 +611,7 @@ def _selector(scopes: Mapping[str, str | None]) -> Selector:
     if len(given) != 1:
         raise UsageError(
             "a request names one thing",
-            expected="one of --repo, --owner, --path, --blob",
+            expected="one of --repo, --owner, --path, --blob, --author",
             found=", ".join(f"--{kind}" for kind in given) or "none of them",
             next_step="submit one request for each",
         )

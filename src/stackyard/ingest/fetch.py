@@ -37,6 +37,7 @@ class Fetched:
             hex SHA-256 over the sorted files of a folder.
         commit: of git, 40 hex digits.
         branch: of git, the branch that the commit was looked for on.
+        history: of git whose authors are wanted, a bare repository with all commits.
     """
 
     form: Form
@@ -44,6 +45,7 @@ class Fetched:
     identity: str
     commit: str = ""
     branch: str | None = None
+    history: Path | None = None
 
 
 def fetch(source: Source, cache: Path, project: Path, params: Params) -> Fetched:
@@ -103,8 +105,15 @@ def _git(source: Source, cache: Path, project: Path) -> Fetched:
         url = str(path)
     name = "git-" + hashlib.sha256(url.encode()).hexdigest()
     with caches.locked(cache, name):
-        found = git.fetch(url, source.ref, source.branch, cache / name, source.where)
-    return Fetched("git", found.bare, found.commit, found.commit, found.branch)
+        found = git.fetch(
+            url,
+            source.ref,
+            source.branch,
+            cache / name,
+            source.where,
+            with_history=source.authors,
+        )
+    return Fetched("git", found.bare, found.commit, found.commit, found.branch, found.history)
 
 
 def _package(source: Source, cache: Path, params: Params) -> Fetched:

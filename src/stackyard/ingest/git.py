@@ -1,4 +1,4 @@
-"""One commit of a git repository: fetched into a bare cache, then listed and read.
+"""One commit of a git repository: fetched into a bare cache, then listed and read; its history by wish.
 
 In: a URL and a ref. Out: the commit, and its files in the order of git's own listing. Always
 holds: no hook, filter, submodule or external transport runs, and no configuration of the fetched
@@ -57,11 +57,13 @@ class Commit:
         bare: the repository that holds it.
         commit: 40 hex digits.
         branch: the branch that it was looked for on, if any.
+        history: the repository that holds its whole history, if that was asked for.
     """
 
     bare: Path
     commit: str
     branch: str | None
+    history: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ class CommitFacts:
     committed: int
 
 
-def fetch(url: str, ref: str, branch: str, folder: Path, where: str) -> Commit:
+def fetch(
+    url: str, ref: str, branch: str, folder: Path, where: str, *, with_history: bool = False
+) -> Commit:
     """Brings the commit that a ref names, without its history, into a bare repository of its own.
 
     A full commit id that is there already is not asked for again; a tag, a branch or a date is
@@ -90,9 +94,10 @@ def fetch(url: str, ref: str, branch: str, folder: Path, where: str) -> Commit:
         branch: empty for the default branch.
         folder: of all repositories of this URL; made if it is not there.
         where: the source, for errors.
+        with_history: whether its whole history is wanted too, in another repository.
 
     Raises:
-        UsageError: there is no such repository, ref or commit.
+        UsageError: there is no such repository, ref or commit, or its history is cut short there.
         EnvironmentFault: git is missing, or the network failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,14 +113,37 @@ def fetch(url: str, ref: str, branch: str, folder: Path, where: str) -> Commit:
     bare = folder / f"{wanted}.git"
     if not bare.is_dir():
         _bring(url, name, wanted, bare, where)
+    history = folder / f"{wanted}.history.git" if with_history else None
+    if history is not None and not history.is_dir():
+        _bring_history(url, name, wanted, history, where)
     commit = _run(["rev-parse", "--verify", "-q", f"{wanted}^{{commit}}"], where, bare)
-    return Commit(bare, commit.decode().strip(), found)
+    return Commit(bare, commit.decode().strip(), found, history)
 
 
 def _bring(url: str, name: str, wanted: str, bare: Path, where: str) -> None:
     """Fetches into a new repository and names it last: one that was killed leaves locks and parts."""
     partial = _new(bare.parent, where)
     _run(["fetch", "-q", "--no-tags", "--depth=1", "--", url, name], where, partial, tries=_TRIES)
+    if _start(["cat-file", "-e", f"{wanted}^{{tree}}"], where, partial).returncode != 0:
+        raise EnvironmentFault(
+            f"{where} moved while it was fetched", next_step="run the same command again"
+        )
+    partial.rename(bare)
+
+
+def _bring_history(url: str, name: str, wanted: str, bare: Path, where: str) -> None:
+    """The whole history, contents too. Git can leave those out, but then asks the server for each
+    object that it misses: one that never has them, or a shallow one, keeps git 2.39 starting fetches
+    within fetches for ever.
+    """
+    partial = _new(bare.parent, where)
+    options = ["-q", "--no-tags", "--update-shallow", "--"]
+    _run(["fetch", *options, url, name], where, partial, tries=_TRIES)
+    if _run(["rev-parse", "--is-shallow-repository"], where, partial).strip() != b"false":
+        raise UsageError(
+            f"{where} is a shallow clone: who touched its files before is not known there",
+            next_step="take a whole repository, or leave out `authors` in sources.yaml",
+        )
     if _start(["cat-file", "-e", f"{wanted}^{{tree}}"], where, partial).returncode != 0:
         raise EnvironmentFault(
             f"{where} moved while it was fetched", next_step="run the same command again"
@@ -151,20 +179,21 @@ def members(
 
     The budget is spent on all of them before the first.
     """
-    rows = []
-    for line in _listed(bare, commit, where):
-        row = _row(line)
+    listed = []
+    for row in rows(bare, commit, where):
         budget.spend_entry(row.name)
         budget.spend_bytes(row.length_bytes)
-        rows.append(row)
-    read = [row.object for row in rows if row.is_read(file_bytes_max)]
+        listed.append(row)
+    read = [row.object for row in listed if row.is_read(file_bytes_max)]
     with _Contents(bare, read, where) as contents:
-        for row in rows:
+        for row in listed:
             yield row.member(contents, file_bytes_max)
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
+class Row:
+    """One entry of a commit's tree that is no folder."""
+
     mode: bytes
     object: bytes
     length_bytes: int
@@ -194,21 +223,31 @@ def _unread() -> Iterator[bytes]:
     return iter(())
 
 
-def _row(line: bytes) -> _Row:
+def _row(line: bytes) -> Row:
     about, _, name = line.partition(b"\t")
     mode, _, object_, size = about.split()
-    return _Row(mode, object_, 0 if size == b"-" else int(size), name)
+    return Row(mode, object_, 0 if size == b"-" else int(size), name)
 
 
-def _listed(bare: Path, commit: str, where: str) -> Iterator[bytes]:
+def rows(bare: Path, commit: str, where: str, paths: Sequence[str] = ()) -> Iterator[Row]:
+    """Entries of a commit's tree, or those at the given paths, in git's order."""
+    return (_row(line) for line in _listed(bare, commit, where, paths))
+
+
+def blob(bare: Path, name: str, where: str) -> bytes:
+    """The bytes of one object."""
+    return _run(["cat-file", "blob", name], where, bare)
+
+
+def _listed(bare: Path, commit: str, where: str, paths: Sequence[str]) -> Iterator[bytes]:
     """Lines of `git ls-tree`, as they come: a hostile tree may list more than memory holds."""
-    arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit]
+    arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *paths]
     with subprocess.Popen(
-        _command(arguments, bare),
+        command(arguments, bare),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=_environment(),
+        env=environment(),
     ) as process:
         assert process.stdout is not None
         rest = b""
@@ -236,11 +275,11 @@ class _Contents:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            _command(["cat-file", "--batch", "--buffer"], self._bare),
+            command(["cat-file", "--batch", "--buffer"], self._bare),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_environment(),
+            env=environment(),
         )
         # git stops reading its input while its output is full: the input needs its own thread.
         self._writer = threading.Thread(target=self._write, args=(self._process.stdin,))
@@ -261,7 +300,7 @@ class _Contents:
         except BrokenPipeError:
             return  # the reader stopped early and ended git, or git ended and the reader tells
 
-    def parts(self, row: _Row) -> Iterator[bytes]:
+    def parts(self, row: Row) -> Iterator[bytes]:
         pipe = self._process.stdout
         assert pipe is not None
         head = pipe.readline().split()
@@ -276,7 +315,7 @@ class _Contents:
             yield part
         pipe.read(1)
 
-    def _lost(self, row: _Row) -> StackyardError:
+    def _lost(self, row: Row) -> StackyardError:
         return EnvironmentFault(
             f"{self._where}: git does not give the content of {escape(row.name)}",
             next_step=f"remove {self._bare} and run again",
@@ -342,13 +381,15 @@ def _resolve(url: str, ref: str, where: str) -> tuple[str, str, str | None]:
     )
 
 
-def _command(arguments: Sequence[str], bare: Path | None = None) -> list[str]:
+def command(arguments: Sequence[str], bare: Path | None = None) -> list[str]:
+    """A git command that runs nothing of a repository's."""
     settings = [word for setting in _SETTINGS for word in ("-c", setting)]
     folder = [f"--git-dir={bare}"] if bare else []
     return ["git", *settings, *folder, *arguments]
 
 
-def _environment() -> Mapping[str, str]:
+def environment() -> Mapping[str, str]:
+    """What git may know of this machine: how to reach others, and nothing else."""
     kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
     return kept | {
         "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
@@ -364,11 +405,11 @@ def _start(
 ) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
-            _command(arguments, bare),
+            command(arguments, bare),
             capture_output=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            env=_environment(),
+            env=environment(),
             timeout=_SECONDS_MAX,
         )
     except FileNotFoundError as error:

@@ -17,6 +17,8 @@ class Params:
         tree_depth_max: most folders above a file; The Stack v2 took trees of <= 64.
         path_bytes_max: longest path; PATH_MAX of Linux.
         entries_max: most members of one source; a Linux kernel has 80,000.
+        history_changes_max: most commits and changed paths in the history of one source whose
+            authors are wanted; some 300 bytes of memory for each path that ever was.
         archive_bytes_max: largest download or pinned file.
         unpacked_bytes_max: most bytes that one source may unpack to; a Linux kernel is 1.5 GB.
         unpacked_ratio_max: most bytes unpacked per byte packed; sources reach 4 to 20, gzip 1,030.
@@ -30,6 +32,7 @@ class Params:
     tree_depth_max: int = 64
     path_bytes_max: int = 4096
     entries_max: int = 1_000_000
+    history_changes_max: int = 10_000_000
     archive_bytes_max: int = 2 * 1024**3
     unpacked_bytes_max: int = 8 * 1024**3
     unpacked_ratio_max: int = 200

@@ -41,8 +41,10 @@ _KEYS: Final = (
     "stars",
     "forks",
     "fork_of",
+    "authors",
     "date",
 )
+_TRUTH: Final = re.compile(r"true|false")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?", re.ASCII)
 _REF: Final = re.compile(rf"{_DATE.pattern}|(?!-)(?!.*\.\.)[^\x00-\x20\x7f~^:?*\[\\]+")
@@ -74,6 +76,7 @@ class Source:
         stars: GitHub-like star events, 0 if unknown.
         forks: the same of forks.
         fork_of: `owner/repo` that it was forked from, if sources.yaml says so.
+        authors: of git: whether it is learnt who ever touched each file (`ingest.authors`).
         line: of sources.yaml, for errors; no part of what the source is.
     """
 
@@ -87,6 +90,7 @@ class Source:
     stars: int = 0
     forks: int = 0
     fork_of: str = ""
+    authors: bool = False
     line: int = 0
 
     @property
@@ -179,6 +183,7 @@ def _source(node: yaml.Node, where: str) -> Source:
         stars=_count(values, "stars", where),
         forks=_count(values, "forks", where),
         fork_of=_fork_of(values, where),
+        authors=_text(values, "authors", _TRUTH, where, "true or false") == "true",
         line=line,
     )
     _check_location(source, key, where)
@@ -371,7 +376,9 @@ _PURLS: Final = (
 
 def _check_kind(source: Source, key: str, where: str) -> None:
     odd: Sequence[str] = [
-        name for name in ("ref", "branch") if getattr(source, name) and source.kind != "git"
+        name
+        for name in ("ref", "branch", "authors")
+        if getattr(source, name) and source.kind != "git"
     ]
     if source.sha256 and source.kind in {"git", "directory"}:
         odd = [*odd, "sha256"]

@@ -162,8 +162,8 @@ def parse_document(raw: bytes) -> tuple[int, bytes]:
 
 
 def own_key(selector: Selector) -> bytes | None:
-    """The key of what a selector names by itself; a glob names none, only the files that it matched."""
-    if selector.kind == "path":
+    """The key of what a selector names by itself; a glob or an author names none, only files."""
+    if selector.kind == "path" or selector.kind == "author":  # noqa: PLR1714 - narrows the type
         return None
     return key_of(selector.kind, selector.name.rpartition(":")[2])
 
@@ -171,7 +171,7 @@ def own_key(selector: Selector) -> bytes | None:
 def absent_keys(request: Request, decisions: pa.Table) -> list[bytes]:
     """Keys that must not be in a release that honours a request, sorted.
 
-    What it names (for a glob: the files that it matched), under every name that its files went by,
+    What it names (for a glob or an author: the files that were matched), under every name that its files went by,
     and where copies go too the contents that went.
 
     Args:
@@ -190,7 +190,7 @@ def absent_keys(request: Request, decisions: pa.Table) -> list[bytes]:
         keys |= {key_of("repo", name) for name in forks}
     elif selector.kind == "repo":
         keys = {key_of("repo", name) for name in names}
-    elif selector.kind == "path":
+    elif selector.kind in {"path", "author"}:
         pairs = zip(direct["repo_name"].to_pylist(), direct["path"].to_pylist(), strict=True)
         keys = {key_of("path", name, path) for name, path in pairs}
     own = own_key(selector)

@@ -76,7 +76,7 @@ class Entry:
     @property
     def author_is_owner(self) -> bool:
         """Whether the author's account is the owner named; it is a hint, and shows no authority."""
-        if self.selector is None or self.selector.kind == "blob":
+        if self.selector is None or self.selector.kind in {"blob", "author"}:
             return False
         return fold_name(self.author) == self.selector.name.split("/", 1)[0]
 

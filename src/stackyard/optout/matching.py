@@ -19,12 +19,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.optout.authors import AUTHOR, Authors
 from stackyard.optout.params import Params
 from stackyard.optout.registry import Registry, Request
 from stackyard.optout.selector import fold_name, forge_identity, glob_regex, host_of
 from stackyard.record import BLOB_ID, DECISIONS, FILE_KEY, Swhid, blob_digest
 
-RULES = ("owner", "repo", "fork", "path", "blob", "copy", "near-copy")
+RULES = ("owner", "repo", "fork", "path", "author", "blob", "copy", "near-copy")
 """Rules of the stage, and their order: a file that several requests name gets the first one."""
 
 NEAR = pa.schema(
@@ -67,6 +68,8 @@ def match(
     log: Registry,
     params: Params,
     near: pa.Table | None = None,
+    *,
+    authors: Authors | None = None,
 ) -> pa.Table:
     """The files that go, of schema DECISIONS, stage `optout`, sorted by FILE_KEY.
 
@@ -80,11 +83,13 @@ def match(
         log: the registry; the requests in force count.
         params: aliases of renamed origins.
         near: schema NEAR; needed as soon as a request in force asks for near copies.
+        authors: needed as soon as a request in force names a commit author.
 
     Raises:
-        EnvironmentFault: an origin is missing, or near copies are asked for without `near`.
+        EnvironmentFault: an origin is missing, near copies are asked for without `near`, or an author
+            is named without `authors`.
     """
-    return match_requests(files, origins, log.effective(), params, near)
+    return match_requests(files, origins, log.effective(), params, near, authors=authors)
 
 
 def match_requests(
@@ -93,12 +98,15 @@ def match_requests(
     requests: Sequence[Request],
     params: Params,
     near: pa.Table | None = None,
+    *,
+    authors: Authors | None = None,
 ) -> pa.Table:
     """As `match`, for given requests, sorted by id: what they would remove if they were in force."""
     if not requests or files.num_rows == 0:
         return DECISIONS.empty_table()
-    ranks = Ranking(requests)
+    ranks = Ranking(requests, authors)
     found = _by_name(files, origins, ranks, params)
+    _by_author(files, ranks, found)
     _by_blob(files.column("blob_id"), ranks, found)
     _copies(files, origins, ranks, params, near=near, found=found)
     return _decisions(files, found, ranks)
@@ -147,8 +155,8 @@ def violations(
             origin that it names is checked too, and reported by its own name.
         log: the registry.
         params: as for `match`.
-        dropped: the decisions of `match` for this release; with them, forks and exact copies of
-            what a request with forks or copies removed are violations too.
+        dropped: the decisions of `match` for this release; with them, forks, files of authors and
+            exact copies of what requests for such removed are violations too.
     """
     requests = log.effective()
     if not requests or rows.num_rows == 0:
@@ -160,6 +168,7 @@ def violations(
     _by_blob(files.column("blob_id"), ranks, found)
     if dropped is not None:
         _known_forks(files, dropped, ranks, found)
+        _known_authored(files, dropped, ranks, found)
         _known_copies(files.column("blob_id"), dropped, ranks, found)
     hits = _decisions(files, found, ranks)
     request = pc.replace_substring_regex(hits["evidence"], r'.*"request":"([^"]*)".*', r"\1")
@@ -172,6 +181,7 @@ class Ranking:
     """Requests in the order in which they claim a file: rank = rule * count + place."""
 
     requests: Sequence[Request]
+    authors: Authors | None = None
 
     def rank(self, rule: str, place: int) -> int:
         return RULES.index(rule) * len(self.requests) + place
@@ -206,7 +216,7 @@ def _origin_ranks(
     aliases = _alias_classes(params.aliases)
     for place, request in enumerate(ranks.requests):
         selector = request.selector
-        if selector.kind != "blob":
+        if selector.kind in by_name:
             for name in _names(selector.name, aliases):
                 by_name[selector.kind][name].append(place)
     with_forks = {place for place, request in enumerate(ranks.requests) if request.forks}
@@ -373,6 +383,34 @@ def _by_path(
             found[hit] = np.minimum(found[hit], ranks.rank("path", request_place))
 
 
+def _by_author(files: pa.Table, ranks: Ranking, found: _Ranks) -> None:
+    """Lowers the rank of files that an author who is named ever touched."""
+    asked = list(ranks.of_kind("author"))
+    if not asked:
+        return
+    if ranks.authors is None:
+        raise EnvironmentFault(
+            "a request in force names a commit author, but nobody said who touched what",
+            next_step="build where the registry's private part is",
+        )
+    wanted: dict[bytes, int] = {}
+    for place, request in asked:
+        rank = ranks.rank("author", place)
+        wanted.setdefault(ranks.authors.of(request.selector.name), rank)
+    facts = ranks.authors.facts
+    index = pc.index_in(facts["author"], value_set=pa.array(list(wanted), AUTHOR))
+    values = pa.array(list(wanted.values()), pa.int32())
+    hits = facts.select(FILE_KEY).append_column("rank", values.take(index.combine_chunks()))
+    smallest = hits.filter(index.is_valid()).group_by(list(FILE_KEY), use_threads=False)
+    named = smallest.aggregate([("rank", "min")])
+    few = pc.is_in(files["repo_name"], value_set=pc.unique(named["repo_name"]))
+    rows = np.flatnonzero(_numpy(few))
+    some = files.select(FILE_KEY).take(pa.array(rows)).append_column("row", pa.array(rows))
+    both = some.join(named, keys=list(FILE_KEY), join_type="inner")
+    at = _numpy(both["row"])
+    found[at] = np.minimum(found[at], _numpy(both["rank_min"]))
+
+
 def _by_blob(blobs: pa.ChunkedArray, ranks: Ranking, found: _Ranks) -> None:
     wanted: dict[bytes, int] = {}
     for place, request in ranks.of_kind("blob"):
@@ -433,8 +471,9 @@ def seeds(
     chosen = [(place, r) for place, r in enumerate(ranks.requests) if r.copies in copies]
     if not chosen:
         return {}
-    some = Ranking([request for _, request in chosen])
+    some = Ranking([request for _, request in chosen], ranks.authors)
     found = _by_name(files, origins, some, params)
+    _by_author(files, some, found)
     _by_blob(files.column("blob_id"), some, found)
     hit = np.flatnonzero(found != _NONE)
     table = pa.table(
@@ -486,6 +525,25 @@ def _known_forks(files: pa.Table, dropped: pa.Table, ranks: Ranking, found: _Ran
         if evidence in place_of:
             rows = np.flatnonzero(_numpy(pc.equal(files.column("repo_name"), name)))
             found[rows] = np.minimum(found[rows], ranks.rank("fork", place_of[evidence]))
+
+
+def _known_authored(files: pa.Table, dropped: pa.Table, ranks: Ranking, found: _Ranks) -> None:
+    """Lowers the rank of files that went for their authors: same repository, path and contents.
+
+    A row names no revision, and an author may have touched a path in another revision alone.
+    """
+    gone = dropped.filter(pc.equal(dropped["rule"], "author"))
+    keys = ["repo_name", "path", "blob_id"]
+    place_of = {_evidence(request.request): place for place, request in enumerate(ranks.requests)}
+    gone = gone.filter(pc.is_in(gone["evidence"], value_set=pa.array(list(place_of), pa.string())))
+    if gone.num_rows == 0:
+        return
+    once = gone.group_by(keys, use_threads=False).aggregate([("evidence", "min")])
+    rows = files.select(keys).append_column("row", pa.array(np.arange(files.num_rows)))
+    both = rows.join(once, keys=keys, join_type="inner")
+    ranked = [ranks.rank("author", place_of[said]) for said in both["evidence_min"].to_pylist()]
+    at = _numpy(both["row"])
+    found[at] = np.minimum(found[at], np.array(ranked, np.int32))
 
 
 def _evidence(request: str) -> str:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.errors import EnvironmentFault
+from stackyard.optout.authors import Authors
 from stackyard.optout.matching import NEAR, Ranking, seeds
 from stackyard.optout.params import Params
 from stackyard.optout.registry import Registry, Request
@@ -44,6 +45,7 @@ def near_pairs(
     *,
     signatures: pa.Table,
     similarity_min: float,
+    authors: Authors | None = None,
 ) -> pa.Table:
     """Blobs near those that requests with near copies name, of schema NEAR, sorted.
 
@@ -54,6 +56,7 @@ def near_pairs(
         params: the same.
         signatures: blob_id and signature (256 little-endian uint32), one row a blob.
         similarity_min: what is near, 0..1.
+        authors: as for `matching.match`.
 
     Raises:
         EnvironmentFault: the signatures are of another kind.
@@ -65,6 +68,7 @@ def near_pairs(
         params,
         signatures=signatures,
         similarity_min=similarity_min,
+        authors=authors,
     )
 
 
@@ -76,11 +80,12 @@ def near_of(
     *,
     signatures: pa.Table,
     similarity_min: float,
+    authors: Authors | None = None,
 ) -> pa.Table:
     """As `near_pairs`, for given requests."""
     if not any(request.copies == "near" for request in requests):
         return NEAR.empty_table()
-    named = seeds(files, origins, Ranking(requests), params, {"near"})
+    named = seeds(files, origins, Ranking(requests, authors), params, {"near"})
     return pairs(pa.array(sorted(named), BLOB_ID), signatures, similarity_min)
 
 

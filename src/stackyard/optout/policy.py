@@ -30,6 +30,7 @@ class Methods:
     owner: tuple[Evidence, ...]
     path: tuple[Evidence, ...]
     blob: tuple[Evidence, ...]
+    author: tuple[Evidence, ...]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stackyard.optout.authors import Authors
 from stackyard.optout.matching import claims_of, match_requests
 from stackyard.optout.params import Params
 from stackyard.optout.registry import Request
@@ -34,8 +35,9 @@ class Preview:
         released: version -> rows (repo_name, path) of that release that go or lose their name.
         stays: contents that go from here but stay in the dataset, as others offer them: blob_id (hex),
             `repo_name` and `path` of the first other file by name, `others` (how many there are).
-        salt: of the request's commitment.
         representatives: version -> rows of it that stand for copies which stay: another takes their place.
+        salt: of the request's commitment.
+        authors_known_of: of a request for an author: revisions whose authors are known.
     """
 
     request: str
@@ -45,6 +47,7 @@ class Preview:
     stays: pa.Table
     representatives: Mapping[str, int]
     salt: bytes = field(repr=False)
+    authors_known_of: int | None = None
 
     @property
     def digest(self) -> str:
@@ -57,7 +60,9 @@ class Preview:
 
     def plain(self) -> dict[str, Any]:
         """As JSON, with every file."""
+        known = {"authors_known_of": self.authors_known_of}
         return {
+            **(known if self.authors_known_of is not None else {}),
             "files": [
                 [row["repo_name"], row["revision_id"], row["path"], row["rule"]]
                 for row in self.files.to_pylist()
@@ -81,6 +86,7 @@ def preview(
     *,
     releases: Mapping[str, pa.Table],
     near: pa.Table | None = None,
+    authors: Authors | None = None,
 ) -> Preview:
     """The preview of one request.
 
@@ -91,8 +97,9 @@ def preview(
         params: as for `match`.
         releases: version -> released rows with repo_name, path, blob_id and origins.
         near: as for `match`.
+        authors: as for `match`.
     """
-    gone = match_requests(files, origins, [request], params, near)
+    gone = match_requests(files, origins, [request], params, near, authors=authors)
     return Preview(
         request.request,
         f"{request.selector.kind} {request.selector}"
@@ -102,6 +109,7 @@ def preview(
         _stays(files, gone),
         {version: _represented(rows, gone) for version, rows in sorted(releases.items())},
         request.salt,
+        authors.known_of if authors and request.selector.kind == "author" else None,
     )
 
 

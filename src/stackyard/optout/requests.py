@@ -65,7 +65,8 @@ def submit(
     `contact` is None only where a batch says none: the operator knows whom to ask.
 
     Raises:
-        UsageError: the contact is no address, or forks are asked for of what is no account.
+        UsageError: the contact is no address, forks are asked for of what is no account, or an
+            author is to be listed.
     """
     if forks and selector.kind != "owner":
         raise UsageError(
@@ -73,6 +74,11 @@ def submit(
             expected="--owner NAME --forks",
             found=f"a request for a {selector.kind}",
             next_step="leave --forks out; for copies of a file, wherever they are, use --copies",
+        )
+    if listed and selector.kind == "author":
+        raise UsageError(
+            "an address is never published",
+            next_step="leave --listed out: the log then holds a commitment, which only you can open",
         )
     committed = ev.commitment(selector, salt)
     details: dict[str, Any] = {

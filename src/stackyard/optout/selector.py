@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from stackyard.errors import UsageError
 from stackyard.record import RepoName, Swhid, blob_digest
 
-Kind = Literal["repo", "owner", "path", "blob"]
+Kind = Literal["repo", "owner", "path", "blob", "author"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 FORGES = frozenset(
@@ -61,11 +61,22 @@ _PLACEHOLDER_REPOS = frozenset(
     """.split()  # noqa: SIM905
 )
 _EMPTY_BLOB = blob_digest(b"")
+ADDRESS_MAX = 254
+"""Characters of an e-mail address (RFC 5321, 4.5.3.1.3, less the angle brackets)."""
+_ADDRESS = re.compile(
+    r"([A-Za-z0-9.!#$&'+/=^_`|~-]{1,64})@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63})"
+)
+_PLACEHOLDER_LOCALS = frozenset(
+    """
+    author email e-mail mail name user username you your your-email your_email youremail your-name
+    your_name yourname someone nobody noreply no-reply
+    """.split()  # noqa: SIM905
+)
 
 
 @dataclass(frozen=True, order=True)
 class Selector:
-    """What is named, folded: `name` is `owner/repo`, `owner` or a SWHID, in lower case.
+    """What is named, folded: `name` is `owner/repo`, `owner`, a SWHID or an address, in lower case.
 
     `host` is the forge if the request said one, else empty, which matches on any forge. `glob` is
     the path pattern of kind `path`, as written (paths have letter case), else empty.
@@ -97,6 +108,8 @@ def parse(kind: str, text: str) -> Selector:
     cleaned = _cleaned(kind, text)
     if kind == "blob":
         return Selector("blob", _blob(cleaned))
+    if kind == "author":
+        return Selector("author", _author(cleaned))
     if kind == "owner":
         host, parts = _located(cleaned, kind)
         return Selector("owner", _owner(parts, host, text), host)
@@ -187,6 +200,19 @@ def _cleaned(kind: str, text: str) -> str:
     if kind != "path" and any(c in cleaned for c in "<>{}[]"):
         raise _refused(kind, text, "it looks like a template that nobody filled in")
     return cleaned
+
+
+def _author(text: str) -> str:
+    """An address; which one was given is never repeated, as errors end up in logs."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or len(text) > ADDRESS_MAX:
+        raise _refused("author", "", "it is not one e-mail address, and nothing beside it")
+    local, domain = match[1].lower(), match[2].lower()
+    if local in _PLACEHOLDER_LOCALS:
+        raise _refused("author", "", "it is an example, or an address that many share")
+    if local.startswith(".") or local.endswith(".") or ".." in local:
+        raise _refused("author", "", "it is no address: its dots stand wrong")
+    return f"{local}@{domain}"
 
 
 def _located(text: str, kind: str) -> tuple[str, list[str]]:
@@ -321,12 +347,15 @@ _WRITE = {
     "owner": "write --owner NAME, as in --owner octo-org",
     "path": "write --path OWNER/NAME:GLOB, as in --path octo-org/parser:docs/**",
     "blob": "write --blob swh:1:cnt:<40 hex digits>",
+    "author": "write --author NAME@DOMAIN, the address that `git log` shows; one request for each",
 }
 
 
 def _refused(kind: str, text: str, why: str) -> UsageError:
     return UsageError(
-        f"this is not a request for a {kind}: {why}",
-        found=ascii(text[:80]),
+        f"this is not a request for a {kind}: {why}"
+        if kind != "author"
+        else f"this is not a request for a commit author: {why}",
+        found=ascii(text[:80]) if kind != "author" else "",
         next_step=_WRITE[kind],
     )

@@ -17,11 +17,12 @@ from stackyard import optout
 from stackyard.detector import code_digest
 from stackyard.ingest.fetch import Fetched, fetch
 from stackyard.ingest.sources import Source
+from stackyard.optout.authors import key_id
 from stackyard.params import canonical_json, digest, plain
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.revive import revive
 from stackyard.store import files
-from stackyard.store.registry import open_registry
+from stackyard.store.registry import author_key, open_registry
 
 BATCHES_MAX = 64
 """Units of work at most: a unit costs 0.1 s to start, and a source is often less than that."""
@@ -133,6 +134,7 @@ def _entry(project: Project, source: Source) -> dict[str, Any]:
             "identity": identity,
             "params": plain(project.params.ingest),
             "code": code_digest("stackyard.ingest"),
+            **({"authors": key_id(author_key(project.root))} if source.authors else {}),
         }
     )
     return {

@@ -24,6 +24,7 @@ from stackyard.optout import match_requests
 from stackyard.optout.near import near_of
 from stackyard.optout.registry import Request
 from stackyard.pipeline import fetch
+from stackyard.pipeline.authors import authors_for
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.revive import PURGED, evidence_of, listing_paths
 from stackyard.pipeline.tables import without
@@ -57,6 +58,7 @@ def named_files(project: Project, requests: Sequence[Request]) -> pa.Table:
         return DECISIONS.empty_table()
     listed = listings.select(FILES.names)
     origins = workspace.origins(listings["source_key"].unique().to_pylist())
+    authors = authors_for(project, requests)
     near = near_of(
         listed,
         origins,
@@ -64,8 +66,9 @@ def named_files(project: Project, requests: Sequence[Request]) -> pa.Table:
         project.params.optout,
         signatures=signatures(project),
         similarity_min=project.params.dedup.similarity_min,
+        authors=authors,
     )
-    return match_requests(listed, origins, requests, project.params.optout, near)
+    return match_requests(listed, origins, requests, project.params.optout, near, authors=authors)
 
 
 def signatures(project: Project) -> pa.Table:

@@ -17,13 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.ingest.authors import touched
+from stackyard.ingest.fetch import Fetched
 from stackyard.ingest.read import Reader
 from stackyard.ingest.sources import Source
+from stackyard.optout.authors import AUTHORS, namer
 from stackyard.params import canonical_json
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
 from stackyard.record import BLOB_ID, LISTING, SEGMENT, bucket_of
 from stackyard.store import files
+from stackyard.store.registry import author_key
 from stackyard.store.workspace import ORIGIN_ROWS, SOURCE_KEY, BlobIndex, Workspace
 
 SEGMENT_BYTES = 128 << 20
@@ -34,7 +38,7 @@ Seconds of work for every detector, and few enough files at 100 TB (about 800,00
 def units(project: Project) -> list[str]:
     """Buckets that have a source not yet done, as two hex digits."""
     workspace = project.workspace
-    for name in ("segments", "listings", "origins"):
+    for name in ("segments", "listings", "origins", "authors"):
         files.sweep(workspace.root / "ingest" / name)
     workspace.write_index()
     _claims_path(project).unlink(missing_ok=True)
@@ -60,7 +64,21 @@ def run(project: Project, unit: str) -> None:
                         f"{source.where} changed since it was fetched", next_step="run it again"
                     )
                 writer.add(source, Reader(source, fetched, project.params.ingest), entry)
+                if fetched.history is not None:
+                    writer.add_authors(source, _touched(project, fetched, source), entry)
         writer.flush()
+
+
+def _touched(project: Project, fetched: Fetched, source: Source) -> list[tuple[str, bytes]]:
+    assert fetched.history is not None
+    return touched(
+        fetched.history,
+        fetched.path,
+        fetched.commit,
+        project.params.ingest,
+        name_of=namer(author_key(project.root)),
+        where=source.where,
+    )
 
 
 def finish(project: Project) -> None:
@@ -155,6 +173,7 @@ class _Writer:
     blob_bytes: int = 0
     listings: list[pa.Table] = field(default_factory=list)
     origins: list[dict[str, Any]] = field(default_factory=list)
+    authors: list[pa.Table] = field(default_factory=list)
 
     def add(self, source: Source, reader: Reader, entry: dict[str, Any]) -> None:
         rows: dict[str, list[Any]] = {name: [] for name in LISTING.names}
@@ -188,6 +207,20 @@ class _Writer:
             }
         )
 
+    def add_authors(
+        self, source: Source, pairs: list[tuple[str, bytes]], entry: dict[str, Any]
+    ) -> None:
+        """Who touched the files of the source that was added last."""
+        count, schema = len(pairs), pa.schema([SOURCE_KEY, *AUTHORS])
+        said = {
+            "source_key": [entry["source_key"]] * count,
+            "repo_name": [str(source.name)] * count,
+            "revision_id": [self.origins[-1]["revision_id"]] * count,
+            "path": [path for path, _ in pairs],
+            "author": [author for _, author in pairs],
+        }
+        self.authors.append(pa.table(said, schema=schema))
+
     def _offer(self, path: str, blob_id: bytes, content: bytes) -> None:
         if not self.claims.take(blob_id):
             return
@@ -207,8 +240,10 @@ class _Writer:
         if self.origins:
             schema = pa.schema([SOURCE_KEY, *ORIGIN_ROWS])
             origins = pa.Table.from_pylist(self.origins, schema=schema)
-            self.workspace.write_listing(self.bucket, pa.concat_tables(self.listings), origins)
-            self.listings, self.origins = [], []
+            authors = pa.concat_tables(self.authors) if self.authors else None
+            listing = pa.concat_tables(self.listings)
+            self.workspace.write_listing(self.bucket, listing, origins, authors)
+            self.listings, self.origins, self.authors = [], [], []
 
 
 def _evidence(values: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stackyard import optout
 from stackyard.optout.near import near_pairs
 from stackyard.pipeline import fetch
+from stackyard.pipeline.authors import authors_for
 from stackyard.pipeline.forget import signatures
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import by_file, live_listing, write_stage
@@ -25,6 +26,7 @@ def run(project: Project, unit: str) -> None:
     origins = project.workspace.origins(fetch.live_keys(project))
     log = open_registry(project.root)
     params = project.params
+    authors = authors_for(project, log.effective())
     near = near_pairs(
         files,
         origins,
@@ -32,8 +34,9 @@ def run(project: Project, unit: str) -> None:
         params.optout,
         signatures=signatures(project),
         similarity_min=params.dedup.similarity_min,
+        authors=authors,
     )
-    decisions = optout.match(files, origins, log, params.optout, near)
+    decisions = optout.match(files, origins, log, params.optout, near, authors=authors)
     write_stage(project, "optout", {"decisions": by_file(decisions)})
 
 

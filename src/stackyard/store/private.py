@@ -8,6 +8,7 @@ the log (leaf hashes and the requests they are of), which is made anew whenever 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import rfc8785
 import sqlalchemy as sa
 
 from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.optout.authors import KEY_BYTES
 from stackyard.optout.registry import Request
 from stackyard.optout.requests import Reason
 from stackyard.optout.selector import from_plain
@@ -59,6 +61,13 @@ _receipts = sa.Table(
     _metadata,
     sa.Column("request", sa.String(20), primary_key=True),
     sa.Column("receipt", sa.LargeBinary, nullable=False),
+)
+
+_keys = sa.Table(
+    "keys",
+    _metadata,
+    sa.Column("name", sa.String(20), primary_key=True),
+    sa.Column("key", sa.LargeBinary(32), nullable=False),
 )
 
 _sources = sa.Table(
@@ -132,11 +141,14 @@ class Private:
             ) from None  # SQLAlchemy's message may quote the URL, and with it a password
 
     def _lay_tables(self) -> None:
-        """Makes what is not there yet, also in a private part of before `forks` was asked for."""
+        """Makes what is not there yet, also in a private part of before forks and authors."""
         inspector = sa.inspect(self._engine)
-        if not inspector.has_table(_requests.name):
-            _metadata.create_all(self._engine)
-        elif all(column["name"] != "forks" for column in inspector.get_columns(_requests.name)):
+        if inspector.has_table(_keys.name):
+            return
+        is_older = inspector.has_table(_requests.name)
+        _metadata.create_all(self._engine)
+        columns = inspector.get_columns(_requests.name) if is_older else []
+        if is_older and all(column["name"] != "forks" for column in columns):
             added = sa.text("ALTER TABLE requests ADD COLUMN forks BOOLEAN NOT NULL DEFAULT false")
             with self._engine.begin() as connection:
                 connection.execute(added)
@@ -232,6 +244,17 @@ class Private:
                 isolation_level="AUTOCOMMIT"
             ) as connection:
                 connection.execute(sa.text("VACUUM"))
+
+    def author_key(self) -> bytes:
+        """The key that authors are named under (`optout.authors`); made when it is first asked for."""
+        query = sa.select(_keys.c.key).where(_keys.c.name == "author")
+        with self._engine.begin() as connection:
+            known = connection.execute(query).scalar_one_or_none()
+            if known is not None:
+                return bytes(known)
+            fresh = secrets.token_bytes(KEY_BYTES)
+            connection.execute(_keys.insert().values(name="author", key=fresh))
+        return fresh
 
     def set_challenge(self, name: str, nonce: str, expires: str) -> None:
         with self._engine.begin() as connection:

@@ -334,6 +334,24 @@ def published(log: Registry) -> dict[str, bytes]:
     }
 
 
+def author_key(project: Path) -> bytes:
+    """The key that commit authors are named under, from the private part.
+
+    Raises:
+        EnvironmentFault: the private part is not here.
+    """
+    paths = _Paths(project)
+    if not _is_operator(paths) and not os.environ.get(URL_VARIABLE):
+        raise EnvironmentFault(
+            "commit authors cannot be told apart here: the key for their names is in the registry's "
+            "private part",
+            next_step=f"build where the registry's operator keeps it, set {URL_VARIABLE}, or leave "
+            "out `authors` in sources.yaml",
+        )
+    with _locked(paths), Private(paths.private) as private:
+        return private.author_key()
+
+
 def open_policy(project: Path) -> Policy:
     """The registry's policy.
 
@@ -654,6 +672,7 @@ __all__ = [
     "DEFAULT_NAME",
     "URL_VARIABLE",
     "Writer",
+    "author_key",
     "init_registry",
     "open_policy",
     "open_registry",

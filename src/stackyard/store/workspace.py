@@ -5,6 +5,7 @@ Layout under `work/`:
 - `ingest/segments/<bucket>-<digest>.parquet`: SEGMENT; digest is over its blob ids in row order.
 - `ingest/listings/<bucket>-<digest>.parquet`: LISTING with `source_key`; digest over its source keys.
 - `ingest/origins/<same name>.parquet`: ORIGIN_ROWS with `source_key`.
+- `ingest/authors/<same name>.parquet`: AUTHORS with `source_key`, of sources whose authors are wanted.
 - `ingest/index.parquet`: blob_id, segment, row; sorted by blob_id. Derived from the segments.
 - `facts/<detector>/<fingerprint>/<segment>[-<digest of the pairs asked>].parquet`.
 - `<stage>/*.parquet`: what a stage decided.
@@ -29,6 +30,7 @@ import pyarrow.parquet as pq
 
 from stackyard.detector import Detector, fingerprint
 from stackyard.errors import CorruptWorkspace
+from stackyard.optout.authors import AUTHORS
 from stackyard.record import BLOB_ID, FILES, LISTING, ORIGINS, SEGMENT
 from stackyard.store import files
 
@@ -68,6 +70,10 @@ class Workspace:
     def origins_folder(self) -> Path:
         return self.root / "ingest" / "origins"
 
+    @property
+    def authors_folder(self) -> Path:
+        return self.root / "ingest" / "authors"
+
     def segments(self) -> list[str]:
         """Names of all segments, sorted."""
         return sorted(path.stem for path in self.segments_folder.glob("[!.]*.parquet"))
@@ -95,14 +101,22 @@ class Workspace:
             _write_groups(blobs, temporary)
         return segment
 
-    def write_listing(self, bucket: int, listing: pa.Table, origins: pa.Table) -> None:
-        """Stores the listings and origins of finished sources; the listing is the commit mark."""
+    def write_listing(
+        self,
+        bucket: int,
+        listing: pa.Table,
+        origins: pa.Table,
+        authors: pa.Table | None = None,
+    ) -> None:
+        """Stores what is known of finished sources; the listing is the commit mark."""
         listing = listing.sort_by([(k, "ascending") for k in ("source_key", *FILES.names[:3])])
         origins = origins.sort_by("source_key")
         digest = hashlib.sha256()
         for key in origins["source_key"].to_pylist():
             digest.update(key.encode() + b"\n")
         name = f"{bucket:02x}-{digest.hexdigest()[:32]}.parquet"
+        if authors is not None:
+            files.write_table(self.authors_folder / name, authors)
         files.write_table(self.origins_folder / name, origins)
         files.write_table(self.listings_folder / name, listing)
 
@@ -125,6 +139,12 @@ class Workspace:
         table = _keyed(paths, schema, source_keys)
         table = table.drop_columns(["source_key"])
         return table.sort_by([("repo_name", "ascending"), ("revision_id", "ascending")])
+
+    def authors(self, source_keys: Sequence[str]) -> pa.Table:
+        """AUTHORS of the given sources; what a source read twice has said is there twice."""
+        schema = pa.schema([SOURCE_KEY, *AUTHORS])
+        paths = sorted(self.authors_folder.glob("[!.]*.parquet"))
+        return _keyed(paths, schema, source_keys).drop_columns(["source_key"])
 
     def segment_ids(self, segment: str) -> pa.Table:
         """`blob_id` of one segment, in row order."""
