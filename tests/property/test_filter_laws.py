@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import unicodedata
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from stackyard import filter as room
 from stackyard.filter import Params
+from stackyard.filter.quality import QualityDetector
 from tests.unit.filter import corpus
 from tests.unit.filter.licenses import GPL_HEADER, GPL_TAG, MIT
 
@@ -92,3 +96,52 @@ def test_facts_of_a_row_do_not_depend_on_other_rows(
             for fact in detector.detect(whole.slice(i, 1)).to_pylist()
         ]
         assert together == alone
+
+
+PIECES = [
+    *("0xab", "\\xab", "\\xabcd", "cd", "ab", "0", "x", "\\", "u", "\\u00e4", "\\u12", "g", "z", "_", "="),
+    *(" ", ", ", "\n", "\r\n", "\r", "\t", "QUJD", "QUJD" * 15, "a" * 61, "A" * 33 + "\n", " " * 40),
+    *("\u00e9", "\u4e16", "\u0663", "0x12,0x34," * 2, "ff," * 3, "de ad be ef ", "1, 2, 30, 41, ", "+", "<", "/"),
+]  # fmt: skip
+TEXTS = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=60),
+    st.lists(st.sampled_from(PIECES), min_size=1, max_size=3).flatmap(
+        lambda few: st.lists(st.sampled_from(few), max_size=80)
+    ),
+).map("".join)
+RUN = re.compile(
+    rb"(?:\\x[0-9A-Fa-f]{2}|(?<![0-9A-Za-z_])(?:0x)?[0-9A-Fa-f]{2}(?![0-9A-Za-z_]))"
+    rb"(?:[,\s]*(?:\\x[0-9A-Fa-f]{2}|(?:0x)?[0-9A-Fa-f]{2}(?![0-9A-Za-z_]))){7,}"
+    rb"|(?:\\u[0-9A-Fa-f]{4}){8,}"
+)
+
+
+BASE64 = re.compile(rb"[A-Za-z0-9+/=\r\n]{64,}")
+
+
+def encoded(text: bytes) -> list[int]:
+    """Lengths of all encoded runs: those of units, and those of base64 between them."""
+    runs = [match.span() for match in RUN.finditer(text)]
+    lengths = [end - start for start, end in runs]
+    for (_, begin), (stop, _) in pairwise([(0, 0), *runs, (len(text), len(text))]):
+        found = (match.span() for match in BASE64.finditer(text, begin))
+        lengths += [last - first for first, last in found if last <= stop]
+    return lengths
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS)
+def test_quality_counts_are_those_of_a_plain_reading(text: str) -> None:
+    (row,) = QualityDetector().detect(corpus.batch([("", text.encode())])).to_pylist()
+    lines = re.split("\r\n|\r|\n", text)
+    lines = lines if lines[-1] else lines[:-1]
+    letters = sum(char.isalpha() for char in text)
+    digits = sum(unicodedata.category(char) == "Nd" for char in text)
+    runs = encoded(text.encode())
+    assert row["line_count"] == len(lines)
+    assert row["char_count"] == len(text)
+    assert row["line_longest_chars"] == max(map(len, lines), default=0)
+    assert row["alphabetic_count"] == letters
+    assert row["alphanumeric_count"] == letters + digits
+    assert row["encoded_chars"] == sum(runs)
+    assert row["encoded_longest_chars"] == max(runs, default=0)
