@@ -146,6 +146,20 @@ def test_report_shows_samples_of_each_rule_and_copies(released: Path) -> None:
     assert told["copies"] == []
 
 
+def test_explain_shows_all_facts_of_a_file(released: Path) -> None:
+    options = ["octo-org/alpha", "alpha/own.py", "--project", str(released)]
+    done = subprocess.run(
+        [*STACKYARD, "explain", *options, "--json"], capture_output=True, check=True
+    )
+    facts = json.loads(done.stdout)["facts"]
+    assert {"copyright", "language", "license-file", "license-text", "quality"} <= set(facts)
+    (language,), (quality,) = facts["language"], facts["quality"]
+    assert (language["language"], language["extension"]) == ("Python", "py")
+    assert quality["text_id"] == quality["blob_id"] == language["blob_id"]
+    shown = subprocess.run([*STACKYARD, "explain", *options], capture_output=True, check=True)
+    assert b"language=Python" in shown.stdout
+
+
 def test_determinism_two_workers_and_shuffled_sources_give_the_same_bytes(
     released: Path, make_project: Callable[..., Path]
 ) -> None:

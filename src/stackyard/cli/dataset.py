@@ -446,6 +446,8 @@ def explain(  # noqa: PLR0917 - click passes by name
 ) -> int:
     """Why each file of ORIGIN (owner/repo or its URL), or its file PATH, is or is not there.
 
+    In a project, PATH also gets all facts that the last build there has of it.
+
     Exit code 1 if the release has no word about it: it was never seen, or was opted out.
 
     Example: stackyard explain octo-org/parser src/main.c --version 0.1.0
@@ -457,11 +459,17 @@ def explain(  # noqa: PLR0917 - click passes by name
     with _explained(about, version, project, key) as opened:
         found = room.explain(opened, origin, path)
         name = opened.release.name
+    facts = {} if path is None else _facts_here(project, room.folded_name(origin), path)
     if as_json:
-        echo_json({"release": name, "origin": origin, "files": [plain(each) for each in found]})
+        files = [plain(each) for each in found]
+        echo_json({"release": name, "origin": origin, "files": files, "facts": facts})
         return 0 if found else 1
     for each in found:
         _show_explained(each)
+    for detector, rows in facts.items():
+        for row in rows:
+            values = "  ".join(f"{key}={_short(value)}" for key, value in row.items())
+            click.echo(f"  {detector}: {_plain(values)}")
     if not found:
         what = f"{origin} {path}" if path else origin
         click.echo(f"{name} has no word about {what}: it was never seen, or it was opted out")
@@ -493,6 +501,26 @@ def _explained(
         dataset = hub.dataset(repo)
         wanted = version.removeprefix("v") if version else newest(dataset)
         yield open_version(dataset, wanted, hub.key_for(repo, key))
+
+
+def _facts_here(project: Path | None, repo_name: str, path: str) -> dict[str, list[dict[str, Any]]]:
+    """All facts of a file, if the folder is a project that has been built."""
+    root = project if project is not None else Path()
+    if not ((root / "params.yaml").is_file() and (root / "work" / "facts").is_dir()):
+        return {}
+    from stackyard.pipeline.insight import facts_of_file
+    from stackyard.pipeline.project import Project
+
+    return facts_of_file(Project.at(root), repo_name, path)
+
+
+def _short(value: Any) -> str:
+    """A value on a terminal: of long ones the begin, which `--json` gives whole."""
+    text = "-" if value is None else str(value)
+    return text if len(text) <= _SHORT_CHARS else f"{text[:_SHORT_CHARS]}..."
+
+
+_SHORT_CHARS = 80
 
 
 def _show_explained(each: Explained) -> None:

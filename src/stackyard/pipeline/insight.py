@@ -5,11 +5,15 @@ Tables in, tables out; nothing here decides anything.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stackyard import filter as filter_room
 from stackyard.dedup import trees
 from stackyard.filter import compatibility, report
+from stackyard.pipeline.detect import detectors
 from stackyard.pipeline.filter import POLICY
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import facts_of, files_after_optout
@@ -42,3 +46,25 @@ def licence_conflicts(project: Project) -> list[compatibility.Conflict]:
     policy = filter_room.load_policy(text, POLICY)
     rows = {share.name: share.rows for share in last_report(project).totals.licenses}
     return compatibility.conflicts({k: v for k, v in rows.items() if k != "NONE"}, policy)
+
+
+def facts_of_file(project: Project, repo_name: str, path: str) -> dict[str, list[dict[str, Any]]]:
+    """All facts of a file, by detector: what each said of its bytes, in every revision that has it.
+
+    Args:
+        project: where a build has been; opted-out files have no facts to show.
+        repo_name: `owner/repo` in lower case.
+        path: the path in it.
+    """
+    files = files_after_optout(project)
+    here = pc.equal(pc.utf8_lower(files["repo_name"]), repo_name)
+    files = files.filter(pc.and_(here, pc.equal(files["path"], path)))
+    if not len(files):
+        return {}
+    facts = facts_of(project, detectors(project), files)
+    return {name: [_shown(row) for row in facts[name].to_pylist()] for name in sorted(facts)}
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of facts as JSON has it: bytes in hex."""
+    return {name: one.hex() if isinstance(one, bytes) else one for name, one in row.items()}
