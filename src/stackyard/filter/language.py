@@ -135,8 +135,19 @@ def _extension(paths: pa.Array) -> pa.Array:
 @functools.cache
 def linguist() -> Linguist:
     """The rules; read once a process."""
+    return Linguist(_data())
+
+
+@functools.cache
+def names() -> frozenset[str]:
+    """Every language that a file can be in."""
+    return frozenset(_data()["languages"])
+
+
+def _data() -> dict[str, Any]:
     text = (resources.files("stackyard.filter.data.linguist") / "linguist.json").read_text("utf-8")
-    return Linguist(json.loads(text))
+    data: dict[str, Any] = json.loads(text)
+    return data
 
 
 class Heuristic:

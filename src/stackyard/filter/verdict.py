@@ -21,6 +21,7 @@ from stackyard.errors import EnvironmentFault, UsageError
 from stackyard.filter.buffers import one_array
 from stackyard.filter.evidence import Stated, gather
 from stackyard.filter.expression import license_ids
+from stackyard.filter.language import names as languages
 from stackyard.filter.params import Params
 from stackyard.filter.policy import CLASSES, Policy
 from stackyard.params import canonical_json
@@ -73,20 +74,40 @@ def decide(
 
     Raises:
         EnvironmentFault: a file has no facts.
-        UsageError: an exemption names a rule that has none.
+        UsageError: a parameter names a rule that has no exemptions, or no language.
     """
     del origins  # attributes of revisions are for dedup and release
-    unknown = sorted(set(params.quality.exemptions) - EXEMPTIBLE)
-    if unknown:
-        raise UsageError(
-            f"filter.quality.exemptions names the rule {unknown[0]!r}",
-            expected=f"one of {', '.join(sorted(EXEMPTIBLE))}",
-            next_step="mend params.yaml",
-        )
+    _check_names(params)
     files = files.sort_by([(name, "ascending") for name in FILE_KEY]).combine_chunks()
     known = _Known(files, facts, policy)
     rule, evidence = _apply_rules(known, params)
     return _attributes(known, rule == len(RULES)), _decisions(known, rule, evidence)
+
+
+def _check_names(params: Params) -> None:
+    """Names in parameters are those of rules and languages: a misspelt one must not pass unseen."""
+    quality = params.quality
+    rules = sorted(set(quality.exemptions) - EXEMPTIBLE)
+    if rules:
+        raise UsageError(
+            f"filter.quality.exemptions names the rule {rules[0]!r}",
+            expected=f"one of {', '.join(sorted(EXEMPTIBLE))}",
+            next_step="mend params.yaml",
+        )
+    named = {
+        "exemptions": {name for some in quality.exemptions.values() for name in some},
+        "long_line_languages": set(quality.long_line_languages),
+        "alphanumeric_languages": set(quality.alphanumeric_languages),
+        "data_languages": set(quality.data_languages),
+    }
+    for parameter, some in named.items():
+        unknown = sorted(some - languages())
+        if unknown:
+            raise UsageError(
+                f"filter.quality.{parameter} names the language {unknown[0]!r}",
+                expected="a language as Linguist writes it",
+                next_step="mend params.yaml",
+            )
 
 
 class _Known:

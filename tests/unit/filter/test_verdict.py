@@ -187,6 +187,20 @@ def test_exemption_of_a_license_rule_refused() -> None:
         run({"octo-org/a": {"a.py": ADD}}, Params(quality=quality))
 
 
+@pytest.mark.parametrize(
+    "quality",
+    [
+        QualityParams(exemptions={"long-lines": ("Pyton",)}),
+        QualityParams(long_line_languages=("Pyton",)),
+        QualityParams(alphanumeric_languages=("Pyton",)),
+        QualityParams(data_languages=("Pyton",)),
+    ],
+)
+def test_language_that_linguist_does_not_know_refused(quality: QualityParams) -> None:
+    with pytest.raises(UsageError, match="Pyton"):
+        run({"octo-org/a": {"a.py": ADD}}, Params(quality=quality))
+
+
 def test_vendored_file_kept_with_its_column_unless_asked() -> None:
     tree = {"LICENSE": MIT, "third_party/x/add.py": ADD}
     (row,) = run({"octo-org/a": tree}).files.to_pylist()
