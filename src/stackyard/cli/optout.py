@@ -166,13 +166,18 @@ def _more(count: int) -> None:
 @click.argument("request")
 @click.option(
     "--method",
-    type=click.Choice(["challenge", "dns", "forge", "manual"]),
+    type=click.Choice(["challenge", "commit", "dns", "forge", "manual"]),
     default="challenge",
     show_default=True,
     help="How authority is shown.",
 )
 @click.option("--reason", metavar="TEXT", help="Why, where an operator decides by hand.")
 @click.option("--confirm", metavar="DIGEST", help="The digest that `preview` printed.")
+@click.option(
+    "--keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --method commit: public keys that the operator vouches for, instead of the forge's.",
+)
 @_JSON
 def verify(  # noqa: PLR0917 - click passes by name
     project: Path,
@@ -180,11 +185,13 @@ def verify(  # noqa: PLR0917 - click passes by name
     method: Method,
     reason: str | None,
     confirm: str | None,
+    keys: Path | None,
     as_json: bool,
 ) -> None:
     """Show that REQUEST comes from who may ask; the next release leaves out what it names.
 
-    With --method challenge the first call says what to put where, the second one looks for it.
+    With --method challenge, commit or dns the first call says what to put where, the second one looks
+    for it.
     An operator decides by hand with --method manual and a reason.
 
     Example: stackyard optout verify req-0123456789abcdef --method manual --reason "owner wrote"
@@ -196,13 +203,18 @@ def verify(  # noqa: PLR0917 - click passes by name
 
     if (reason is None) == (method == "manual"):
         raise UsageError("--reason is for --method manual, and needed there")
+    if keys is not None and method != "commit":
+        raise UsageError("--keys is for --method commit")
     policy = open_policy(project)
     if confirm is not None and _previewed(project, request).digest != confirm:
         raise UsageError(
             "this is not the digest of what the request would remove now",
             next_step=f"look again: stackyard optout preview {request}",
         )
-    seen = reason if method == "manual" else _shown(project, request, method, policy, as_json)
+    vouched = None if keys is None else keys.read_text(encoding="utf-8", errors="replace")
+    seen = reason
+    if method != "manual":
+        seen = _shown(project, request, method, policy, keys=vouched, as_json=as_json)
     if seen is None:
         return
     evidence = room.Reason(seen, secrets.token_bytes(32))
@@ -216,7 +228,13 @@ def verify(  # noqa: PLR0917 - click passes by name
 
 
 def _shown(
-    project: Path, request: str, method: Method, policy: Policy, as_json: bool
+    project: Path,
+    request: str,
+    method: Method,
+    policy: Policy,
+    *,
+    keys: str | None,
+    as_json: bool,
 ) -> str | None:
     """What was seen that shows authority; None if a challenge was only just set.
 
@@ -226,6 +244,7 @@ def _shown(
     from stackyard.errors import EnvironmentFault
     from stackyard.optout import policy as policies
     from stackyard.store import authority
+    from stackyard.store.reach import Reach
     from stackyard.store.registry import open_writer
 
     with open_writer(project) as log:
@@ -238,10 +257,11 @@ def _shown(
         if method != "forge" and known is None:
             hours = policy.challenge_hours
             fresh = authority.set_challenge(log.private, request, hours, _now())
+    reach = Reach(policy.evidence_networks)
     if method == "forge":
-        return authority.check_forge(private, authority.forge_token())
+        return authority.check_forge(private, authority.forge_token(), reach=reach)
     if known is not None:
-        return authority.check(private, method, known)
+        return authority.check(private, method, known, reach, keys)
     todo = authority.instructions(private, method, fresh)
     if as_json:
         echo_json({"challenge": fresh.text, "do": todo, "expires": fresh.expires})

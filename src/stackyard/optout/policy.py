@@ -6,6 +6,7 @@ unknown one is refused.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from stackyard.optout.events import parse_timestamp
 from stackyard.optout.registry import Status
 from stackyard.params import build
 
-Evidence = Literal["challenge", "dns", "forge", "manual"]
+Evidence = Literal["challenge", "commit", "dns", "forge", "manual"]
 OldVersions = Literal["keep", "yank", "purge"]
 
 
@@ -50,12 +51,15 @@ class Policy:
         methods: accepted evidence, by scope.
         service_levels: clocks.
         challenge_hours: how long a nonce is good.
+        evidence_networks: networks that evidence may be fetched from though they are not public, as
+            `10.1.0.0/16`.
         old_versions: what happens to releases already made when a request asks for them (`--past`).
     """
 
     methods: Methods
     service_levels: ServiceLevels
     challenge_hours: int
+    evidence_networks: tuple[str, ...]
     old_versions: OldVersions
 
 
@@ -73,6 +77,8 @@ def load(text: str) -> Policy:
     try:
         values = json.loads(text)
         policy = build(Policy, values, "policy")
+        for network in policy.evidence_networks:
+            ipaddress.ip_network(network)
     except (ValueError, TypeError, AttributeError) as error:
         raise UsageError("registry/policy.json cannot be read", found=str(error)[:120]) from error
     levels = policy.service_levels

@@ -17,7 +17,7 @@ from stackyard.optout.events import Event, EventKind
 from stackyard.optout.registry import Copies, Request, Status, follow
 from stackyard.optout.selector import Selector
 
-Method = Literal["challenge", "dns", "forge", "manual"]
+Method = Literal["challenge", "commit", "dns", "forge", "manual"]
 Ending = Literal["rejected", "withdrawn", "expired"]
 By = Literal["operator", "policy", "requester"]
 

@@ -1,27 +1,27 @@
 """Who may ask: evidence of authority over a repository or an account, looked for on the network.
 
 `challenge` a file in the repository that holds a nonce, read by git at its public address
+`commit`    a commit whose message holds it, signed by an SSH key that the forge lists for the owner
 `dns`       a TXT record of the domain that the forge has verified for an organisation
 `forge`     the forge's own word on the account whose token is in STACKYARD_FORGE_TOKEN
 
-Always holds: only https to addresses that are public (each is resolved, checked, and the connection
-pinned to it), no redirects, no credentials of this machine, no code of the repository is run or
-checked out, at most `SIZE_MAX_BYTES` and `TIMEOUT_SECONDS`. A nonce is of one request, expires, and
+Always holds: only https to addresses that are public or that policy allows (each is resolved,
+checked, and the connection pinned to it), no redirects, no credentials of this machine, no code of the
+repository is run or checked out, at most `SIZE_MAX_BYTES` and `TIMEOUT_SECONDS`. A nonce is of one request, expires, and
 is good once.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import contextlib
 import json
 import os
 import re
 import resource
 import secrets
-import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,10 @@ from stackyard.errors import EnvironmentFault, UsageError, VerificationError
 from stackyard.optout.events import parse_timestamp, timestamp
 from stackyard.optout.registry import Request
 from stackyard.store.private import Private
+from stackyard.store.reach import Reach
+from stackyard.store.signed_commit import COMMIT_MAX_BYTES, check_commit, public_keys
 
+PUBLIC = Reach()
 CHALLENGE_PATH = ".stackyard-optout"
 """File at the root of the repository's default branch."""
 
@@ -40,7 +43,15 @@ SIZE_MAX_BYTES = 200_000_000
 TIMEOUT_SECONDS = 60
 TOKEN_VARIABLE = "STACKYARD_FORGE_TOKEN"  # noqa: S105 - the name of a variable
 GITHUB_API = "https://api.github.com"
-_ANSWER_MAX_BYTES = 1_000_000
+BRANCH = "stackyard-optout"
+"""Where a signed commit is looked for; for an account, in its repository of this name."""
+
+KEY_FORGES = frozenset(
+    {"codeberg.org", "gitea.com", "github.com", "gitlab.com", "salsa.debian.org"}
+)
+"""Forges that list the public keys of an account at `https://<forge>/<account>.keys`."""
+
+_HTTP_OK = 200
 _FILE_MAX_BYTES = 4_096
 
 
@@ -79,6 +90,13 @@ def instructions(request: Request, method: str, challenge: Challenge) -> str:
             f"put this line into the file {CHALLENGE_PATH} on the default branch of "
             f"{repository_url(request)}:\n  {challenge.text}"
         )
+    if method == "commit":
+        return (
+            f"push a commit with this line in its message, signed by an SSH key, to the branch {BRANCH} "
+            f"of {signing_url(request)}:\n  {challenge.text}\n"
+            "as by: git -c gpg.format=ssh -c user.signingKey=KEY.pub commit --allow-empty -S "
+            f"-m '{challenge.text}' && git push origin HEAD:refs/heads/{BRANCH}"
+        )
     if method == "dns":
         return (
             f"set a TXT record _stackyard-optout.DOMAIN, where DOMAIN is the one that GitHub shows as "
@@ -87,16 +105,33 @@ def instructions(request: Request, method: str, challenge: Challenge) -> str:
     raise UsageError(f"there is no challenge for the method {method}")
 
 
-def check(request: Request, method: str, challenge: Challenge) -> str:
+def check(
+    request: Request,
+    method: str,
+    challenge: Challenge,
+    reach: Reach = PUBLIC,
+    keys: str | None = None,
+) -> str:
     """What was seen that answers a challenge.
+
+    Args:
+        request: who asks for what.
+        method: challenge, commit or dns.
+        challenge: what to look for.
+        reach: addresses that may be asked.
+        keys: of the method commit: public keys that the operator vouches for, a line each; else those
+            that the forge lists for the owner count.
 
     Raises:
         VerificationError: it is not there, or shows something else.
         EnvironmentFault: the forge or the domain cannot be reached.
     """
     if method == "challenge":
-        return check_file(repository_url(request), challenge)
-    return check_dns(verified_domain(request.selector.name), challenge)
+        return check_file(repository_url(request), challenge, reach=reach)
+    if method == "commit":
+        known = public_keys(keys) if keys is not None else forge_keys(request, reach)
+        return check_signed(signing_url(request), challenge, known, reach=reach)
+    return check_dns(verified_domain(request.selector.name, reach=reach), challenge)
 
 
 def forge_token() -> str:
@@ -130,52 +165,91 @@ def repository_url(request: Request) -> str:
     return f"https://{selector.host}/{owner}{selector.name}"
 
 
-def public_addresses(host: str) -> list[str]:
-    """Addresses of a host, all of them public.
+def signing_url(request: Request) -> str:
+    """Where a signed commit for a request is looked for.
 
     Raises:
-        VerificationError: one of them is private, local, reserved, or not an address at all.
-        EnvironmentFault: the name cannot be resolved.
+        UsageError: it names no forge, so there is no address.
     """
-    try:
-        found = sorted({str(info[4][0]) for info in socket.getaddrinfo(host, 443)})
-    except OSError as error:
-        raise EnvironmentFault(f"{host} cannot be resolved", next_step="try again later") from error
-    for address in found:
-        if not _is_public(address):
+    selector = request.selector
+    if selector.kind != "owner":
+        return repository_url(request)
+    if not selector.host:
+        raise UsageError(
+            f"request {request.request} does not say on which forge the account is",
+            next_step=f"submit it by address, as in --owner https://github.com/{selector.name}",
+        )
+    owner = "~" if selector.host == "git.sr.ht" else ""
+    return f"https://{selector.host}/{owner}{selector.name}/{BRANCH}"
+
+
+def forge_keys(request: Request, reach: Reach = PUBLIC, base: str = "") -> list[str]:
+    """Public SSH keys that a forge lists for the owner of what a request names.
+
+    Raises:
+        UsageError: the forge lists none that we can read.
+        EnvironmentFault: it cannot be reached, or gives no answer.
+    """
+    host, owner = request.selector.host, request.selector.name.split("/", 1)[0]
+    if host not in KEY_FORGES and not base:
+        raise UsageError(
+            f"{host or 'a request without a forge'} has no list of public keys that we can read",
+            expected=", ".join(sorted(KEY_FORGES)),
+            next_step="let the operator give the keys with --keys, after making sure whose they are",
+        )
+    answer = reach.get(f"{base or f'https://{host}'}/{owner}.keys", {"User-Agent": "stackyard"})
+    if answer.status == 404 or answer.is_redirect:  # noqa: PLR2004 - HTTP
+        return []  # an organisation has no keys
+    if answer.status != _HTTP_OK:
+        raise EnvironmentFault("the forge gave no answer", found=f"HTTP {answer.status}")
+    return public_keys(answer.body.decode("utf-8", "replace"))
+
+
+def check_signed(
+    url: str,
+    challenge: Challenge,
+    keys: Sequence[str],
+    protocols: Sequence[str] = ("https",),
+    *,
+    reach: Reach = PUBLIC,
+) -> str:
+    """Looks for the challenge in a signed commit at the tip of a repository's branch BRANCH.
+
+    Args:
+        url: of the repository.
+        challenge: what to look for.
+        keys: that may have signed it.
+        protocols: as for `check_file`.
+        reach: addresses that may be asked.
+    """
+    with _fetched(url, f"refs/heads/{BRANCH}", protocols, reach) as folder:
+        size = int(_git(folder, "cat-file", "-s", "FETCH_HEAD"))
+        if size > COMMIT_MAX_BYTES:
             raise VerificationError(
-                f"{host} is not a public address, so nothing is fetched from it", found=address
+                "the commit is too long for a challenge", found=f"{size:,} bytes"
             )
-    return found
+        raw = _git(folder, "cat-file", "commit", "FETCH_HEAD")
+        commit = _git(folder, "rev-parse", "FETCH_HEAD").decode().strip()
+    key = check_commit(raw, challenge.text, keys)
+    return f"commit {commit} of {url} with {challenge.text}, signed by {key}"
 
 
-def _is_public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_global and not address.is_multicast)
-
-
-def check_file(url: str, challenge: Challenge, protocols: Sequence[str] = ("https",)) -> str:
+def check_file(
+    url: str,
+    challenge: Challenge,
+    protocols: Sequence[str] = ("https",),
+    *,
+    reach: Reach = PUBLIC,
+) -> str:
     """Looks for the challenge in a repository.
 
     Args:
         url: of the repository.
         challenge: what to look for.
         protocols: that git may use; only https unless an operator's code says otherwise.
+        reach: addresses that may be asked.
     """
-    pins: list[str] = []
-    if "https" in protocols and url.startswith("https://"):
-        host = re.split(r"[/:]", url.removeprefix("https://"), maxsplit=1)[0]
-        pins = ["-c", f"http.curloptResolve={host}:443:{public_addresses(host)[0]}"]
-    allowed = [item for name in protocols for item in ("-c", f"protocol.{name}.allow=always")]
-    safe = [
-        *("-c", "protocol.allow=never"), *allowed,
-        *("-c", "http.followRedirects=false"), *("-c", "credential.helper="),
-        *("-c", "core.hooksPath=/dev/null"), *("-c", "core.fsmonitor=false"),
-    ]  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="stackyard-challenge-") as folder:
-        _git(folder, "init", "--quiet", "--bare", ".")
-        _git(folder, *safe, *pins, "fetch", "--quiet", "--depth=1", "--no-tags", "--", url, "HEAD")
+    with _fetched(url, "HEAD", protocols, reach) as folder:
         size = _git(folder, "cat-file", "-s", f"FETCH_HEAD:{CHALLENGE_PATH}", missing_ok=True)
         if not size or int(size) > _FILE_MAX_BYTES:
             raise _not_found(CHALLENGE_PATH, url, challenge)
@@ -184,6 +258,25 @@ def check_file(url: str, challenge: Challenge, protocols: Sequence[str] = ("http
     if challenge.text not in text.decode("utf-8", "replace").splitlines():
         raise _not_found(CHALLENGE_PATH, url, challenge)
     return f"{CHALLENGE_PATH} with {challenge.text} in {url} at {commit}"
+
+
+@contextlib.contextmanager
+def _fetched(url: str, ref: str, protocols: Sequence[str], reach: Reach) -> Iterator[str]:
+    """A bare repository that holds one commit of a ref, and goes away afterwards."""
+    pins: list[str] = []
+    if "https" in protocols and url.startswith("https://"):
+        host = re.split(r"[/:]", url.removeprefix("https://"), maxsplit=1)[0]
+        pins = ["-c", f"http.curloptResolve={host}:443:{reach.addresses(host)[0]}"]
+    allowed = [item for name in protocols for item in ("-c", f"protocol.{name}.allow=always")]
+    safe = [
+        *("-c", "protocol.allow=never"), *allowed,
+        *("-c", "http.followRedirects=false"), *("-c", "credential.helper="),
+        *("-c", "core.hooksPath=/dev/null"), *("-c", "core.fsmonitor=false"),
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="stackyard-challenge-") as folder:
+        _git(folder, "init", "--quiet", "--bare", ".")
+        _git(folder, *safe, *pins, "fetch", "--quiet", "--depth=1", "--no-tags", "--", url, ref)
+        yield folder
 
 
 def _not_found(where: str, url: str, challenge: Challenge) -> VerificationError:
@@ -262,13 +355,13 @@ def check_dns(
     return f"TXT of {name}: {challenge.text}"
 
 
-def verified_domain(organisation: str, api: str = GITHUB_API) -> str:
+def verified_domain(organisation: str, api: str = GITHUB_API, *, reach: Reach = PUBLIC) -> str:
     """The domain that GitHub has verified for an organisation.
 
     Raises:
         VerificationError: there is none.
     """
-    values = _ask(f"{api}/orgs/{organisation}", "")
+    values = _ask(f"{api}/orgs/{organisation}", "", reach)
     site = str(values.get("blog") or "").removeprefix("https://").removeprefix("http://")
     domain = site.split("/", 1)[0].removeprefix("www.").lower()
     if values.get("is_verified") is not True or not re.fullmatch(
@@ -281,20 +374,22 @@ def verified_domain(organisation: str, api: str = GITHUB_API) -> str:
     return domain
 
 
-def check_forge(request: Request, token: str, api: str = GITHUB_API) -> str:
+def check_forge(
+    request: Request, token: str, api: str = GITHUB_API, *, reach: Reach = PUBLIC
+) -> str:
     """Asks GitHub whether the token's account administers what a request names."""
     selector = request.selector
     if selector.host not in {"", "github.com"}:
         raise UsageError(f"the method forge asks GitHub, and cannot speak for {selector.host}")
-    login = str(_ask(f"{api}/user", token).get("login", ""))
+    login = str(_ask(f"{api}/user", token, reach).get("login", ""))
     if selector.kind == "owner":
         if login.lower() == selector.name:
             return f"GitHub: the token is of {login}"
-        membership = _ask(f"{api}/user/memberships/orgs/{selector.name}", token)
+        membership = _ask(f"{api}/user/memberships/orgs/{selector.name}", token, reach)
         if membership.get("state") == "active" and membership.get("role") == "admin":
             return f"GitHub: {login} administers {selector.name}"
     else:
-        found = _ask(f"{api}/repos/{selector.name}", token)
+        found = _ask(f"{api}/repos/{selector.name}", token, reach)
         same = str(found.get("full_name", "")).lower() == selector.name
         if same and (found.get("permissions") or {}).get("admin") is True:
             return f"GitHub: {login} administers {selector.name}"
@@ -304,53 +399,44 @@ def check_forge(request: Request, token: str, api: str = GITHUB_API) -> str:
     )
 
 
-def _ask(url: str, token: str) -> dict[str, Any]:
-    import httpx
-
-    headers = {"Accept": "application/vnd.github+json"}
+def _ask(url: str, token: str, reach: Reach) -> dict[str, Any]:
+    headers = {"Accept": "application/vnd.github+json", "User-Agent": "stackyard"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    try:
-        with httpx.stream(
-            "GET", url, headers=headers, follow_redirects=False, timeout=TIMEOUT_SECONDS / 6
-        ) as response:
-            body = b""
-            for part in response.iter_bytes():
-                body += part
-                if len(body) > _ANSWER_MAX_BYTES:
-                    raise EnvironmentFault("the forge's answer is too long")
-    except httpx.HTTPError as error:
-        raise EnvironmentFault(
-            "the forge cannot be reached", found=type(error).__name__, next_step="try again later"
-        ) from error
-    if response.is_redirect:
+    answer = reach.get(url, headers)
+    if answer.is_redirect:
         raise VerificationError(
             "what the request names has moved",
             next_step="submit a request under its present name",
         )
-    if response.status_code in {401, 403, 404}:
+    if answer.status in {401, 403, 404}:
         return {}
-    if response.status_code != 200:  # noqa: PLR2004 - HTTP
-        raise EnvironmentFault("the forge gave no answer", found=f"HTTP {response.status_code}")
+    if answer.status != _HTTP_OK:
+        raise EnvironmentFault("the forge gave no answer", found=f"HTTP {answer.status}")
     try:
-        values = json.loads(body)
-    except ValueError as error:
+        values = json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
         raise EnvironmentFault("the forge's answer is not JSON") from error
     return values if isinstance(values, dict) else {}
 
 
 __all__ = [
+    "BRANCH",
     "CHALLENGE_PATH",
+    "KEY_FORGES",
+    "PUBLIC",
     "Challenge",
     "check",
     "check_dns",
     "check_file",
     "check_forge",
+    "check_signed",
+    "forge_keys",
     "forge_token",
     "instructions",
     "open_challenge",
-    "public_addresses",
     "repository_url",
     "set_challenge",
+    "signing_url",
     "verified_domain",
 ]

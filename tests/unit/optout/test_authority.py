@@ -21,8 +21,10 @@ from stackyard.optout.registry import Request
 from stackyard.optout.selector import parse
 from stackyard.store import authority
 from stackyard.store.private import Private
+from stackyard.store.reach import Reach, is_public
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+HERE = Reach(("127.0.0.0/8",))
 CHALLENGE = authority.Challenge("req-0123456789abcdef", "ab" * 16, "2026-01-09T00:00:00Z")
 
 
@@ -100,10 +102,14 @@ def test_check_file_private_address_is_refused_before_anything_is_sent(host: str
         ("fe80::1%eth0", False),
         ("fd00::1", False),
         ("224.0.0.1", False),
+        ("2002:7f00:1::", False),
+        ("64:ff9b::7f00:1", False),
+        ("0.0.0.0", False),
+        ("::", False),
     ],
 )
 def test_is_public_of_address_ranges(address: str, public: bool) -> None:
-    assert authority._is_public(address) is public
+    assert is_public(address) is public
 
 
 def test_challenge_is_of_one_request_expires_and_is_good_once(tmp_path: Path) -> None:
@@ -230,7 +236,7 @@ def forge() -> Iterator[str]:
     ],
 )
 def test_check_forge_administrator_may_ask(forge: str, kind: str, text: str) -> None:
-    assert "Octo-Admin" in authority.check_forge(asked(kind, text), "good", forge)
+    assert "Octo-Admin" in authority.check_forge(asked(kind, text), "good", forge, reach=HERE)
 
 
 @pytest.mark.parametrize(
@@ -248,26 +254,26 @@ def test_check_forge_administrator_may_ask(forge: str, kind: str, text: str) -> 
 )
 def test_check_forge_anybody_else_is_refused(forge: str, kind: str, text: str, token: str) -> None:
     with pytest.raises(VerificationError):
-        authority.check_forge(asked(kind, text), token, forge)
+        authority.check_forge(asked(kind, text), token, forge, reach=HERE)
 
 
 def test_check_forge_of_another_forge_is_refused(forge: str) -> None:
     with pytest.raises(UsageError, match=r"gitlab\.com"):
-        authority.check_forge(asked("repo", "https://gitlab.com/octo/p"), "good", forge)
+        authority.check_forge(asked("repo", "https://gitlab.com/octo/p"), "good", forge, reach=HERE)
 
 
 def test_verified_domain_is_only_what_the_forge_verified(forge: str) -> None:
-    assert authority.verified_domain("octo-org", forge) == "example.org"
+    assert authority.verified_domain("octo-org", forge, reach=HERE) == "example.org"
     for name in ("parent", "odd", "nobody"):
         with pytest.raises(VerificationError, match="no verified domain"):
-            authority.verified_domain(name, forge)
+            authority.verified_domain(name, forge, reach=HERE)
     with pytest.raises(EnvironmentFault, match="too long"):
-        authority.verified_domain("huge", forge)
+        authority.verified_domain("huge", forge, reach=HERE)
 
 
 def test_forge_unreachable_is_said(unused_port: int) -> None:
     with pytest.raises(EnvironmentFault, match="cannot be reached"):
-        authority.verified_domain("octo-org", f"http://127.0.0.1:{unused_port}")
+        authority.verified_domain("octo-org", f"http://127.0.0.1:{unused_port}", reach=HERE)
 
 
 @pytest.fixture
