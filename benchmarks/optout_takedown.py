@@ -33,10 +33,9 @@ _LICENSE_WORDS = "Permission is hereby granted, free of charge"
 def make_project(root: Path, origins: int) -> None:
     """A project with this many directory sources, one owner each, all under the MIT licence."""
     init_project(root, "octo-org/many")
-    packages = Path(sysconfig.get_path("purelib"))
-    text = _mit_text(packages)
+    text = mit_text(packages())
     sources = []
-    for number, files in zip(range(origins), _directories(packages), strict=False):
+    for number, files in zip(range(origins), directories(packages()), strict=False):
         folder = root / "origins" / f"{number:04d}"
         folder.mkdir(parents=True)
         for file in files:
@@ -49,16 +48,21 @@ def make_project(root: Path, origins: int) -> None:
     (root / "sources.yaml").write_text(yaml.safe_dump(sources))
 
 
-def _directories(packages: Path) -> Iterator[list[Path]]:
+def packages() -> Path:
+    """Where the packages lie that are installed here."""
+    return Path(sysconfig.get_path("purelib"))
+
+
+def directories(root: Path) -> Iterator[list[Path]]:
     """Python files of each directory that has two or more, at most FILES_MAX of them, sorted."""
-    for folder in sorted(path for path in packages.rglob("*") if path.is_dir()):
+    for folder in sorted(path for path in root.rglob("*") if path.is_dir()):
         files = [f for f in sorted(folder.glob("*.py")) if 200 < f.stat().st_size < 200_000]
         if len(files) > 1:
             yield files[:FILES_MAX]
 
 
-def _mit_text(packages: Path) -> str:
-    for path in sorted(packages.rglob("LICENSE*")):
+def mit_text(root: Path) -> str:
+    for path in sorted(root.rglob("LICENSE*")):
         if path.is_file():
             text = path.read_text(encoding="utf-8", errors="replace")
             if _LICENSE_WORDS in text and len(text) < 1_500:

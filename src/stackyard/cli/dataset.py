@@ -566,8 +566,10 @@ def sync(folder: Path, project: Path | None, as_json: bool) -> None:
     others = f", also from {', '.join(done.other_files)}" if done.other_files else ""
     click.echo(f"{done.removed_rows} rows of removed contents were taken out of files{others}")
     click.echo(
-        f"proved: none of {done.gone} removed contents is in {done.checked_files} Parquet files"
+        f"proved: none of {done.gone} removed contents is in {done.checked_files} files"
     )
+    if done.unread:
+        _warn(f"note: nothing is said of {', '.join(done.unread)}: of no format that is looked into")
     if done.yanked:
         _warn(f"note: {lock.dataset}@{done.after} is yanked: {done.yanked}")
 

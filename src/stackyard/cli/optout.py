@@ -13,14 +13,12 @@ import click
 from stackyard.cli.old_versions import past
 
 if TYPE_CHECKING:
-    from stackyard.optout.authors import Authors
     from stackyard.optout.importing import Entry, Format
     from stackyard.optout.policy import Policy
     from stackyard.optout.preview import Preview
-    from stackyard.optout.registry import Copies, Request, Status
+    from stackyard.optout.registry import Copies, Status
     from stackyard.optout.requests import Method
     from stackyard.optout.selector import Selector
-    from stackyard.pipeline.project import Project
     from stackyard.store.registry import Writer
 
 _PROJECT = click.option(
@@ -278,6 +276,7 @@ def _previewed(project: Path, request: str) -> Preview:
     from stackyard.optout.requests import find
     from stackyard.pipeline import fetch
     from stackyard.pipeline.authors import authors_for
+    from stackyard.pipeline.near import near_copies
     from stackyard.pipeline.project import Project
     from stackyard.pipeline.tables import live_listing, without
     from stackyard.record import FILES
@@ -298,7 +297,7 @@ def _previewed(project: Path, request: str) -> Preview:
     origins = at.workspace.origins(fetch.live_keys(at))
     others = [each for each in log.effective() if each.request != request]
     authors = authors_for(at, [*others, private])
-    near = _near(at, files, origins, [*others, private], authors)
+    near = near_copies(at, files, origins, [*others, private], authors)
     gone = room.match_requests(files, origins, others, at.params.optout, near, authors=authors)
     return previewed(
         private,
@@ -307,29 +306,6 @@ def _previewed(project: Path, request: str) -> Preview:
         at.params.optout,
         releases=released_rows(at.release_folder),
         near=near,
-        authors=authors,
-    )
-
-
-def _near(
-    at: Project, files: Any, origins: Any, asked: list[Request], authors: Authors | None
-) -> Any:
-    """Near pairs for requests that ask for near copies; the facts are read only then."""
-    if not any(request.copies == "near" for request in asked):
-        return None
-    from stackyard import dedup
-    from stackyard.optout.near import near_of
-
-    (detector,) = dedup.detectors(at.params.dedup)
-    signatures = at.workspace.facts(detector)
-    least = at.params.dedup.similarity_min
-    return near_of(
-        files,
-        origins,
-        asked,
-        at.params.optout,
-        signatures=signatures,
-        similarity_min=least,
         authors=authors,
     )
 

@@ -6,26 +6,25 @@
     (2) if there is a later patch of the copy's own major.minor, the copy becomes that patch: patches
         only remove
     (3) contents that the newest removals.jsonl says are gone leave what is still there: the shards of
-        the copy, and any other Parquet file in the folder that kept the column content_sha256
-    (4) every Parquet file in the folder is read again: none of the gone contents is in it
+        the copy, and any other file in the folder that kept the column content_sha256, in one of the
+        formats of `converted`
+    (4) every such file in the folder is read again: none of the gone contents is in it; files of other
+        formats are named, as nothing is said of them
 
 If the Hub cannot be reached, or any of this fails, nothing is called up to date.
 """
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stackyard.client import tombstones, yanks
+from stackyard.client import converted, tombstones, yanks
 from stackyard.client.lock import LOCK, Lock, LockedFile, files_in, read_lock
 from stackyard.client.opened import Opened, newest, open_version
 from stackyard.client.pull import Progress, derive, holds, keep_mask, pull, scratch
@@ -50,10 +49,11 @@ class Synced:
         before, after: the copy's version.
         newest: the newest version on the Hub, whose removals were applied.
         removed_rows: rows taken out of files of the folder beside moving to another version.
-        other_files: Parquet files that are not of the release and lost rows, by path.
-        checked_files: Parquet files that were read and hold nothing that is gone.
+        other_files: files that are not of the release and lost rows, by path.
+        checked_files: files that were read and hold nothing that is gone.
         gone: how many contents the dataset removed so far.
         yanked: why the version that the copy is of now was yanked; empty if it was not.
+        unread: files that are not of the release and of no format that is looked into, by path.
     """
 
     before: str
@@ -64,6 +64,7 @@ class Synced:
     checked_files: int
     gone: int
     yanked: str
+    unread: tuple[str, ...] = ()
 
 
 def sync(dataset: HubDataset, folder: Path, progress: Progress = lambda _size: None) -> Synced:
@@ -96,9 +97,10 @@ def sync(dataset: HubDataset, folder: Path, progress: Progress = lambda _size: N
         newest=latest.manifest.version,
         removed_rows=removed + rows,
         other_files=changed,
-        checked_files=_prove(folder, gone),  # (4)
+        checked_files=_prove(folder, lock, gone),  # (4)
         gone=len(gone),
         yanked=yanks.read(dataset).get(lock.version, ""),
+        unread=tuple(name for name in others if converted.kind_of(name) is None),
     )
 
 
@@ -212,7 +214,7 @@ def _from_shards(folder: Path, lock: Lock, gone: frozenset[str]) -> tuple[int, L
     found: set[str] = set()
     removed = 0
     for path in sorted(shards.keys() & files.keys()):
-        here = _present(folder / path, gone)
+        here = converted.held(folder / path, gone)
         if not here:
             continue
         found |= here
@@ -261,56 +263,25 @@ def _from_others(
     removed = 0
     for name in names:
         path = folder / name
-        if not name.endswith(".parquet") or not _present(path, gone):
+        if converted.kind_of(name) is None or not converted.held(path, gone):
             continue
         with scratch(folder) as temporary:
-            removed += _filter_any(path, temporary / "out", gone)
+            target = temporary / path.name
+            removed += converted.rewrite(path, target, gone)
+            target.replace(path)
         changed.append(name)
     return tuple(changed), removed
 
 
-def _filter_any(path: Path, temporary: Path, gone: frozenset[str]) -> int:
-    removed = 0
-    with (
-        pq.ParquetFile(path) as parquet,
-        pq.ParquetWriter(temporary, parquet.schema_arrow, compression="zstd") as writer,
-    ):
-        for number in range(parquet.metadata.num_row_groups):
-            group = parquet.read_row_group(number)
-            rows = group.filter(keep_mask(group, None, tuple(gone)))
-            removed += len(group) - len(rows)
-            writer.write_table(rows)
-    temporary.replace(path)
-    return removed
-
-
-def _present(path: Path, gone: frozenset[str]) -> frozenset[str]:
-    """Which of the gone contents a Parquet file holds; none if it has no such column."""
-    values = pa.array(sorted(gone), pa.string())
-    found: set[str] = set()
-    with pq.ParquetFile(path) as parquet:
-        if COLUMN not in parquet.schema_arrow.names:
-            return frozenset()
-        for batch in parquet.iter_batches(columns=[COLUMN]):
-            column = batch[COLUMN].cast(pa.string())
-            found |= set(column.filter(pc.is_in(column, value_set=values)).to_pylist())
-    return frozenset(found)
-
-
-def _prove(folder: Path, gone: frozenset[str]) -> int:
-    """(4) How many Parquet files were read; by their contents where they have them, not by a column."""
+def _prove(folder: Path, lock: Lock, gone: frozenset[str]) -> int:
+    """(4) How many files were read; by their contents where they have them, not by a column alone."""
     checked_files = 0
+    own = {file.path for file in lock.files if not file.path.endswith(".parquet")}  # removals.jsonl
     for path in files_in(folder):
-        if path.suffix != ".parquet":
-            continue
         name = path.relative_to(folder).as_posix()
-        try:
-            left = _present(path, gone) | frozenset(_hashed(path) & gone)
-        except (OSError, pa.ArrowException) as error:
-            raise VerificationError(
-                f"{name} cannot be read, so it is not known whether it holds what was removed",
-                next_step="remove it, or mend it",
-            ) from error
+        if converted.kind_of(name) is None or name in own:
+            continue
+        left = converted.held(path, gone) | converted.hashed(path, gone)
         if left:
             raise VerificationError(
                 f"{name} still holds {len(left)} contents that were removed",
@@ -319,24 +290,3 @@ def _prove(folder: Path, gone: frozenset[str]) -> int:
             )
         checked_files += 1
     return checked_files
-
-
-def _hashed(path: Path) -> set[str]:
-    return {digest for chunk in _contents(path) for digest in chunk}
-
-
-def _contents(path: Path) -> Iterator[list[str]]:
-    """SHA-256 of every text of a column `content`."""
-    with pq.ParquetFile(path) as parquet:
-        names = parquet.schema_arrow.names
-        if "content" not in names:
-            return
-        kind = parquet.schema_arrow.field("content").type
-        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-            return
-        for batch in parquet.iter_batches(columns=["content"], batch_size=1024):
-            yield [
-                hashlib.sha256(text.encode()).hexdigest()
-                for text in batch["content"].to_pylist()
-                if text is not None
-            ]

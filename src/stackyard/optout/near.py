@@ -1,10 +1,11 @@
 """Near copies of what requests name, by the MinHash signatures that deduplication has of every blob.
 
 In: files, origins, the registry, and signatures. Out: pairs (blob that a request names, blob near it),
-of schema `matching.NEAR`. Near is an *estimated* Jaccard similarity of at least
-`similarity_min` (what deduplication calls near): 256 hash values give it with a standard error of 0.03 at most. Found by
-LSH of 64 bands of 4 values, which miss a pair at 0.7 with probability 2e-8; every candidate is then
-measured on all 256. Copies are found wherever they are, whether or not they are ever released.
+of schema `matching.NEAR`, whose *estimated* Jaccard similarity is at least `similarity_min`: 256 hash
+values give it with a standard error of 0.03 at most. Found by LSH of 64 bands of 4 values, which miss a
+pair at 0.7 with probability 2e-8, at 0.6 with 2e-4; every candidate is then measured on all 256.
+They are candidates: `pipeline.near` compares texts. Copies are found wherever they are, whether or not
+they are ever released.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ _ROOMS = {
     "detect": ("filter", "dedup", "pii"),
     "release": ("release", "pii", "filter"),
     "fetch": ("ingest",),
+    "optout": ("optout", "dedup"),
 }
 
 

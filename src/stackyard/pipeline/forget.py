@@ -19,14 +19,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stackyard import dedup
 from stackyard.optout import match_requests
-from stackyard.optout.near import near_of
 from stackyard.optout.registry import Request
 from stackyard.pipeline import fetch
 from stackyard.pipeline.authors import authors_for
+from stackyard.pipeline.near import near_copies
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.revive import PURGED, evidence_of, listing_paths
+from stackyard.pipeline.revive import PURGED, evidence_of
+from stackyard.pipeline.signatures import keep_signatures
 from stackyard.pipeline.tables import without
 from stackyard.record import BLOB_ID, DECISIONS, FILES, SEGMENT, blob_digest
 from stackyard.store import files
@@ -59,28 +59,8 @@ def named_files(project: Project, requests: Sequence[Request]) -> pa.Table:
     listed = listings.select(FILES.names)
     origins = workspace.origins(listings["source_key"].unique().to_pylist())
     authors = authors_for(project, requests)
-    near = near_of(
-        listed,
-        origins,
-        requests,
-        project.params.optout,
-        signatures=signatures(project),
-        similarity_min=project.params.dedup.similarity_min,
-        authors=authors,
-    )
+    near = near_copies(project, listed, origins, requests, authors)
     return match_requests(listed, origins, requests, project.params.optout, near, authors=authors)
-
-
-def signatures(project: Project) -> pa.Table:
-    """blob_id and signature of all blobs, and of those that were purged as seeds of near copies."""
-    (detector,) = dedup.detectors(project.params.dedup)
-    facts = project.workspace.facts(detector)
-    path = _kept_signatures(project)
-    if not path.exists():
-        return facts
-    kept = files.read_table(path)
-    fresh = pc.invert(pc.is_in(kept["blob_id"], value_set=facts["blob_id"].combine_chunks()))
-    return pa.concat_tables([facts, kept.filter(fresh).cast(facts.schema)])
 
 
 def doomed(project: Project, named: pa.Table) -> dict[bytes, str]:
@@ -102,7 +82,8 @@ def forget(project: Project, requests: Sequence[Request]) -> Forgotten:
     workspace = project.workspace
     named = named_files(project, requests)
     gone = doomed(project, named)
-    _keep_signatures(project, gone, requests)
+    near = {evidence_of(request.request) for request in requests if request.copies == "near"}
+    keep_signatures(project, [blob for blob, why in gone.items() if why in near])
     _mark_listings(workspace, gone)
     rewritten = _drop_from_segments(workspace, gone)
     workspace.write_index()
@@ -110,25 +91,10 @@ def forget(project: Project, requests: Sequence[Request]) -> Forgotten:
     return Forgotten(rewritten, caches, left)
 
 
-def _kept_signatures(project: Project) -> Path:
-    (detector,) = dedup.detectors(project.params.dedup)
-    name = project.workspace.facts_folder(detector).name
-    return project.workspace.root / "ingest" / "purged" / f"{name}.parquet"
-
-
-def _keep_signatures(project: Project, gone: dict[bytes, str], requests: Sequence[Request]) -> None:
-    near = {evidence_of(request.request) for request in requests if request.copies == "near"}
-    wanted = pa.array(sorted(blob for blob, why in gone.items() if why in near), BLOB_ID)
-    every = signatures(project)
-    kept = every.filter(pc.is_in(every["blob_id"], value_set=wanted))
-    if len(kept):
-        files.write_table(_kept_signatures(project), kept.sort_by("blob_id"))
-
-
 def _mark_listings(workspace: Workspace, gone: dict[bytes, str]) -> None:
     ids = pa.array(list(gone), BLOB_ID)
     evidence = pa.array(list(gone.values()), pa.string())
-    for path in listing_paths(workspace):
+    for path in workspace.listing_files():
         listing = files.read_table(path)
         place = pc.index_in(listing["blob_id"], value_set=ids)
         here = pc.and_(place.is_valid(), pc.is_null(listing["rule"]))

@@ -31,6 +31,7 @@ from stackyard.optout.policy import OldVersions
 from stackyard.optout.registry import Registry, Request
 from stackyard.params import build, canonical_json, plain
 from stackyard.pipeline import forget, previous
+from stackyard.pipeline.authors import authors_for
 from stackyard.pipeline.keys import PUBLIC, release_key
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import COMMITTED, outcome_of
@@ -332,7 +333,13 @@ def _rows(project: Project, opened: Opened, asked: Sequence[Request]) -> pa.Tabl
     bare = claims.drop_columns(["row"])
     parts = []
     for request in asked:
-        hits = match_requests(bare, origins, [request], project.params.optout, NEAR.empty_table())
+        if request.selector.kind == "author":
+            authors = authors_for(project, [request])
+            assert authors is not None
+            hits = authors.facts
+        else:
+            near = NEAR.empty_table()
+            hits = match_requests(bare, origins, [request], project.params.optout, near)
         mask = pc.or_(_named(claims, hits), _carried(project, claims, request))
         rows = claims["row"].filter(mask).unique()
         part = table.take(rows).select(["blob_id", "content_sha256"])
@@ -345,7 +352,7 @@ def _rows(project: Project, opened: Opened, asked: Sequence[Request]) -> pa.Tabl
 
 
 def _named(claims: pa.Table, hits: pa.Table) -> pa.ChunkedArray:
-    """Which claims were matched, by name and path."""
+    """Which claims were matched, by name and path; a release does not say which revision is whose."""
 
     def keys(table: pa.Table) -> pa.ChunkedArray:
         return pc.binary_join_element_wise(table["repo_name"], table["path"], "\0")

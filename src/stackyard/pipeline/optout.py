@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from stackyard import optout
-from stackyard.optout.near import near_pairs
 from stackyard.pipeline import fetch
 from stackyard.pipeline.authors import authors_for
-from stackyard.pipeline.forget import signatures
+from stackyard.pipeline.near import near_copies
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import by_file, live_listing, write_stage
 from stackyard.record import FILES
@@ -25,18 +24,10 @@ def run(project: Project, unit: str) -> None:
     files = live_listing(project).select(FILES.names)
     origins = project.workspace.origins(fetch.live_keys(project))
     log = open_registry(project.root)
-    params = project.params
-    authors = authors_for(project, log.effective())
-    near = near_pairs(
-        files,
-        origins,
-        log,
-        params.optout,
-        signatures=signatures(project),
-        similarity_min=params.dedup.similarity_min,
-        authors=authors,
-    )
-    decisions = optout.match(files, origins, log, params.optout, near, authors=authors)
+    requests = log.effective()
+    authors = authors_for(project, requests)
+    near = near_copies(project, files, origins, requests, authors)
+    decisions = optout.match(files, origins, log, project.params.optout, near, authors=authors)
     write_stage(project, "optout", {"decisions": by_file(decisions)})
 
 

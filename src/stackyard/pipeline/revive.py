@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,28 +18,28 @@ def evidence_of(request: str) -> str:
     return f'{{"request":"{request}"}}'
 
 
-def listing_paths(workspace: Workspace) -> list[Path]:
-    """Files of listings, sorted."""
-    return sorted(workspace.listings_folder.glob("[!.]*.parquet"))
-
-
 def revive(workspace: Workspace, log: Registry) -> None:
     """Drops the listings of sources whose bytes were purged for a request that is no longer in force.
 
     Stage ingest then reads such a source again, if it is still to be had.
     """
     in_force = sorted(evidence_of(name) for name, each in log.statuses.items() if each.effective)
-    for path in listing_paths(workspace):
+    for path in workspace.listing_files():
         listing = files.read_table(path)
         purged = listing.filter(pc.equal(listing["rule"], PURGED))
         ended = pc.invert(pc.is_in(purged["evidence"], value_set=pa.array(in_force, pa.string())))
         keys = purged["source_key"].filter(ended).unique()
         if not len(keys):
             continue
-        origins = files.read_table(workspace.origins_folder / path.name)
-        rest = origins.filter(pc.invert(pc.is_in(origins["source_key"], value_set=keys)))
+        rest = _without(files.read_table(workspace.origins_folder / path.name), keys)
+        known = workspace.authors_folder / path.name
+        authors = _without(files.read_table(known), keys) if known.exists() else None
         if len(rest):
-            kept = listing.filter(pc.invert(pc.is_in(listing["source_key"], value_set=keys)))
-            workspace.write_listing(int(path.name[:2], 16), kept, rest)
+            workspace.write_listing(int(path.name[:2], 16), _without(listing, keys), rest, authors)
         path.unlink()
         (workspace.origins_folder / path.name).unlink()
+        known.unlink(missing_ok=True)
+
+
+def _without(table: pa.Table, keys: pa.Array) -> pa.Table:
+    return table.filter(pc.invert(pc.is_in(table["source_key"], value_set=keys)))

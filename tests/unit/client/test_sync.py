@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import hashlib
+import io
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from huggingface_hub import HfApi
 
-from stackyard.client import yanks
+from stackyard.client import converted, yanks
 from stackyard.client.lock import read_lock
 from stackyard.client.pull import pull
 from stackyard.client.sync import sync
@@ -107,6 +113,96 @@ def test_sync_filters_converted_files_that_kept_the_hash(
     left = pq.read_table(copy / "mine" / "tokens.parquet", partitioning=None)
     assert len(left) == len(rows)  # one row less of the dataset's, and the user's own stays
     assert (copy / "notes.txt").read_text() == "mine"
+
+
+ROW: dict[str, object] = {
+    "path": "a",
+    "content_sha256": hashlib.sha256(GONE.encode()).hexdigest(),
+    "n": 1,
+}
+STAYS: dict[str, object] = {"path": 'b, "quoted"', "content_sha256": "00" * 32, "n": 2}
+MINE: dict[str, object] = {"path": "x", "content_sha256": None, "n": 3}
+
+
+def lines(rows: list[dict[str, object]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def table(rows: list[dict[str, object]], delimiter: str = ",") -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(ROW), delimiter=delimiter)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_arrow(path: Path, rows: list[dict[str, object]], *, stream: bool) -> None:
+    made = pa.Table.from_pylist(rows)
+    new = pa.ipc.new_stream if stream else pa.ipc.new_file
+    with new(str(path), made.schema) as writer:
+        writer.write_table(made)
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a.jsonl", lambda path, rows: path.write_text(lines(rows))),
+        ("a.json", lambda path, rows: path.write_text(json.dumps(rows))),
+        ("a.ndjson.gz", lambda path, rows: path.write_bytes(gzip.compress(lines(rows).encode()))),
+        ("a.csv", lambda path, rows: path.write_text(table(rows), newline="")),
+        ("a.tsv", lambda path, rows: path.write_text(table(rows, "\t"), newline="")),
+        ("a.csv.gz", lambda path, rows: path.write_bytes(gzip.compress(table(rows).encode()))),
+        ("a.arrow", lambda path, rows: write_arrow(path, rows, stream=True)),
+        ("a.feather", lambda path, rows: write_arrow(path, rows, stream=False)),
+        ("a.parquet", lambda path, rows: pq.write_table(pa.Table.from_pylist(rows), path)),
+    ],
+)
+def test_converted_file_of_each_format_loses_the_rows_that_are_gone(
+    tmp_path: Path, name: str, write: Callable[[Path, list[dict[str, object]]], object]
+) -> None:
+    gone = frozenset({str(ROW["content_sha256"])})
+    path, clean, target = tmp_path / name, tmp_path / "clean" / name, tmp_path / "out" / name
+    for folder in (clean.parent, target.parent):
+        folder.mkdir()
+    write(path, [STAYS, ROW, MINE])
+    write(clean, [STAYS, MINE])
+    assert converted.held(path, gone) == gone
+    assert converted.rewrite(path, target, gone) == 1
+    assert converted.held(target, gone) == frozenset()
+    if name.endswith(".gz"):
+        assert gzip.decompress(target.read_bytes()) == gzip.decompress(clean.read_bytes())
+    elif name.endswith((".parquet", ".arrow", ".feather")):
+        assert rows_of(target) == rows_of(clean) == [STAYS, MINE]
+    elif name == "a.json":
+        assert json.loads(target.read_text()) == [STAYS, MINE]
+    else:
+        assert target.read_bytes() == clean.read_bytes()
+
+
+def rows_of(path: Path) -> list[dict[str, object]]:
+    if path.suffix == ".parquet":
+        return list(pq.read_table(path, partitioning=None).to_pylist())
+    reader = pa.ipc.open_stream if path.suffix == ".arrow" else pa.ipc.open_file
+    return list(reader(path.read_bytes()).read_all().to_pylist())
+
+
+def test_sync_filters_lines_names_what_it_cannot_read_and_stops_at_damage(
+    copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
+) -> None:
+    (copy / "mine.jsonl").write_text(lines([ROW, MINE]))
+    (copy / "settings.json").write_text("// not JSON, and no copy of anything")
+    (copy / "notes.txt").write_text("mine")
+    publisher.publish(hub, LEFT)
+    done = sync(dataset, copy)
+    assert done.other_files == ("mine.jsonl",)
+    assert done.unread == ("notes.txt",)
+    assert (copy / "mine.jsonl").read_text() == lines([MINE])
+    (copy / "mine.jsonl").write_text('{"content_sha256": "')
+    with pytest.raises(VerificationError, match=r"mine\.jsonl cannot be read"):
+        sync(dataset, copy)
+    (copy / "mine.jsonl").write_text(lines([{"content": GONE}]))
+    with pytest.raises(VerificationError, match=r"mine\.jsonl still holds"):
+        sync(dataset, copy)
 
 
 def contents_of(path: Path) -> list[str]:
