@@ -6,22 +6,26 @@ Secrets and personal data are drawn from the formats that providers document (ru
 examples, keys made by `cryptography`, numbers with valid checksums), and planted with as many hard
 negatives, a line each, into real files of this Python environment in ten languages and more. Only
 planted lines are labelled: what a file held before is counted nowhere. `--others` runs
-detect-secrets and kingfisher on the same files.
+detect-secrets, kingfisher and betterleaks on the same files.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import random
 import re
 import site
 import string
+import subprocess
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import phonenumbers
 import pyarrow as pa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
@@ -32,6 +36,7 @@ from stackyard.pii.detect import find_in_column
 from stackyard.pii.gate import second_scan
 from stackyard.pii.numbers import TEST_CARDS
 from stackyard.pii.params import SCORE_MIN, Detection, Level, Params
+from stackyard.pii.phones import REGIONS
 from stackyard.pii.redaction import reaches_threshold
 from stackyard.pii.rules import rules
 
@@ -47,7 +52,7 @@ draw: Callable[[str, int], str] = _drawing.draw
 SUFFIXES = (".py", ".js", ".json", ".html", ".css", ".md", ".c", ".h", ".pyx", ".sh", ".toml", ".yaml",
             ".rst", ".ts", ".cpp", ".xml", ".ini", ".java", ".txt")  # fmt: skip
 GROUPS = ("provider token", "private key", "email", "ipv4", "ipv6", "card", "iban", "entropy key",
-          "password", "jwt", "url password")  # fmt: skip
+          "password", "jwt", "url password", "phone")  # fmt: skip
 ALNUM = string.ascii_letters + string.digits
 
 
@@ -161,6 +166,56 @@ def positives(seed: int) -> Iterator[Planted]:
             password,
             "url password",
         )
+    for number, shown in _phones(source):
+        frames = [
+            "phone: {}",
+            '"mobile": "{}",',
+            "# Fax {}",
+            "tel:{}",
+            "call {} for help",
+            "phone_number = '{}'",
+        ]
+        if number == "international":
+            frames += ["n = '{}'", "// see {}", "<b>{}</b>"]
+        yield Planted(source.choice(frames).format(shown), shown, "phone")
+
+
+def _phones(source: random.Random) -> Iterator[tuple[str, str]]:
+    """Valid numbers near libphonenumber's examples, as people write them, by whether they have a country code."""
+    for region in (
+        "US",
+        "GB",
+        "DE",
+        "FR",
+        "IN",
+        "BR",
+        "ES",
+        "AT",
+        "JP",
+        "AU",
+        "NL",
+        "PL",
+        "SE",
+        "CH",
+    ):
+        example = phonenumbers.example_number(region)
+        assert example is not None
+        for _ in range(4):
+            drawn = 0
+            while not drawn or not phonenumbers.is_valid_number(_with_national(example, drawn)):
+                shown = str(example.national_number)
+                drawn = int(shown[:-4] + "".join(source.choices(string.digits, k=4)))
+            number = _with_national(example, drawn)
+            layout = source.choice(["E164", "INTERNATIONAL", "INTERNATIONAL", "NATIONAL"])
+            if layout == "NATIONAL" and region not in REGIONS:
+                layout = "INTERNATIONAL"
+            kind = getattr(phonenumbers.PhoneNumberFormat, layout)
+            name = "national" if layout == "NATIONAL" else "international"
+            yield name, phonenumbers.format_number(number, kind)
+
+
+def _with_national(example: phonenumbers.PhoneNumber, number: int) -> phonenumbers.PhoneNumber:
+    return phonenumbers.PhoneNumber(country_code=example.country_code, national_number=number)
 
 
 def _core(text: str) -> str:
@@ -244,6 +299,14 @@ def negatives(seed: int) -> Iterator[Planted]:
             (f"-----BEGIN PUBLIC KEY----- {i}", "private key"), (f"eyJ.{i}.x", "jwt"),
         ):  # fmt: skip
             yield Planted(line, "", group)
+        digits = letters("0123456789", 10)
+        for line in (
+            f"x = 1e+1{digits}", f"v1.0.{i}+2{digits}", f"2023-11-14T22:13:{i:02d}+01:00", f"phone_id = 0x{digits}",
+            f"tel 2023-11-{i % 28 + 1:02d} 22:13:20", f"telemetry: 1{digits}", f"sms sent at 17{digits[:8]}",
+            f"call 1.2{i}.{digits[:4]}.{i}", f"a[{i}] +12345{digits}", f"fax: ISBN 978-3-16-14841{i % 10}-0",
+            f'"phone": "(212) 555-01{i:02d}"', f"cell({i}, 10{i:02d}2030) = 1", f"contact #{digits}",
+        ):  # fmt: skip
+            yield Planted(line, "", "phone")
 
 
 class Sample(NamedTuple):
@@ -380,6 +443,33 @@ def detect_secrets(samples: Sequence[Sample]) -> list[list[tuple[int, int]]]:
     return out
 
 
+BETTERLEAKS_ENV = Path("work/benchmarks/betterleaks-env")
+
+
+def betterleaks(samples: Sequence[Sample]) -> list[list[tuple[int, int]]]:
+    """What betterleaks reports, from an environment of its own; it asks no provider (no `--validate`)."""
+    here = Path(__file__).parent
+    subprocess.run(["sh", here / "pii_betterleaks.sh", BETTERLEAKS_ENV], check=True)
+    spans: list[list[tuple[int, int]]] = [[] for _ in samples]
+    with tempfile.TemporaryDirectory() as folder:
+        for number, sample in enumerate(samples):
+            (Path(folder) / f"{number}.txt").write_bytes(sample.text)
+        report = Path(folder) / "report.json"
+        command = [str(BETTERLEAKS_ENV / "bin/betterleaks"), folder, "-s", "-o", str(report)]
+        command += ["--no-allow-signatures", "--exit-code", "0"]
+        subprocess.run(command, check=True, capture_output=True)
+        found = json.loads(report.read_bytes())["findings"]
+    for each in found:
+        number = int(Path(each["location"]["path"]).stem)
+        text, value = samples[number].text, each["match"]["value"].encode()
+        lines = text.split(b"\n", each["location"]["start_line"])
+        start = sum(len(line) + 1 for line in lines[: each["location"]["start_line"] - 1])
+        place = text.find(value, start)
+        if place >= 0:
+            spans[number].append((place, place + len(value)))
+    return spans
+
+
 def table(results: dict[str, dict[str, Score]]) -> str:
     head = "| group | planted | " + " | ".join(f"{name} P / R" for name in results) + " |"
     rows = [head, "|---|---:|" + "---|" * len(results)]
@@ -406,6 +496,7 @@ def main() -> None:
     if options.others:
         named["detect-secrets 1.5"] = score(samples, detect_secrets(samples))
         named["kingfisher 1.5"] = score(samples, kingfisher(samples))
+        named["betterleaks 2.0"] = score(samples, betterleaks(samples))
     print(table(named))
     if options.show:
         for sample, found in zip(samples, ours(samples, options.show), strict=True):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stackyard.detector import Detector, Scope
-from stackyard.pii import allow, assignments, blocks, names, numbers, personal, strength
+from stackyard.pii import allow, assignments, blocks, names, numbers, personal, phones, strength
 from stackyard.pii.automaton import CHUNK_BYTES, Automaton, TooMany
 from stackyard.pii.checks import encodes_text, mixed
 from stackyard.pii.findings import ALLOWED_SCORE, FACTS, FACTS_KEY, LIMIT, Finding
@@ -42,7 +42,8 @@ _CHECKS: tuple[tuple[bytes, bool, Check], ...] = (
     (assignments.JWT_ANCHOR, False, assignments.jwt),
     *((anchor, False, numbers.card) for anchor in numbers.CARD_ANCHORS),
     (numbers.IBAN_ANCHOR, False, numbers.iban),
-    (numbers.PHONE_ANCHOR, True, numbers.phone),
+    (phones.PHONE_ANCHOR, True, phones.phone),
+    (phones.PLUS_ANCHOR, False, phones.plus),
 )
 
 _OPT_IN_CHECKS: Mapping[str, tuple[tuple[bytes, bool, Check], ...]] = {
@@ -97,7 +98,7 @@ class PiiDetector:
     name = "pii"
     scope: Scope = "blob"
     modules: Sequence[str] = ("stackyard.pii",)
-    distributions: Sequence[str] = ("detect-secrets", "hyperscan")
+    distributions: Sequence[str] = ("detect-secrets", "hyperscan", "phonenumberslite")
     schema = FACTS
 
     def __init__(self, detection: Detection) -> None:
@@ -216,7 +217,11 @@ def inspect(
     seen: set[tuple[str, int, int]] = set()
     lines = Lines(text)
     work = 0
-    block_work = min(len(text), blocks.BLOCK_BYTES_MAX)
+    more_work: Mapping[Check, int] = {
+        blocks.private_key: min(len(text), blocks.BLOCK_BYTES_MAX),
+        phones.phone: phones.PHONE_WORK,
+        phones.plus: phones.PHONE_WORK,
+    }
     for pattern, end in candidates:
         target = targets[pattern]
         if isinstance(target, Plugin):
@@ -227,7 +232,7 @@ def inspect(
             work += plugin_work(target, text[line.start : line.stop])
             findings = _from_plugin(target, text, line)
         else:
-            work += block_work if target is blocks.private_key else CHECK_WORK
+            work += more_work.get(target, CHECK_WORK)
             findings = target(text, end)
         found.update(f for f in findings if not allow.is_in_placeholder(text, f.start, f.end))
         if work > detection.work_max or len(found) > detection.findings_max:

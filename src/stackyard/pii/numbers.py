@@ -1,4 +1,4 @@
-"""Numbers that name a person or an account: cards, IBAN, phones, MAC addresses, national ids.
+"""Numbers that name a person or an account: cards, IBAN, MAC addresses, national ids.
 
 In: a text and where a candidate ends. Out: findings, by checksum and by the words around. Always
 holds: digits of code (in the middle of a longer number, a name or a decimal) are never a finding.
@@ -105,29 +105,6 @@ def iban(text: bytes, end: int) -> Iterator[Finding]:
             continue
         if iban_holds(text[match.start() : stop].replace(b" ", b"")):
             yield Finding(match.start(), stop, "iban", "iban", 0.95, "valid")
-
-
-PHONE_ANCHOR = rb"(?:phone|mobile|tele?|fax|cell|whatsapp|call|contact|sms)[^\n]{0,32}[+(0-9][0-9 ()./-]{6,16}[0-9]"
-_PHONE = re.compile(
-    rb"(?i:phone|mobile|tele?|fax|cell|whatsapp|call|contact|sms)[^\n0-9+(]{0,32}"
-    rb"(?P<number>(?:\+|00)?(?:\([0-9]{1,5}\)|[0-9]{1,4})(?:[ ./-]{0,2}(?:\([0-9]{1,4}\)|[0-9]{2,5})){2,5})"
-    rb"(?![0-9A-Za-z_])"
-)
-PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 8, 15
-"""ITU-T E.164 allows 15; shorter ones than 8 are extensions, codes and ports."""
-
-
-def phone(text: bytes, end: int) -> Iterator[Finding]:
-    """A telephone number after a word that announces one; below `high` none goes."""
-    for match in _PHONE.finditer(text, max(0, end - 80), min(len(text), end + 40)):
-        if match.start() >= end:
-            return
-        number = match["number"]
-        digits = sum(48 <= byte <= 57 for byte in number)  # noqa: PLR2004
-        if match.end() < end or not PHONE_DIGITS_MIN <= digits <= PHONE_DIGITS_MAX:
-            continue
-        has_shape = number[:1] in b"+(" or len(number) > digits
-        yield Finding(*match.span("number"), "phone", "phone", 0.6 if has_shape else 0.3)
 
 
 MAC_ANCHOR = rb"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}"

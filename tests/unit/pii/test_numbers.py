@@ -72,12 +72,6 @@ def test_iban_of_right_length_and_checksum_is_found(find: Find) -> None:
         assert found(find, text, "iban", 0.0) == []
 
 
-def test_phone_goes_from_high_on_and_only_after_its_word(find: Find) -> None:
-    assert found(find, "Phone: +49 731 50 12345", "phone", 0.4) == ["+49 731 50 12345"]
-    assert found(find, "Phone: +49 731 50 12345", "phone") == []
-    assert found(find, "x = 49731501234", "phone", 0.0) == []
-
-
 def test_opt_in_entities_are_looked_for_when_named(columns: Any) -> None:
     text = (
         b"# Copyright (c) 2019 Grete Hermann\n# @author Emil Artin <x>\n# Author: The Yard Project\n"
