@@ -26,7 +26,12 @@ from stackyard.pipeline.previous import fetch_previous, hub_endpoint
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
 from stackyard.pipeline.scan import Wanted
-from stackyard.pipeline.takedown import apply_pending, pending_ids, settle_old_versions
+from stackyard.pipeline.takedown import (
+    apply_pending,
+    intended,
+    pending_ids,
+    settle_old_versions,
+)
 from stackyard.record import blob_digest
 from stackyard.release.manifest import Previous, identity
 from stackyard.stages import STAGES, Stage
@@ -238,7 +243,28 @@ def test_purge_by_path_leaves_the_other_files_of_the_repository(make_project: Ma
     assert not released(root).is_new
 
 
-def test_policy_yank_marks_and_policy_keep_leaves_and_so_does_a_request_without_past(
+def test_takedown_flow_told_to_purge_does_all_in_one_run(make_project: MakeProject) -> None:
+    from flows.runner import on_engine
+    from flows.takedown import takedown
+
+    root = make_project("flow")
+    policy(root, "purge")
+    released(root)
+    request = asked(root, "--repo", "octo-org/alpha")
+    intention = intended(Project.at(root))
+    assert intention.pending == (request,)
+    assert request in intention.text()
+    outcome = on_engine(takedown, "local", 1)(root, purge=True)
+    assert (outcome.run.version, outcome.yanked, outcome.purged) == (
+        "0.1.1", ("0.1.0",), ("0.1.0",)
+    )  # fmt: skip
+    assert "purged: 0.1.0" in outcome.text()
+    assert any("others pulled" in what for what in outcome.beyond_reach)
+    check_purged(root)
+    assert intended(Project.at(root)).pending == ()
+
+
+def test_policy_yank_marks_policy_keep_leaves_and_withdrawing_restores(
     make_project: MakeProject,
 ) -> None:
     root = make_project("yank")
@@ -246,13 +272,18 @@ def test_policy_yank_marks_and_policy_keep_leaves_and_so_does_a_request_without_
     asked(root, "--path", "octo-org/alpha:alpha/own.py", past=False)
     outcome = released(root)
     assert (outcome.run.version, outcome.yanked, outcome.to_purge) == ("0.1.1", (), ())
-    asked(root, "--repo", "octo-org/alpha")
+    request = asked(root, "--repo", "octo-org/alpha")
     assert released(root).yanked == ("0.1.0", "0.1.1")
     with hub_endpoint(Project.at(root)) as endpoint:
         assert yanks.read(dataset_at(endpoint)).keys() == {"0.1.0", "0.1.1"}
     assert told(["past", "--project", str(root)]).return_value == 0
     policy(root, "keep")
     assert json.loads(told(["past", "--project", str(root), "--json"]).output)["done"]
+    assert told(["withdraw", request, "--project", str(root)]).exception is None
+    assert "octo-org/alpha" not in str(rows(root)["origins"].to_pylist())
+    released(root)
+    assert "octo-org/alpha" in str(rows(root)["origins"].to_pylist())
+    assert "keep; nothing is to be done" in told(["past", "--project", str(root)]).output
     plan = old_versions.old_versions(Project.at(root))
     with pytest.raises(UsageError, match="policy for old releases"):
         purge(Project.at(root), plan, here)

@@ -76,11 +76,11 @@ class Concerned:
 
 @dataclass(frozen=True)
 class OldPlan:
-    """What is to be done with releases already made.
+    """What is to be done with releases already made; nothing if `versions` is empty.
 
     Attributes:
         policy: `keep`, `yank` or `purge`.
-        versions: that are concerned, in their order.
+        versions: that are concerned, in their order; for `yank` those that are not marked yet.
         blobs: hex sha1_git of contents that a purge takes away, sorted.
         texts: content_sha256 of released texts that a purge takes away, sorted.
     """
@@ -101,14 +101,12 @@ class OldPlan:
     @property
     def to_yank(self) -> tuple[str, ...]:
         """Versions that are not marked yet and should be."""
-        if self.policy == "keep":
-            return ()
         return tuple(each.version for each in self.versions if not each.yanked)
 
     def text(self) -> str:
         """For a terminal."""
         if not self.versions:
-            return "no older version has anything that a request with --past names"
+            return f"policy for older versions: {self.policy}; nothing is to be done with them"
         lines = [f"policy for older versions: {self.policy} (registry/policy.json)"]
         lines += [
             f"  {each.version}: {each.rows} rows, for {', '.join(each.requests)}"
@@ -122,11 +120,7 @@ class OldPlan:
     @property
     def is_done(self) -> bool:
         """Whether there is nothing left to do."""
-        return (
-            not self.versions
-            or self.policy == "keep"
-            or (self.policy == "yank" and not self.to_yank)
-        )
+        return not self.versions
 
 
 @dataclass(frozen=True)
@@ -182,7 +176,7 @@ def old_versions(project: Project) -> OldPlan:
         return OldPlan(policy, ())
     log = open_registry(project.root)
     asked = [request for request in log.effective() if request.past]
-    if not asked:
+    if policy == "keep" or not asked:
         return OldPlan(policy, ())
     with previous.hub_endpoint(project) as endpoint:
         return _plan(project, HubDataset(project.params.publish.repo, endpoint), log, asked, policy)
@@ -286,7 +280,8 @@ def _plan(
     yanked = yanks.read(dataset)
     concerned, held = [], []
     for version in dataset.versions():
-        if version_key(version) >= version_key(newest[0]):
+        settled = policy == "yank" and version in yanked
+        if settled or version_key(version) >= version_key(newest[0]):
             continue
         opened = open_version(dataset, version, key)
         open_to = [r for r in asked if _since(log, r) >= opened.manifest.registry.size]
