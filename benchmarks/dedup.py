@@ -3,6 +3,7 @@
     python -m benchmarks.dedup speed         segments to decisions; the copy floor beside it
     python -m benchmarks.dedup truth         against all pairs, by brute force
     python -m benchmarks.dedup increment     1 % of files changed
+    python -m benchmarks.dedup same          by other workers, cuts and orders
     python -m benchmarks.dedup loads         a million equal, a million tiny, a chain
     python -m benchmarks.dedup memory        peak memory, one size a process
     python -m benchmarks.dedup --limit-gb 0.1 datatrove   the same files through datatrove (dedup_datatrove.sh)
@@ -21,7 +22,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +43,7 @@ from stackyard.dedup import (
     Params,
     bands,
     build_on,
+    clusters,
     decide,
     detectors,
     kernel,
@@ -49,7 +54,7 @@ from stackyard.pipeline.previous import RELEASED
 from stackyard.pipeline.project import Project, ProjectParams, params_yaml
 from stackyard.record import ATTRIBUTES, FILE_KEY, FILES, LISTING, ORIGINS, SEGMENT, blob_digest
 from stackyard.store import files as store_files
-from stackyard.store.workspace import SOURCE_KEY, Workspace
+from stackyard.store.workspace import ORIGIN_ROWS, SOURCE_KEY, Workspace
 
 DATATROVE = Path("work/benchmarks/datatrove-env/bin/python")
 CORPUS = Path("work/benchmarks/dedup-corpus")
@@ -77,9 +82,12 @@ class Corpus:
         """What is new later lies in buckets of its own."""
         return [name for name in self.workspace.segments() if (name > "80") == late]
 
-    def dedup(self, files: pa.Table) -> float:
-        """Runs the stage over what the filter kept; CPU seconds."""
+    def filtered(self, files: pa.Table) -> None:
+        """What the filter kept."""
         store_files.write_table(self.workspace.root / "filter" / "files.parquet", files)
+
+    def dedup(self) -> float:
+        """Runs the stage; CPU seconds."""
         started = time.process_time()
         stage.run(self.project, "whole")
         stage.finish(self.project)
@@ -144,7 +152,13 @@ def packages(source: Path, limit_bytes: float) -> Iterator[pa.Table]:
                 yield table.append_column("length_bytes", lengths).slice(0, count)
 
 
-def load(source: Path, into: Path, limit_bytes: float, late: Late | None = None) -> Corpus:
+def load(
+    source: Path,
+    into: Path,
+    limit_bytes: float,
+    late: Late | None = None,
+    segment_bytes: int = SEGMENT_BYTES,
+) -> Corpus:
     """A project of about so many bytes of text, as ingest and the filter leave it."""
     project = Project(into)
     (into / "params.yaml").write_text(params_yaml(ProjectParams()), encoding="utf-8")
@@ -162,7 +176,7 @@ def load(source: Path, into: Path, limit_bytes: float, late: Late | None = None)
         is_early = pc.is_in(new["blob_id"], value_set=early)
         held[False].append(new.filter(is_early))
         held[True].append(new.filter(pc.invert(is_early)))
-        if sum(pc.sum(t["length_bytes"]).as_py() or 0 for t in held[False]) > SEGMENT_BYTES // 2:
+        if sum(pc.sum(t["length_bytes"]).as_py() or 0 for t in held[False]) > segment_bytes // 2:
             number += 1
             _segment(project.workspace, number, held[False])
     _segment(project.workspace, number + 1, held[False])
@@ -177,9 +191,10 @@ def load(source: Path, into: Path, limit_bytes: float, late: Late | None = None)
 def _ingested(workspace: Workspace, files: pa.Table) -> None:
     """What stages before dedup leave beside segments and files."""
     store_files.write_bytes(workspace.root / "fetch" / "sources.json", b'[{"source_key": "k"}]')
-    origins = origins_of(files)
-    key = pa.array(["k"] * origins.num_rows)
-    keyed = origins.add_column(0, SOURCE_KEY, key)
+    schema = pa.schema([SOURCE_KEY, *ORIGIN_ROWS])
+    keyed = pa.Table.from_pylist(
+        [{"source_key": "k", **row} for row in origins_of(files).to_pylist()], schema
+    )
     nothing = pa.schema([SOURCE_KEY, *LISTING]).empty_table()
     workspace.write_listing(0, nothing, keyed)
     store_files.write_table(workspace.root / "released" / "rows.parquet", RELEASED.empty_table())
@@ -273,7 +288,8 @@ def speed(source: Path, limit_bytes: float) -> dict[str, Any]:
         warm()
         floor_s = copy_floor(corpus, Path(scratch) / "copy")
         signature_s, facts_s = detect(corpus, corpus.segments())
-        decide_s = corpus.dedup(corpus.files)
+        corpus.filtered(corpus.files)
+        decide_s = corpus.dedup()
         decisions = corpus.workspace.table("dedup", "decisions")
         rules = decisions["rule"].value_counts().to_pylist()
         return {
@@ -309,13 +325,14 @@ def increment(source: Path, limit_bytes: float, *, scattered: bool) -> dict[str,
         gone = np.zeros(count, dtype=np.bool_)
         gone[np.flatnonzero(~corpus.late)[block(int((~corpus.late).sum())) == 0]] = True
         _, early_s = detect(corpus, corpus.segments())
-        first_s = corpus.dedup(corpus.files.filter(pa.array(~corpus.late)))
+        corpus.filtered(corpus.files.filter(pa.array(~corpus.late)))
+        first_s = corpus.dedup()
         _, late_s = detect(corpus, corpus.segments(late=True))
-        after = corpus.files.filter(pa.array(~gone))
-        second_s = corpus.dedup(after)
+        corpus.filtered(corpus.files.filter(pa.array(~gone)))
+        second_s = corpus.dedup()
         found = corpus.result()
         corpus.forget()
-        full_s = corpus.dedup(after)
+        full_s = corpus.dedup()
         assert corpus.result() == found
         whole_s = early_s + late_s + full_s
         index = corpus.workspace.root / "dedup-index"
@@ -331,6 +348,36 @@ def increment(source: Path, limit_bytes: float, *, scattered: bool) -> dict[str,
             "of_which_signatures_cpu_s": late_s,
             "increment_to_full": (late_s + second_s) / whole_s,
             "index_bytes_per_file": size / count,
+        }
+
+
+def same(source: Path, limit_bytes: float) -> dict[str, Any]:
+    """The stage twice: once as it comes; then from smaller segments, their signatures made by two
+    processes in turn, over files in another order, with other partitions and batches.
+    """
+    with (
+        tempfile.TemporaryDirectory(dir=source) as one,
+        tempfile.TemporaryDirectory(dir=source) as other,
+    ):
+        corpus = load(source, Path(one), limit_bytes)
+        detect(corpus, corpus.segments())
+        corpus.filtered(corpus.files)
+        corpus.dedup()
+        again = load(source, Path(other), limit_bytes, segment_bytes=SEGMENT_BYTES // 16)
+        with ProcessPoolExecutor(2, get_context("spawn")) as workers:
+            list(workers.map(detect, repeat(again), [[name] for name in again.segments()]))
+        order = np.random.default_rng(5).permutation(again.files.num_rows)
+        again.filtered(again.files.take(pa.array(order)))
+        sizes = bands.PARTITION_BANDS, clusters.BATCH_BYTES
+        bands.PARTITION_BANDS, clusters.BATCH_BYTES = 1 << 15, 1 << 20
+        again.dedup()
+        bands.PARTITION_BANDS, clusters.BATCH_BYTES = sizes
+        return {
+            "text_mb": corpus.text_bytes / 1e6,
+            "files": corpus.files.num_rows,
+            "dropped": corpus.workspace.table("dedup", "decisions").num_rows,
+            "segments": [len(corpus.segments()), len(again.segments())],
+            "same": corpus.result() == again.result(),
         }
 
 
@@ -582,6 +629,12 @@ def increment_command(given: tuple[Path, float]) -> None:
         show(**increment(*given, scattered=scattered))
 
 
+@main.command("same")
+@click.pass_obj
+def same_command(given: tuple[Path, float]) -> None:
+    show(**same(*given))
+
+
 @main.command("datatrove")
 @click.option("--python", default=DATATROVE, type=click.Path(path_type=Path))
 @click.pass_obj
@@ -601,31 +654,29 @@ def memory(source: Path, limit_bytes: float) -> dict[str, Any]:
     """Peak memory of a process that only makes the facts and runs the stage."""
     with tempfile.TemporaryDirectory(dir=source) as scratch:
         corpus = load(source, Path(scratch), limit_bytes)
-        pq.write_table(corpus.files, Path(scratch) / "listed.parquet")
+        corpus.filtered(corpus.files)
         command = [sys.executable, "-m", "benchmarks.dedup", "--corpus", scratch, "only"]
         done = subprocess.run(
             command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1]
         )
-        return {"text_mb": corpus.text_bytes / 1e6, **json.loads(done.stdout)}
+        return {
+            "text_mb": corpus.text_bytes / 1e6,
+            "files": corpus.files.num_rows,
+            "blobs": pc.count_distinct(corpus.files["blob_id"]).as_py(),
+            **json.loads(done.stdout),
+        }
 
 
 @main.command("only")
 @click.pass_obj
 def only_command(given: tuple[Path, float]) -> None:
-    files = pq.read_table(given[0] / "listed.parquet")
-    corpus = Corpus(Project(given[0]), files, np.zeros(files.num_rows, dtype=np.bool_), 0)
+    corpus = Corpus(Project(given[0]), pa.table({}), np.empty(0, np.bool_), 0)
     warm()
     before = peak_mb()
     detect(corpus, corpus.segments())
     between = peak_mb()
-    corpus.dedup(files)
-    show(
-        files=files.num_rows,
-        blobs=pc.count_distinct(files["blob_id"]).as_py(),
-        start_mb=before,
-        facts_mb=between,
-        peak_mb=peak_mb(),
-    )
+    corpus.dedup()
+    show(start_mb=before, facts_mb=between, peak_mb=peak_mb())
 
 
 @main.command("truth")

@@ -39,6 +39,10 @@ from stackyard.errors import CorruptWorkspace
 from stackyard.record import BLOB_ID
 
 Contents = Callable[[pa.Array], pa.Table]
+"""Reads texts: given blob ids (binary(20)), a table (blob_id, text), any order."""
+
+Near = Callable[[pa.Array], np.ndarray]
+"""Where texts lie: given blob ids, int64; texts of near numbers are read together."""
 
 BATCH_BYTES = 1 << 24
 """Texts that are held at once to compare exactly: 16 MiB, twice in memory while they are put in order."""
@@ -74,17 +78,16 @@ class Texts:
     """How to read the texts of blobs, by rank.
 
     Attributes:
-        contents: given blob ids, a table (blob_id, text), any order.
+        contents: reads them.
+        near: where they lie. Batches are in that order, so that each part of a segment is read once.
         blob_ids: binary(20)[blobs].
         lengths: int64[blobs], bytes of a text, roughly: only the size of a batch hangs on it.
-        places: int64[blobs], a number that blobs stored near each other share: that of the
-            repository. Batches are of few places, so a reader reads few segments for each.
     """
 
     contents: Contents
+    near: Near
     blob_ids: pa.Array
     lengths: np.ndarray
-    places: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -374,7 +377,9 @@ def _measure(pairs: np.ndarray, texts: Texts) -> np.ndarray:
     """Exact similarities of pairs of ranks, in batches whose texts lie near each other."""
     lefts = (pairs >> np.uint64(32)).astype(np.int64)
     rights = (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    order = np.lexsort([rights, lefts, texts.places[rights], texts.places[lefts]])
+    blobs, numbers = np.unique(np.concatenate([lefts, rights]), return_inverse=True)
+    places = texts.near(texts.blob_ids.take(pa.array(blobs)))[numbers]
+    order = np.lexsort([rights, lefts, places[pairs.size :], places[: pairs.size]])
     lefts, rights = lefts[order], rights[order]
     result = np.empty(pairs.size, dtype=np.float64)
     for start, stop in _batches(lefts, rights, texts.lengths):

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.dedup import bands, clusters, evidence, ids, kernel
-from stackyard.dedup.clusters import Contents
+from stackyard.dedup.clusters import Contents, Near
 from stackyard.dedup.order import Ranked, rank
 from stackyard.dedup.params import Params
 from stackyard.dedup.signature import NAME, SIGNATURE_BYTES, SIGNATURES, SignatureDetector, matrix
@@ -117,6 +117,7 @@ def decide(
     params: Params,
     *,
     released: pa.Table | None = None,
+    near: Near | None = None,
 ) -> Deduped:
     """Survivors and decisions of all files.
 
@@ -125,10 +126,11 @@ def decide(
         origins: ORIGINS of all of them.
         facts: `dedup-signature`: SIGNATURES, of these blobs at least; a blob without one is
             compared exactly only.
-        contents: reads texts: given blob ids (binary(20)), a table (blob_id, text), any order.
+        contents: reads texts.
         params: see Params.
         released: what the last release held: table (repo_name, path, blob_id). Only counts with
             `prefer: released_wins`; a first release has none.
+        near: where texts lie, if that is known; else texts of one repository count as near.
 
     Raises:
         EnvironmentFault: the facts of `dedup-signature` are missing.
@@ -137,7 +139,7 @@ def decide(
     known = signatures(facts)
     held = (ids.raw(known["blob_id"]), matrix(known["signature"]))
     problem = prepare(files, origins, held, params, released)
-    return conclude(problem, solve(problem, _graph(problem, params), contents, params))
+    return conclude(problem, solve(problem, _graph(problem, params), contents, params, near=near))
 
 
 def _graph(problem: Problem, params: Params) -> clusters.Graph:
@@ -177,12 +179,18 @@ def solve(
     contents: Contents,
     params: Params,
     *,
+    near: Near | None = None,
     known: tuple[np.ndarray, np.ndarray] | None = None,
     settled: clusters.Settled | None = None,
 ) -> clusters.Clusters:
     """Clusters of the blobs that have signatures."""
     signed, blobs = problem.signed, problem.blobs
     best = blobs.best[signed]
+    named = ids.column(blobs.ids[signed])
+
+    def by_repository(asked: pa.Array) -> np.ndarray:
+        return problem.ranked.place[best[pc.index_in(asked, value_set=named).to_numpy()]]
+
     return clusters.cluster(
         problem.values,
         problem.rows[signed],
@@ -190,9 +198,9 @@ def solve(
         eligible=blobs.eligible[signed],
         texts=clusters.Texts(
             contents,
-            ids.column(blobs.ids[signed]),
+            near or by_repository,
+            named,
             problem.files["length_bytes"].to_numpy()[best],
-            problem.ranked.place[best],
         ),
         params=params,
         known=known,

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from stackyard.dedup import bands, clusters, ids, kernel
-from stackyard.dedup.clusters import Contents
+from stackyard.dedup.clusters import Contents, Near
 from stackyard.dedup.decide import Deduped, conclude, prepare, signatures, solve
 from stackyard.dedup.params import Params
 from stackyard.dedup.signature import SIGNATURES, SignatureDetector, matrix
@@ -196,6 +196,7 @@ def build_on(  # noqa: PLR0917 - the arguments of `decide`, after the index
     params: Params,
     *,
     released: pa.Table | None = None,
+    near: Near | None = None,
 ) -> tuple[Deduped, Index]:
     """`decide`, with an index; arguments and errors as there, but `facts` may lack what has a row."""
     index = index.grown(signatures(facts), params)
@@ -209,7 +210,7 @@ def build_on(  # noqa: PLR0917 - the arguments of `decide`, after the index
     links = clusters.linked(values, members, rows.size, params)
     known = _known(index.edges, ranks)
     settled = _settled(index, rows, ranks, eligible, params)
-    found = solve(problem, links, contents, params, known=known, settled=settled)
+    found = solve(problem, links, contents, params, near=near, known=known, settled=settled)
     after = Index(
         held,
         _last(rows, ranks, eligible, found),

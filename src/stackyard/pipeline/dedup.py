@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from stackyard import dedup as room
+from stackyard import filter as filter_room
 from stackyard.dedup import ids, kernel, signature
 from stackyard.dedup.increment import SCHEMAS, Rows, index_key
 from stackyard.dedup.params import Params
@@ -29,12 +30,16 @@ from stackyard.dedup.signature import NAME, SIGNATURES, matrix
 from stackyard.errors import CorruptWorkspace
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.tables import text_reader, write_stage
+from stackyard.pipeline.tables import write_stage
 from stackyard.record import FILES
 from stackyard.store import files as store_files
 
 _READ = [*FILES.names, "license_type"]
 """What dedup reads of ATTRIBUTES."""
+
+_CACHE_BYTES = 64 << 20
+"""Decoded row groups that are kept: texts are asked for in the order in which they lie, so a few from
+each of some segments do."""
 
 _ABSORBED = pa.schema([("facts", pa.string()), ("size_bytes", pa.int64()), ("rows", pa.int64())])
 """Files of facts whose rows are in, in their order, and how many rows each had."""
@@ -81,14 +86,26 @@ def finish(project: Project) -> None:
 def _build(
     project: Project, files: pa.Table, index: room.Index, facts: pa.Table
 ) -> tuple[room.Deduped, room.Index]:
+    read = project.workspace.contents(_CACHE_BYTES)
+
+    def texts(blob_ids: pa.Array) -> pa.Table:
+        blobs = read(blob_ids)
+        text, _ = filter_room.decode(blobs["content"])
+        return pa.table({"blob_id": blobs["blob_id"], "text": text})
+
+    def near(blob_ids: pa.Array) -> np.ndarray:
+        _, segments, rows = read.index.locate(blob_ids)
+        return segments.astype(np.int64) << 32 | rows
+
     return room.build_on(
         index,
         files,
         project.workspace.origins(fetch.live_keys(project)),
         {NAME: facts},
-        text_reader(project),
+        texts,
         project.params.dedup,
         released=project.workspace.table("released", "rows"),
+        near=near,
     )
 
 

@@ -196,9 +196,9 @@ class Workspace:
         parts = [files.read_table(path) for path in sorted(folder.glob("[!.]*.parquet"))]
         return pa.concat_tables([detector.schema.empty_table(), *parts])
 
-    def contents(self) -> ContentReader:
+    def contents(self, cache_bytes: int = CACHE_BYTES) -> ContentReader:
         """A reader of blobs by id."""
-        return ContentReader(self, self.index())
+        return ContentReader(self, self.index(), cache_bytes)
 
     def table(self, stage: str, name: str) -> pa.Table:
         """A table that a stage wrote, for example `table("filter", "files")`."""
@@ -244,6 +244,7 @@ class ContentReader:
 
     workspace: Workspace
     index: BlobIndex
+    cache_bytes: int = CACHE_BYTES
     _starts: dict[str, np.ndarray] = field(default_factory=dict)
     _cache: OrderedDict[tuple[str, int], pa.Table] = field(default_factory=OrderedDict)
     _cached_bytes: int = 0
@@ -297,7 +298,7 @@ class ContentReader:
             raise _unreadable(path, error) from error
         self._cache[key] = table
         self._cached_bytes += table.nbytes
-        while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
+        while self._cached_bytes > self.cache_bytes and len(self._cache) > 1:
             _, gone = self._cache.popitem(last=False)
             self._cached_bytes -= gone.nbytes
         return table
