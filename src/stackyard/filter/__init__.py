@@ -10,11 +10,13 @@ The functions import their parts when called: the base install has `Params` with
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import util
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from stackyard.detector import Detector
+from stackyard.errors import UsageError
 from stackyard.filter.params import Params
 from stackyard.filter.policy import Policy, default_policy, load_policy
 
@@ -38,7 +40,11 @@ class Filtered(NamedTuple):
 
 
 def detectors(params: Params) -> tuple[Detector, ...]:
-    """The detectors whose facts `decide` wants, in the order of their names."""
+    """The detectors whose facts `decide` wants, and `syntax` if asked for, in the order of their names.
+
+    Raises:
+        UsageError: syntax facts are asked for, and their libraries are not installed.
+    """
     from stackyard.filter.attribution import CopyrightDetector
     from stackyard.filter.language import LanguageDetector
     from stackyard.filter.quality import QualityDetector
@@ -51,7 +57,20 @@ def detectors(params: Params) -> tuple[Detector, ...]:
         TextStatementDetector(),
         QualityDetector(),
     )
+    if params.syntax.enabled:
+        found = (*found, _syntax(params))
     return tuple(sorted(found, key=lambda detector: detector.name))
+
+
+def _syntax(params: Params) -> Detector:
+    from stackyard.filter.syntax import SyntaxDetector
+
+    if util.find_spec("tree_sitter_language_pack") is None:
+        raise UsageError(
+            "filter.syntax.enabled needs tree-sitter, which is not installed",
+            next_step="install stackyard[build,syntax], or switch it off in params.yaml",
+        )
+    return SyntaxDetector(params.syntax)
 
 
 def decode(content: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, pa.Array]:

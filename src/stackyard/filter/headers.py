@@ -249,6 +249,7 @@ _RULES: Final[tuple[tuple[bytes, str], ...]] = (
     (rb"the author disclaims copyright to this source code\. in place of a legal notice here is a blessing", "blessing"),
     (rb"shall be used for good not evil", "JSON"),
     (rb"permission to use copy modify and distribute this software is freely granted", "SunPro"),
+    (rb"imagemagick\.org/(?:script|www)/license", "ImageMagick"),
     (rb"released under the libpng licen[sc]e", "Libpng"),
     (rb"developers\.google\.com/open-source/licenses/bsd", "BSD-3-Clause"),
     (rb"\bvim licen[sc]e|licen[sc]e:? vim\b", "Vim"),

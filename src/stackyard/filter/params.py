@@ -88,6 +88,23 @@ class QualityParams:
 
 
 @dataclass(frozen=True)
+class SyntaxParams:
+    """Syntax facts by tree-sitter (extra `syntax`): they are shown, no rule reads them.
+
+    Attributes:
+        enabled: whether files are parsed at all; it costs more than all other facts together.
+        size_bytes_max: bytes of a file that is parsed; a larger one is `too-large`.
+        operations_per_byte_max: operations of the parser a byte; code takes 1 to 13 (`over-budget`).
+        seconds_max: CPU seconds a file, in case the bounds above let something through (`out-of-time`).
+    """
+
+    enabled: bool = False
+    size_bytes_max: int = 1 << 20
+    operations_per_byte_max: int = 40
+    seconds_max: int = 10
+
+
+@dataclass(frozen=True)
 class Params:
     """What the filter lets in.
 
@@ -96,8 +113,10 @@ class Params:
             (`no-license`) unless `no_license` is one of them.
         license_text: how licence texts are recognised.
         quality: thresholds of the quality rules.
+        syntax: optional syntax facts.
     """
 
     editions: tuple[Edition, ...] = ("permissive",)
     license_text: LicenseTextParams = field(default_factory=LicenseTextParams)
     quality: QualityParams = field(default_factory=QualityParams)
+    syntax: SyntaxParams = field(default_factory=SyntaxParams)
