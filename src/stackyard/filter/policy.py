@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
 from typing import Any, Final
@@ -34,6 +34,8 @@ class Policy:
         categories: class of each category of the ScanCode licence index.
         ids: class of single SPDX ids, before their category.
         exceptions: class of `LICENSE WITH EXCEPTION` by exception id, before that of the licence.
+        matrix_rows: row of OSADL's matrix that stands for a collection licence which it lacks.
+        verdicts: of single SPDX ids beside the collection's licence, before the matrix.
     """
 
     version: str
@@ -42,6 +44,8 @@ class Policy:
     categories: Mapping[str, str]
     ids: Mapping[str, str]
     exceptions: Mapping[str, str]
+    matrix_rows: Mapping[str, str] = field(default_factory=dict)
+    verdicts: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def digest(self) -> str:
@@ -54,6 +58,8 @@ class Policy:
                 "categories": dict(self.categories),
                 "ids": dict(self.ids),
                 "exceptions": dict(self.exceptions),
+                "matrix_rows": dict(self.matrix_rows),
+                "verdicts": dict(self.verdicts),
             }
         )
 
@@ -103,6 +109,7 @@ def load_policy(text: str, where: str) -> Policy:
             found=repr(problem.instance)[:80],
             next_step="mend it; the schema is registry/licenses.schema.json",
         )
+    beside = values.get("compatibility", {})
     return Policy(
         version=values["version"],
         collection_license=values["collection_license"],
@@ -110,6 +117,8 @@ def load_policy(text: str, where: str) -> Policy:
         categories=values["categories"],
         ids={key: entry["class"] for key, entry in values["ids"].items()},
         exceptions={key: entry["class"] for key, entry in values["exceptions"].items()},
+        matrix_rows={key: entry["row"] for key, entry in beside.get("matrix_rows", {}).items()},
+        verdicts={key: entry["verdict"] for key, entry in beside.get("ids", {}).items()},
     )
 
 
