@@ -21,7 +21,7 @@ class Params:
         editions: which editions are published. `ids` has the rows of both licence types, without
             `content`; `no_license` is off as nobody gave a licence for it.
         bucket_ranges: shards a language and edition, a power of two up to 256. More ranges make a
-            takedown rewrite less (1 % of 1,000 owners: 3.5 % of the bytes with 256, all of them with
+            takedown rewrite less (1 % of 1,000 owners: about 3 % of the bytes with 256, all of them with
             4) and a full read open more files. It is not computed from the size: a removal that
             crossed a bound would move every row. A Hub takes 100,000 files: with more than 390
             languages take fewer.
