@@ -86,6 +86,7 @@ STAGES: tuple[Stage, ...] = (
             "work/dedup",
             "work/pii",
             "work/previous",
+            "registry/licenses.yaml",
             "registry/log",
         ),
         ("release", "publish", "pii"),

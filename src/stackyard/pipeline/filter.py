@@ -15,6 +15,11 @@ from stackyard.pipeline.tables import (
 POLICY = "registry/licenses.yaml"
 
 
+def load_policy(project: Project) -> room.Policy:
+    """The project's licence policy."""
+    return room.load_policy((project.root / POLICY).read_text(encoding="utf-8"), POLICY)
+
+
 def units(project: Project) -> list[str]:
     """One unit: the tables are small."""
     del project
@@ -25,7 +30,7 @@ def run(project: Project, unit: str) -> None:
     """Decides over all files that nobody opted out."""
     del unit
     params = project.params.filter
-    policy = room.load_policy((project.root / POLICY).read_text(encoding="utf-8"), POLICY)
+    policy = load_policy(project)
     files = files_after_optout(project)
     facts = facts_of(project, room.detectors(params), files)
     done = room.decide(files, origins_of(project, files), facts, params, policy)

@@ -14,7 +14,7 @@ from stackyard import filter as filter_room
 from stackyard.dedup import trees
 from stackyard.filter import compatibility, report
 from stackyard.pipeline.detect import detectors
-from stackyard.pipeline.filter import POLICY
+from stackyard.pipeline.filter import load_policy
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import facts_of, files_after_optout
 from stackyard.pipeline.tree import last_report
@@ -42,10 +42,9 @@ def copied_directories(project: Project) -> pa.Table:
 
 def licence_conflicts(project: Project) -> list[compatibility.Conflict]:
     """Licences of the last release that do not go with the declared licence of the collection."""
-    text = (project.root / POLICY).read_text(encoding="utf-8")
-    policy = filter_room.load_policy(text, POLICY)
     rows = {share.name: share.rows for share in last_report(project).totals.licenses}
-    return compatibility.conflicts({k: v for k, v in rows.items() if k != "NONE"}, policy)
+    counts = {name: count for name, count in rows.items() if name != "NONE"}
+    return compatibility.conflicts(counts, load_policy(project))
 
 
 def facts_of_file(project: Project, repo_name: str, path: str) -> dict[str, list[dict[str, Any]]]:

@@ -22,9 +22,11 @@ from stackyard import filter as filter_room
 from stackyard.detector import fingerprint
 from stackyard.errors import CorruptWorkspace, UsageError
 from stackyard.filter import attribution as bundle
+from stackyard.filter import compatibility
 from stackyard.optout.absence import PRESENCE_PATH, Presence
-from stackyard.params import build, plain
+from stackyard.params import build, canonical_json, plain
 from stackyard.pipeline import detect
+from stackyard.pipeline.filter import load_policy
 from stackyard.pipeline.keys import PUBLIC, release_key
 from stackyard.pipeline.pii import without_secrets
 from stackyard.pipeline.previous import previous_document, previous_manifest, row_columns
@@ -71,6 +73,8 @@ from stackyard.store.registry import open_registry, published
 
 REPORT = "report.json"
 """In `work/`: what the last run of the stage did."""
+
+CONFLICTS_PATH = "ATTRIBUTION/conflicts.json"
 
 
 @dataclass(frozen=True)
@@ -204,6 +208,7 @@ def _draft(
     documents = {
         **published(log),
         **_attribution(project, planned.rows),
+        CONFLICTS_PATH: _conflicts(project, planned.rows),
         f"registry/{PUBLIC.name}": (project.root / PUBLIC).read_bytes(),
         PRESENCE_PATH: Presence.of(planned.rows).document(),
     }
@@ -290,6 +295,22 @@ def _attribution(project: Project, rows: pa.Table) -> dict[str, bytes]:
         each["origin"] = origin[each["repo_name"], each["revision_id"]]
     table = pa.Table.from_pylist(notices, schema=attribution.NOTICES)
     return dict(attribution.render(table, rows, project.params.release))
+
+
+def _conflicts(project: Project, rows: pa.Table) -> bytes:
+    """Licences of the rows that do not go with the collection's own, or may not, as canonical JSON."""
+    policy = load_policy(project)
+    counts = pc.value_counts(rows["license_expression"].drop_null())
+    by_expression = {each["values"]: each["counts"] for each in counts.to_pylist()}
+    found = compatibility.conflicts(by_expression, policy)
+    return canonical_json(
+        {
+            "collection_license": policy.collection_license,
+            "policy_version": policy.version,
+            "policy_sha256": policy.digest,
+            "conflicts": [each._asdict() for each in found],
+        }
+    )
 
 
 def _row_diff(
