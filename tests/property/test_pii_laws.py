@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import random
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackyard.pii import Params, decide, detectors, redact, scan
+from stackyard.pii import Params, decide, detect, detectors, redact, scan
 from stackyard.pii.decisions import Span, merge
-from stackyard.pii.params import Level
+from stackyard.pii.detect import find_in_column, inspect
+from stackyard.pii.params import Detection, Level
 from stackyard.pii.rules import rules
 from stackyard.record import BATCH, FILES
 
@@ -38,6 +40,8 @@ PARTS = st.sampled_from(
         "jo@initech.org", "8.26.56.26", "2a00:1450:4001:81b::200e", "https://u:Kq93vXw2@h.initech.org/",
         "-----BEGIN " + "RSA PRIVATE KEY-----", "-----END " + "RSA PRIVATE KEY-----", "MIIEpAIBAAKCAQEA7bq3xTz9",
         "<EMAIL>", "&lt;IPV4&gt;", "<?xml", "\u00e9", "\u20ac", "\U0001f600", "4539 1488 0343 6467", "Zx81kQ0vBn5",
+        "tel +49 30 901820", "+14258829090", "DE75512108001245126199", " --token ", "curl -u a:", "eyJhbGciOiJIUzI1NiJ9.eyJ",
+        "@author Ada Low", "/home/ada/", "00:1b:44:11:3a:b7", "111.444.777-35",
     ]
 )  # fmt: skip
 TEXTS = st.lists(PARTS, max_size=14).map(lambda parts: "".join(parts).encode())
@@ -106,6 +110,34 @@ def test_released_text_depends_on_no_other_text_and_no_order(
     alone = [_release([text], [i], params).to_pylist()[0] for i, text in enumerate(texts)]
     assert together == alone
     assert [shuffled[order.index(i)] for i in range(len(texts))] == together
+
+
+WHOLE = ("author_name", "mac_address", "national_id", "username")
+
+
+def candidates_without_the_automaton(text: bytes) -> Iterator[tuple[int, int]]:
+    """Every end of every match of an anchor, by Python's `re`; all ends for rules and plugins."""
+    engine = detect._engine(WHOLE)
+    checks = (*detect._CHECKS, *(c for name in WHOLE for c in detect._OPT_IN_CHECKS[name]))
+    anchors = [(re.compile(a, re.DOTALL | (re.IGNORECASE if c else 0)), f) for a, c, f in checks]
+    for number, target in enumerate(engine.targets):
+        own = [pattern for pattern, check in anchors if check == target]
+        for end in range(1, len(text) + 1):
+            if not own or any(
+                pattern.fullmatch(text, start, end) for pattern in own for start in range(end)
+            ):
+                yield number, end
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(PARTS, max_size=5).map(lambda parts: "".join(parts).encode()[:120]))
+def test_findings_are_those_of_all_detectors_without_the_automaton(text: bytes) -> None:
+    detection = Detection(opt_in=WHOLE)
+    column = pa.array([text], pa.large_binary())
+    found = [findings for _, _, findings in find_in_column(column, detection)]
+    everywhere = candidates_without_the_automaton(text)
+    targets = detect._engine(WHOLE).targets
+    assert (found or [[]])[0] == inspect(text, everywhere, targets, detection)
 
 
 SPANS = st.lists(

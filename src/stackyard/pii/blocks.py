@@ -37,9 +37,8 @@ def private_key(text: bytes, end: int) -> Iterator[Finding]:
     if text.startswith(b"PuTTY-User-Key-File-", max(0, end - 21)):
         yield from _putty(text, end - 21)
         return
-    begin = None
-    for match in _BEGIN.finditer(text, low, min(len(text), end + 5)):
-        begin = match
+    begins = _BEGIN.finditer(text, low, min(len(text), end + 96))
+    begin = next((match for match in begins if match.start() < end <= match.end()), None)
     if begin is None:
         return
     limit = min(len(text), begin.end() + BLOCK_BYTES_MAX)

@@ -19,6 +19,7 @@ from stackyard.detector import Detector, Scope
 from stackyard.pii import allow, assignments, blocks, names, numbers, personal, phones, strength
 from stackyard.pii.automaton import CHUNK_BYTES, Automaton, TooMany
 from stackyard.pii.checks import encodes_text, mixed
+from stackyard.pii.escapes import between_escapes
 from stackyard.pii.findings import ALLOWED_SCORE, FACTS, FACTS_KEY, LIMIT, Finding
 from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, Line, Lines
 from stackyard.pii.params import OPT_IN, Detection, Params
@@ -234,12 +235,21 @@ def inspect(
         else:
             work += more_work.get(target, CHECK_WORK)
             findings = target(text, end)
-        found.update(f for f in findings if not allow.is_in_placeholder(text, f.start, f.end))
+        found.update(_whole(text, findings))
         if work > detection.work_max or len(found) > detection.findings_max:
             rule = "work" if work > detection.work_max else "findings"
             found.add(Finding(0, 0, LIMIT, rule, 1.0))
             break
     return sorted(_with_neighbours(text, found))
+
+
+def _whole(text: bytes, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings that lie in no placeholder, cut to whole escapes."""
+    for finding in findings:
+        if not allow.is_in_placeholder(text, finding.start, finding.end):
+            start, end = between_escapes(text, finding.start, finding.end)
+            if start < end:
+                yield finding._replace(start=start, end=end)
 
 
 ISOLATED_MAX = 8
