@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,9 +86,16 @@ _FILE_BYTES_MAX = 2_000_000
 
 @functools.cache
 def sources(packages: tuple[str, ...] = tuple(PACKAGES)) -> Path:
-    """The folder of unpacked source packages, one folder each; those that it lacks are fetched."""
+    """The folder of unpacked source packages, one folder each; those that it lacks are fetched.
+
+    What the archive does not have is remembered, as `packages/NAME.absent`.
+    """
     out, archives = FOLDER / "sources", FOLDER / "packages"
-    missing = [package for package in packages if not (out / package).is_dir()]
+    missing = [
+        package
+        for package in packages
+        if not (out / package).is_dir() and not (archives / f"{package}.absent").exists()
+    ]
     if missing:
         out.mkdir(parents=True, exist_ok=True)
         _fetch(missing, archives)
@@ -137,6 +143,7 @@ def _fetch(packages: list[str], folder: Path) -> None:
                 break
         else:
             print(f"no source of {package} is to be had", file=sys.stderr)
+            (folder / f"{package}.absent").touch()
 
 
 def _unpack(description: Path, out: Path) -> None:
@@ -218,25 +225,6 @@ def npm(package: str, member: str) -> bytes:
         handle = archive.extractfile(f"package/{member}")
         assert handle is not None
         return handle.read()
-
-
-def scancode(folder: Path) -> dict[str, str | None]:
-    """SPDX expression that ScanCode detects in each file of a folder, and its seconds under ""."""
-    home = FOLDER / "scancode"
-    if not home.exists():
-        venv.create(home, with_pip=True)
-        pip = [str(home / "bin" / "pip"), "install", "-q", "scancode-toolkit-mini", "pluggy<1.7"]
-        subprocess.run(pip, check=True)
-    out = folder.with_suffix(".json")
-    if not out.exists():
-        command = [str(home / "bin" / "scancode"), "-q", "--license", "-n", "1"]
-        subprocess.run([*command, "--json", str(out), str(folder)], check=True, capture_output=True)
-    data = json.loads(out.read_text("utf-8"))
-    return {
-        Path(entry["path"]).name: entry.get("detected_license_expression_spdx")
-        for entry in data["files"]
-        if entry["type"] == "file"
-    }
 
 
 def linguist(paths: list[Path]) -> tuple[list[str | None], dict[str, list[str]]]:

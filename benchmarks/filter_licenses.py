@@ -28,16 +28,18 @@ import pyarrow as pa
 
 from benchmarks import filter_corpus as corpus
 from benchmarks.claim import Claim
+from benchmarks.filter_stage import batch_of
 from stackyard import filter as room
 from stackyard.filter import evidence, headers, manifests
 from stackyard.filter.expression import canonical, license_ids
-from stackyard.filter.params import LicenseTextParams
+from stackyard.filter.params import LicenseTextParams, SyntaxParams
 from stackyard.filter.statements import (
     FileStatementDetector,
     TextStatementDetector,
     is_license_name,
 )
-from stackyard.record import BATCH, BLOB_ID, FILE_KEY, FILES, blob_digest
+from stackyard.filter.syntax import SyntaxDetector
+from stackyard.record import FILE_KEY, FILES
 
 RESERVED = frozenset({"postgresql-15", "kotlin", "fpc", "node-typescript"})
 """Kept for checks by others: never fetched here."""
@@ -119,13 +121,6 @@ def labels(package: Package) -> dict[str, str]:
         pattern = re.compile(evidence.glob_pattern(claim.scope, claim.glob or "**")[0])
         found.update({path: claim.expression for path, _ in package.files if pattern.search(path)})
     return {path: text for path, text in found.items() if "unrecognized" not in text}
-
-
-def batch_of(paths: list[str], contents: list[bytes]) -> pa.Table:
-    content = pa.array(contents, pa.large_binary())
-    text, encoding = room.decode(content)
-    ids = pa.array([blob_digest(one) for one in contents], BLOB_ID)
-    return pa.table([ids, pa.array(paths, pa.string()), content, text, encoding], schema=BATCH)
 
 
 def judge(package: Package) -> Iterator[Judged]:
@@ -364,3 +359,41 @@ def _scan(files: dict[str, bytes]) -> tuple[float, dict[str, str | None]]:
         for entry in data["files"]
         if entry["type"] == "file"
     }
+
+
+def syntax() -> Iterator[Claim]:
+    """Syntax facts of real code, and of texts made to break parsers; twice the same."""
+    rows = corpus.spread(20, seed=11)
+    hostile = {
+        "deep.py": b"(" * 500_000,
+        "deep.c": b"{" * 500_000,
+        "deep.json": b"[" * 1_000_000,
+        "deep.html": b"<a>" * 20_000,
+        "deep.hs": b"(" * 200_000,
+        "one-line.js": b"a<b>(" * 200_000,
+    }
+    params = SyntaxParams(enabled=True)
+    real = batch_of([path for _, path in rows], list(corpus.read(rows)))
+    start = resource.getrusage(resource.RUSAGE_CHILDREN)
+    facts = SyntaxDetector(params).detect(real)
+    done = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = done.ru_utime + done.ru_stime - start.ru_utime - start.ru_stime
+    outcomes = Counter(facts["outcome"].to_pylist())
+    parses = sum(filter(None, facts["parses"].to_pylist()))
+    again = SyntaxDetector(params).detect(real)
+    yield Claim(
+        "syntax facts: real files with a grammar are parsed within their budget",
+        ">= 99 %, twice the same",
+        f"{outcomes['parsed']:,} of {facts.num_rows:,} ({parses:,} without an error), "
+        f"{seconds / facts.num_rows * 1e3:.0f} ms a file; {dict(sorted(outcomes.items()))}",
+        outcomes["parsed"] >= 0.99 * facts.num_rows and facts.equals(again),
+    )
+    worst = batch_of(list(hostile), list(hostile.values()))
+    found = SyntaxDetector(params).detect(worst)
+    ends = dict(zip(found["path"].to_pylist(), found["outcome"].to_pylist(), strict=True))
+    yield Claim(
+        "syntax facts: nesting of 20,000 to 1,000,000 levels",
+        "a fact each, never a crash",
+        ", ".join(f"{path} {outcome}" for path, outcome in ends.items()),
+        set(ends) == set(hostile) and "crashed" not in ends.values(),
+    )

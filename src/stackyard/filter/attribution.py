@@ -43,13 +43,15 @@ HOLDERS = pa.schema([pa.field(name, pa.string()) for name in ("repo_name", "revi
 _HEAD_BYTES = 8192  # notices stand at the head
 _LINE_CHARS_MAX = 300
 _LINES_MAX = 50  # of one file: a list of contributors is an AUTHORS file, not a notice
-_NOTICE_NAME = re.compile(r"(?i)(?:^|/)notice(?:[-_.][^/]*)?$")
+_NOTICE_NAME = re.compile(r"(?i)(?:^|/)(?:third[-_ ]?party[-_ ]?)?notices?(?:[-_.][^/]*)?$")
+_TEXT_FOLDER = re.compile(r"(?:^|/)LICENSES/[^/]+\.txt$")  # REUSE 3.3: texts of what is in use
 _NOTICE = (
     rb"copyright[ \t]*(?:\(c\)|\xc2\xa9|&copy;|by\b|[12][0-9]{3})",
     rb"\xc2\xa9[ \t]*[12][0-9]{3}",
 )
 _WORD = re.compile(rb"(?i)copyright|\xc2\xa9")
 _ADDRESS = re.compile(r"\s*[<(\[]?[\w.+-]+\\?(?:@|\s+at\s+)[\w-]+(?:\.[\w-]+)+[>)\]]?")
+_AT = re.compile(r"@|\sat\s")  # in every address, and in few lines
 _EDGES: Final = " \t\r*/#;%-!|\"'\\<>"
 
 
@@ -109,7 +111,8 @@ def copyright_lines(head: Any) -> list[str]:
         if word is not None:
             stop = min(at, word.start() + 2 * _LINE_CHARS_MAX)
             text = content[word.start() : stop].decode(errors="ignore")
-            line = " ".join(_ADDRESS.sub("", text).split())[:_LINE_CHARS_MAX].strip(_EDGES)
+            text = _ADDRESS.sub("", text) if _AT.search(text) else text
+            line = " ".join(text.split())[:_LINE_CHARS_MAX].strip(_EDGES)
             lines[line] = None
     return list(lines)
 
@@ -148,7 +151,7 @@ def attribution(
     spoken = [
         (*key, path, "notice" if _NOTICE_NAME.search(path) else "license", blob)
         for *key, path, blob in _rows(files, ("repo_name", "revision_id", "path", "blob_id"))
-        if tuple(key) in revisions and (is_license_name(path) or _NOTICE_NAME.search(path))
+        if tuple(key) in revisions and _is_owed(path)
     ]
     wanted = pa.array(sorted({row[-1] for row in spoken}), BLOB_ID)
     known = {
@@ -163,6 +166,10 @@ def attribution(
         _table(uses, USES),
         _holders(released, facts["copyright"]),
     )
+
+
+def _is_owed(path: str) -> bool:
+    return bool(is_license_name(path) or _NOTICE_NAME.search(path) or _TEXT_FOLDER.search(path))
 
 
 def _holders(released: pa.Table, lines: pa.Table) -> pa.Table:
