@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -231,9 +232,14 @@ def test_purge_by_path_leaves_the_other_files_of_the_repository(make_project: Ma
     policy(root, "purge")
     released(root)
     asked(root, "--path", "octo-org/alpha:alpha/own.py")
+    asked(root, "--repo", "octo-org/beta")
+    archive = root / "sources" / "beta.tar.gz"
+    cached = root / ".stackyard" / "cache" / hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert cached.is_dir()
     released(root)
     done = purged(root)
-    assert (done.versions, done.contents) == (("0.1.0",), 1)
+    assert (done.versions, done.caches, done.left) == (("0.1.0",), ("octo-org/beta",), ())
+    assert not cached.exists()
     own = OWN["alpha/own.py"]
     assert stored(root, own) == []
     named = {each["path"] for row in rows(root)["origins"].to_pylist() for each in row
@@ -287,6 +293,23 @@ def test_policy_yank_marks_policy_keep_leaves_and_withdrawing_restores(
     plan = old_versions.old_versions(Project.at(root))
     with pytest.raises(UsageError, match="policy for old releases"):
         purge(Project.at(root), plan, here)
+
+
+def test_contents_that_are_named_are_not_ingested_again_until_it_is_withdrawn(
+    make_project: MakeProject, template: Path
+) -> None:
+    root = make_project("again", ["octo-org/alpha"])
+    released(root)
+    own = OWN["alpha/own.py"]
+    swhid = f"swh:1:cnt:{blob_digest(own).hex()}"
+    request = asked(root, "--blob", swhid, past=False)
+    (root / "sources.yaml").write_text((template / "sources.yaml").read_text())
+    assert released(root).is_new
+    assert "octo-org/alpha" in str(rows(root)["origins"].to_pylist())
+    assert stored(root, own) == []
+    told(["withdraw", request, "--project", str(root)])
+    released(root)
+    assert stored(root, own)
 
 
 def test_scan_finds_what_a_forgotten_copy_still_holds(project: Path) -> None:

@@ -2,11 +2,13 @@
 
 Unit: a bucket of owners. A source is done when its listing is stored and all its blobs lie in
 segments; whatever a killed run left is swept and redone. Two buckets at work at once may meet the
-same new blob: a claim (one row of a scratch SQLite database) says who stores it.
+same new blob: a claim (one row of a scratch SQLite database) says who stores it. Contents that an opt-out
+names by themselves, or that were purged with their copies, are listed and not stored.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -25,9 +27,10 @@ from stackyard.optout.authors import AUTHORS, namer
 from stackyard.params import canonical_json
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.revive import PURGED, buried_blobs
 from stackyard.record import BLOB_ID, LISTING, SEGMENT, bucket_of
 from stackyard.store import files
-from stackyard.store.registry import author_key
+from stackyard.store.registry import author_key, open_registry
 from stackyard.store.workspace import ORIGIN_ROWS, SOURCE_KEY, BlobIndex, Workspace
 
 SEGMENT_BYTES = 128 << 20
@@ -42,6 +45,9 @@ def units(project: Project) -> list[str]:
         files.sweep(workspace.root / "ingest" / name)
     workspace.write_index()
     _claims_path(project).unlink(missing_ok=True)
+    buried = buried_blobs(workspace, open_registry(project.root))
+    text = canonical_json({blob.hex(): request for blob, request in buried.items()})
+    files.write_bytes(_buried_path(project), text)
     done = _done_keys(workspace)
     todo = [e for e in fetch.source_entries(project) if e["source_key"] not in done]
     return sorted({f"{bucket_of(entry['name']):02x}" for entry in todo})
@@ -54,7 +60,10 @@ def run(project: Project, unit: str) -> None:
     done = _done_keys(workspace, bucket)
     sources = fetch.sources_by_digest(project)
     with _Claims(_claims_path(project), bucket, workspace.index()) as claims:
-        writer = _Writer(workspace, bucket, claims)
+        buried = json.loads(_buried_path(project).read_bytes())
+        writer = _Writer(
+            workspace, bucket, claims, {bytes.fromhex(b): r for b, r in buried.items()}
+        )
         for entry in fetch.source_entries(project):
             if bucket_of(entry["name"]) == bucket and entry["source_key"] not in done:
                 source = sources[entry["digest"]]
@@ -91,6 +100,7 @@ def finish(project: Project) -> None:
     workspace = project.workspace
     _refuse_twins(workspace.origins(fetch.live_keys(project)))
     _claims_path(project).unlink(missing_ok=True)
+    _buried_path(project).unlink(missing_ok=True)
     workspace.write_index()
     listings = workspace.listings(fetch.live_keys(project))
     kept = listings.filter(pc.is_null(listings["rule"]))
@@ -121,6 +131,10 @@ def _done_keys(workspace: Workspace, bucket: int | None = None) -> set[str]:
         origins = files.read_table(workspace.origins_folder / path.name, ["source_key"])
         listed |= set(origins["source_key"].to_pylist())
     return listed - lost
+
+
+def _buried_path(project: Project) -> Path:
+    return project.private / "buried.json"
 
 
 def _claims_path(project: Project) -> Path:
@@ -168,6 +182,7 @@ class _Writer:
     workspace: Workspace
     bucket: int
     claims: _Claims
+    buried: dict[bytes, str]
     names: list[str] = field(default_factory=list)
     blobs: dict[str, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     blob_bytes: int = 0
@@ -178,13 +193,18 @@ class _Writer:
     def add(self, source: Source, reader: Reader, entry: dict[str, Any]) -> None:
         rows: dict[str, list[Any]] = {name: [] for name in LISTING.names}
         for item in reader:
+            rule, evidence = item.rule, item.evidence
             if item.content is not None and item.blob_id is not None:
-                self._offer(item.path, item.blob_id, item.content)
+                request = self.buried.get(item.blob_id)
+                if request is None:
+                    self._offer(item.path, item.blob_id, item.content)
+                else:
+                    rule, evidence = PURGED, {"request": request}
             rows["path"].append(item.path)
             rows["blob_id"].append(item.blob_id)
             rows["length_bytes"].append(item.length_bytes)
-            rows["rule"].append(item.rule)
-            rows["evidence"].append(None if item.rule is None else _evidence(item.evidence))
+            rows["rule"].append(rule)
+            rows["evidence"].append(None if rule is None else _evidence(evidence))
         revision = reader.revision
         count = len(rows["path"])
         rows["repo_name"] = [str(source.name)] * count

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.optout.registry import Registry
+from stackyard.record import Swhid
 from stackyard.store import files
 from stackyard.store.workspace import Workspace
 
@@ -16,6 +17,29 @@ PURGED = "purged"
 def evidence_of(request: str) -> str:
     """The evidence of a decision that a request made: canonical JSON."""
     return f'{{"request":"{request}"}}'
+
+
+def buried_blobs(workspace: Workspace, log: Registry) -> dict[bytes, str]:
+    """Blob -> request, of contents that no source may bring in again: those that a request names by
+    themselves, and those that were purged for one that asks for copies wherever they are. What a request
+    wants near copies of is let in, unless it was purged: its signature finds them.
+    """
+    found: dict[bytes, str] = {}
+    wanting = {evidence_of(r.request): r.request for r in log.effective() if r.copies != "none"}
+    if wanting:
+        listing = workspace.listings()
+        gone = pc.and_(
+            pc.equal(listing["rule"], PURGED),
+            pc.is_in(listing["evidence"], value_set=pa.array(list(wanting), pa.string())),
+        )
+        rows = listing.filter(gone).select(["blob_id", "evidence"]).to_pylist()
+        found = {row["blob_id"]: wanting[row["evidence"]] for row in rows}
+    named = {
+        request.selector.name: request.request
+        for request in log.effective()
+        if request.selector.kind == "blob" and request.copies != "near"
+    }
+    return found | {Swhid.parse(name).digest: request for name, request in named.items()}
 
 
 def revive(workspace: Workspace, log: Registry) -> None:
