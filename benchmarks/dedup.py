@@ -4,6 +4,7 @@
     python -m benchmarks.dedup truth         against all pairs, by brute force
     python -m benchmarks.dedup increment     1 % of files changed
     python -m benchmarks.dedup same          by other workers, cuts and orders
+    python -m benchmarks.dedup cold          what compiling costs, once
     python -m benchmarks.dedup loads         a million equal, a million tiny, a chain
     python -m benchmarks.dedup memory        peak memory, one size a process
     python -m benchmarks.dedup --limit-gb 0.1 datatrove   the same files through datatrove (dedup_datatrove.sh)
@@ -16,6 +17,7 @@ and decoded, signatures written as facts and read again, the index kept, decisio
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -677,6 +679,35 @@ def only_command(given: tuple[Path, float]) -> None:
     between = peak_mb()
     corpus.dedup()
     show(start_mb=before, facts_mb=between, peak_mb=peak_mb())
+
+
+def cold() -> dict[str, Any]:
+    """CPU seconds of the loops' first use, and of their use after; without any tool on the path."""
+    found = []
+    with tempfile.TemporaryDirectory() as cache:
+        for _ in range(2):
+            done = subprocess.run(
+                [sys.executable, "-m", "benchmarks.dedup", "first"],
+                check=True,
+                capture_output=True,
+                text=True,
+                cwd=Path(__file__).parents[1],
+                env={**os.environ, "PATH": "", "NUMBA_CACHE_DIR": cache},
+            )
+            found.append(json.loads(done.stdout)["cpu_s"])
+    return {"first_cpu_s": found[0], "then_cpu_s": found[1]}
+
+
+@main.command("cold")
+def cold_command() -> None:
+    show(**cold())
+
+
+@main.command("first")
+def first_command() -> None:
+    started = time.process_time()
+    warm()
+    show(cpu_s=time.process_time() - started)
 
 
 @main.command("truth")

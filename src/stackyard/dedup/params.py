@@ -36,9 +36,10 @@ class Params:
         estimate_min: a pair whose estimate is below is no near-duplicate. 0.1 below the threshold
             is 3.5 standard errors: it loses 0.0003 of the pairs at the threshold.
         estimate_sure: a pair whose estimate reaches this is one without reading the texts; what is
-            between the two is compared exactly. Above 1, all are. By chance 0.9 is estimated for a
-            pair below 0.7 with a probability under 2e-13 (Chernoff), but a text can be made to have
-            the signature of another one, and would push it out: lower this for trusted input only.
+            between the two is compared exactly. An estimate is at most 1, so above 1, as by default,
+            all are. By chance 0.9 is estimated for a pair below 0.7 with a probability under 2e-13
+            (Chernoff), but a text can be made to have the signature of another one, and would push
+            it out: lower this for trusted input only.
         representatives_max: representatives that one file is compared to in one bucket, best
             first: bounds the work of a bucket of n files at n times this, never n^2.
         prefer: `best_wins`: the order of representatives alone decides; `released_wins`: what the
