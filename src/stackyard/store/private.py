@@ -1,15 +1,25 @@
 """The registry's private part: selectors, salts, contacts, reasons, challenges and receipts.
 
-A SQLite database in `.stackyard/private/`, or any database that SQLAlchemy knows, by the URL in
-STACKYARD_REGISTRY_URL (its password has no place in a file under git). It also keeps an index of
-the log (leaf hashes and the requests they are of), which is made anew whenever it does not fit.
+One set of tables in one of three places, by the URL in STACKYARD_REGISTRY_URL (its password has no place
+in a file under git):
+
+    (none)                             SQLite, .stackyard/private/registry.sqlite
+    age:  or  age:///path/to/file      one file, .stackyard/private/registry.age: SQLite in memory, and
+                                       encrypted by age (https://age-encryption.org/v1) when it is
+                                       written, whole; the identity is .stackyard/keys/private.agekey
+    postgresql+pg8000://...            that database, or any other that SQLAlchemy knows
+
+They also keep an index of the log (leaf hashes and the requests they are of), which is made anew
+whenever it does not fit. Always holds: a change is there whole or not at all, whatever is killed when.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,13 +27,16 @@ from typing import Any, Self
 import rfc8785
 import sqlalchemy as sa
 
-from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.errors import EnvironmentFault, UsageError, VerificationError
 from stackyard.optout.authors import KEY_BYTES
 from stackyard.optout.registry import Request
 from stackyard.optout.requests import Reason
 from stackyard.optout.selector import from_plain
+from stackyard.store.sealed import Sealed
 
 URL_VARIABLE = "STACKYARD_REGISTRY_URL"
+AGE = "age:"
+IDENTITY = "private.agekey"
 
 _metadata = sa.MetaData()
 
@@ -116,29 +129,56 @@ class Index:
 
 
 class Private:
-    """The private part of one project; close it when done."""
+    """The private part of one project; close it when done.
+
+    Args:
+        folder: `.stackyard/private` of the project.
+    """
 
     def __init__(self, folder: Path) -> None:
-        url = os.environ.get(URL_VARIABLE)
-        if not url:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path = folder / "registry.sqlite"
-            if not path.exists():
-                path.touch(mode=0o600)
-            url = f"sqlite:///{path}"
-        sqlite = sa.make_url(url).get_backend_name() == "sqlite"
-        self._engine = sa.create_engine(url, poolclass=sa.pool.StaticPool if sqlite else None)
-        if sqlite:
-            sa.event.listen(self._engine, "connect", _tune)
+        url = os.environ.get(URL_VARIABLE) or _sqlite_url(folder)
+        self._sealed: Sealed | None = None
         try:
+            if url.startswith(AGE):
+                self._sealed = Sealed(_age_path(url, folder), folder.parent / "keys" / IDENTITY)
+                url = "sqlite://"
+            sqlite = sa.make_url(url).get_backend_name() == "sqlite"
+            self._engine = sa.create_engine(url, poolclass=sa.pool.StaticPool if sqlite else None)
+            if sqlite:
+                sa.event.listen(self._engine, "connect", _tune)
+            content = self._sealed.read() if self._sealed is not None else None
+            if content is not None:
+                self._memory().deserialize(content)
             self._lay_tables()
-        except sa.exc.SQLAlchemyError as error:
-            self._engine.dispose()
+        except (sa.exc.SQLAlchemyError, ImportError) as error:
+            self.close()
             raise EnvironmentFault(
                 "the registry's private part cannot be opened",
                 found=type(error).__name__,
-                next_step=f"check .stackyard/private/registry.sqlite, or {URL_VARIABLE}",
+                next_step=f"check .stackyard/private, or {URL_VARIABLE} and that its driver is "
+                "installed (stackyard[registry])",
             ) from None  # SQLAlchemy's message may quote the URL, and with it a password
+        except BaseException:
+            self.close()
+            raise
+
+    def _memory(self) -> sqlite3.Connection:
+        """The one connection of a database in memory."""
+        with contextlib.closing(self._engine.raw_connection()) as borrowed:
+            connection = borrowed.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
+        return connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """One durable transaction."""
+        with self._engine.begin() as connection:
+            yield connection
+        self._seal()
+
+    def _seal(self) -> None:
+        if self._sealed is not None:
+            self._sealed.write(self._memory().serialize())
 
     def _lay_tables(self) -> None:
         """Makes what is not there yet, also in a private part of before forks and authors."""
@@ -150,11 +190,16 @@ class Private:
         columns = inspector.get_columns(_requests.name) if is_older else []
         if is_older and all(column["name"] != "forks" for column in columns):
             added = sa.text("ALTER TABLE requests ADD COLUMN forks BOOLEAN NOT NULL DEFAULT false")
-            with self._engine.begin() as connection:
+            with self._writing() as connection:
                 connection.execute(added)
+        self._seal()
 
     def close(self) -> None:
-        self._engine.dispose()
+        engine = getattr(self, "_engine", None)
+        if engine is not None:
+            engine.dispose()
+        if self._sealed is not None:
+            self._sealed.close()
 
     def __enter__(self) -> Self:
         return self
@@ -178,6 +223,9 @@ class Private:
             leaves: (request id, leaf hash) of the new events, from `index.previous_size` on.
             index: the log after the append.
             sources: of imported requests, to their ids.
+
+        Raises:
+            VerificationError: somebody else appended since `index` was read.
         """
         request_rows = [
             {
@@ -195,7 +243,8 @@ class Private:
             {"commitment": r.commitment, "request": name, "salt": r.salt, "text": r.text}
             for name, r in reasons
         ]
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
+            _advance_index(connection, leaves, index)
             if request_rows:
                 connection.execute(_requests.insert(), request_rows)
             if reason_rows:
@@ -203,7 +252,6 @@ class Private:
             if sources:
                 rows = [{"source": name, "request": r} for name, r in sources.items()]
                 connection.execute(_sources.insert(), rows)
-            _set_index(connection, index.previous_size, leaves, index)
 
     def requests(self) -> dict[str, Request]:
         """All requests by id, also those whose event was never appended."""
@@ -224,7 +272,7 @@ class Private:
 
     def erase_contact(self, name: str) -> None:
         """Forgets who asked; what was asked stays, or it could not be honoured."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(
                 _requests.update().where(_requests.c.request == name).values(contact="")
             )
@@ -232,32 +280,44 @@ class Private:
 
     def erase_request(self, name: str) -> None:
         """Forgets a request that has ended: contact, selector, salt, reasons, receipt."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             for table in (_requests, _reasons, _challenges, _receipts, _sources):
                 connection.execute(table.delete().where(table.c.request == name))
         self._vacuum()
 
     def _vacuum(self) -> None:
-        """SQLite keeps deleted bytes in free pages until then."""
-        if self._engine.dialect.name == "sqlite":
+        """Databases keep deleted bytes in free pages, and Postgres old rows in files, until then."""
+        how = {"sqlite": "VACUUM", "postgresql": "VACUUM FULL"}.get(self._engine.dialect.name)
+        if how is not None:
             with self._engine.connect().execution_options(
                 isolation_level="AUTOCOMMIT"
             ) as connection:
-                connection.execute(sa.text("VACUUM"))
+                if how == "VACUUM FULL":  # it waits for whoever reads, at most so long
+                    connection.execute(sa.text("SET lock_timeout = '30s'"))
+                try:
+                    connection.execute(sa.text(how))
+                except sa.exc.SQLAlchemyError as error:
+                    raise EnvironmentFault(
+                        f"the rows are deleted, but {how} failed, so their bytes are still on its disk",
+                        found=type(error).__name__,
+                        next_step="run the same command again when nobody else uses the database",
+                    ) from None
+            self._seal()
 
     def author_key(self) -> bytes:
         """The key that authors are named under (`optout.authors`); made when it is first asked for."""
         query = sa.select(_keys.c.key).where(_keys.c.name == "author")
-        with self._engine.begin() as connection:
+        with self._engine.connect() as connection:
             known = connection.execute(query).scalar_one_or_none()
-            if known is not None:
-                return bytes(known)
-            fresh = secrets.token_bytes(KEY_BYTES)
+        if known is not None:
+            return bytes(known)
+        fresh = secrets.token_bytes(KEY_BYTES)
+        with self._writing() as connection:
             connection.execute(_keys.insert().values(name="author", key=fresh))
         return fresh
 
     def set_challenge(self, name: str, nonce: str, expires: str) -> None:
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(_challenges.delete().where(_challenges.c.request == name))
             connection.execute(
                 _challenges.insert().values(request=name, nonce=nonce, expires=expires)
@@ -273,13 +333,13 @@ class Private:
 
     def end_challenge(self, name: str) -> None:
         """A nonce is good once."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             connection.execute(_challenges.delete().where(_challenges.c.request == name))
 
     def set_receipts(self, receipts: Mapping[str, bytes]) -> None:
         if not receipts:
             return
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             names = sorted(receipts)
             for start in range(0, len(names), 500):
                 part = names[start : start + 500]
@@ -316,8 +376,11 @@ class Private:
     def reset_index(self, leaves: Sequence[tuple[str, bytes]], nodes: Sequence[bytes]) -> None:
         """Makes the index anew from the whole log: (request id, leaf hash) of all events."""
         index = Index(len(leaves), list(nodes), len(leaves), list(nodes), b"")
-        with self._engine.begin() as connection:
-            _set_index(connection, 0, leaves, index)
+        with self._writing() as connection:
+            connection.execute(_leaves.delete())
+            connection.execute(_frontier.delete())
+            _insert_leaves(connection, 0, leaves)
+            connection.execute(_frontier.insert().values(one=1, **_state(index)))
 
     def leaves_of(self, name: str) -> list[tuple[int, bytes]]:
         """(sequence, leaf hash) of a request's events, in order."""
@@ -330,28 +393,60 @@ class Private:
             return [(row.sequence, row.leaf) for row in connection.execute(query)]
 
 
-def _set_index(
-    connection: sa.Connection, first: int, leaves: Sequence[tuple[str, bytes]], index: Index
+def _advance_index(
+    connection: sa.Connection, leaves: Sequence[tuple[str, bytes]], index: Index
 ) -> None:
-    """Leaves from `first` on, and the frontier, replace what is there."""
-    connection.execute(_leaves.delete().where(_leaves.c.sequence >= first))
+    """Moves the index on from where its reader found it; the row is locked until the end."""
+    known = (
+        _frontier.update()
+        .where(_frontier.c.size == index.previous_size)
+        .where(_frontier.c.nodes == b"".join(index.previous_nodes))
+    )
+    if connection.execute(known.values(**_state(index))).rowcount != 1:
+        raise VerificationError(
+            "somebody else appended to this registry at the same moment",
+            next_step="bring registry/ up to date from where it is published, and do this again",
+        )
+    _insert_leaves(connection, index.previous_size, leaves)
+
+
+def _insert_leaves(
+    connection: sa.Connection, first: int, leaves: Sequence[tuple[str, bytes]]
+) -> None:
     rows = [
         {"sequence": first + i, "request": name, "leaf": leaf}
         for i, (name, leaf) in enumerate(leaves)
     ]
     if rows:
         connection.execute(_leaves.insert(), rows)
-    connection.execute(_frontier.delete())
-    connection.execute(
-        _frontier.insert().values(
-            one=1,
-            size=index.size,
-            nodes=b"".join(index.nodes),
-            previous_size=index.previous_size,
-            previous_nodes=b"".join(index.previous_nodes),
-            journal=index.journal,
+
+
+def _state(index: Index) -> dict[str, Any]:
+    return {
+        "size": index.size,
+        "nodes": b"".join(index.nodes),
+        "previous_size": index.previous_size,
+        "previous_nodes": b"".join(index.previous_nodes),
+        "journal": index.journal,
+    }
+
+
+def _sqlite_url(folder: Path) -> str:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / "registry.sqlite"
+    if not path.exists():
+        path.touch(mode=0o600)
+    return f"sqlite:///{path}"
+
+
+def _age_path(url: str, folder: Path) -> Path:
+    rest = url.removeprefix(AGE)
+    if rest and not rest.startswith("///"):
+        raise UsageError(
+            f"{URL_VARIABLE} names no file",
+            expected="age: for .stackyard/private/registry.age, or age:///absolute/path",
         )
-    )
+    return Path(rest.removeprefix("//")) if rest else folder / "registry.age"
 
 
 def _split(nodes: bytes) -> list[bytes]:
