@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,20 @@ def bytes_of(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     has_data = data is not None and data.size > 0
     content = np.frombuffer(data, np.uint8) if has_data else _frozen(np.empty(0, np.uint8))
     return content, view
+
+
+def pieces(offsets: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Ranges (first, last, not included) of rows that are few and small enough to be searched at once."""
+    first, count = 0, len(offsets) - 1
+    while first < count:
+        last = int(np.searchsorted(offsets, offsets[first] + _PIECE_BYTES, "right")) - 1
+        last = min(max(first + 1, last), first + _PIECE_ROWS, count)
+        yield first, last
+        first = last
+
+
+_PIECE_BYTES: Final = 1 << 30  # a search counts bytes in 32 bits
+_PIECE_ROWS: Final = 4096  # rows whose heads are copied together
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

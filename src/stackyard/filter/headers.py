@@ -64,47 +64,121 @@ _CLUES: Final = (
 )
 
 
-def statements(text: Any) -> list[Statement]:
-    """Statements of a text (a buffer of UTF-8) in order of their place; empty if it makes none."""
-    found = _tags(text)
-    start, stop = window(text)
-    if stop:
-        raw = np.frombuffer(text, np.uint8)[start:stop]
-        expression = header_expression(normal(raw))
-        if expression is not None:
-            found.append(Statement("header", "header-rules", expression, HEADER_SCORE, start, stop))
-    return sorted(found, key=lambda statement: (statement.start_byte, statement.kind))
+def statements(text: bytes) -> list[Statement]:
+    """Statements of a text in UTF-8 in order of their place; empty if it makes none."""
+    return [statement for _, statement in column_statements(*_alone(text))]
 
 
-def _tags(text: Any) -> list[Statement]:
-    ends: list[int] = []
-    _tag_database().scan(text, match_event_handler=_collect_end, context=ends)
-    found = []
-    for end in ends:
-        match = _TAG.match(text, end - len(_TAG_WORD))
-        assert match is not None  # the database has found it there
-        value = _TAG_END.sub(b"", match[1]).decode(errors="replace")
-        if not value or value[0] in "{<$%[":  # a template's placeholder or a format string
-            continue
-        expression = canonical(value)
-        if expression is not None:
-            found.append(
-                Statement("spdx-tag", "spdx", expression, 1.0, match.start(), match.end(1))
-            )
-    return found
-
-
-def window(text: Any) -> tuple[int, int]:
+def window(text: bytes) -> tuple[int, int]:
     """The range of lines around what sounds like a licence, (0, 0) if nothing does."""
+    return next(((start, stop) for _, start, stop, _ in _windows(*_alone(text))), (0, 0))
+
+
+def _alone(text: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """A column of one text."""
+    return np.frombuffer(text, np.uint8), np.array([0, len(text)])
+
+
+def column_statements(data: np.ndarray, offsets: np.ndarray) -> Iterator[tuple[int, Statement]]:
+    """(row, statement) of the texts of a column, in the order of rows and of places in them.
+
+    Args:
+        data: bytes of texts in UTF-8, one behind the other.
+        offsets: where each begins, and where the last ends.
+    """
+    found: dict[int, list[Statement]] = {}
+    for row, at in _tag_places(data, offsets):
+        tag = _tag(data[offsets[row] : offsets[row + 1]].data, at)
+        if tag is not None:
+            found.setdefault(row, []).append(tag)
+    for row, start, stop, words in _windows(data, offsets):
+        expression = header_expression(words)
+        if expression is not None:
+            header = Statement("header", "header-rules", expression, HEADER_SCORE, start, stop)
+            found.setdefault(row, []).append(header)
+    for row in sorted(found):
+        for statement in sorted(found[row], key=lambda each: (each.start_byte, each.kind)):
+            yield row, statement
+
+
+def _tag_places(data: np.ndarray, offsets: np.ndarray) -> Iterator[tuple[int, int]]:
+    """(row, place in its text) of what tags begin with, looked for in all texts at once."""
     ends: list[int] = []
-    head = memoryview(text)[:HEAD_BYTES]
-    _clue_database().scan(head, match_event_handler=_collect_end, context=ends)
+    view = data[offsets[0] : offsets[-1]].data
+    _tag_database().scan(view, match_event_handler=_collect_end, context=ends)
+    for end in ends:
+        place = offsets[0] + end - len(_TAG_WORD)
+        row = int(np.searchsorted(offsets, place, "right")) - 1
+        yield row, int(place - offsets[row])
+
+
+def _tag(text: Any, at: int) -> Statement | None:
+    """The tag at a place; None if it names nothing, or only the next text completes it."""
+    match = _TAG.match(text, at)
+    value = b"" if match is None else _TAG_END.sub(b"", match[1])
+    if match is None or not value or value[:1] in b"{<$%[":  # a placeholder or a format string
+        return None
+    expression = canonical(value.decode(errors="replace"))
+    if expression is None:
+        return None
+    return Statement("spdx-tag", "spdx", expression, 1.0, match.start(), match.end(1))
+
+
+def _windows(data: np.ndarray, offsets: np.ndarray) -> Iterator[tuple[int, int, int, bytes]]:
+    """(row, start, stop, words) of the range around what sounds like a licence, where something does.
+
+    The heads of all texts are searched at once, a line end between them: no clue spans one.
+    """
+    lengths = np.minimum(np.diff(offsets), HEAD_BYTES)
+    starts = np.concatenate([[0], np.cumsum(lengths + 1)])
+    heads = np.empty(starts[-1], np.uint8)
+    _fill(data, offsets, starts, heads)
+    heads.setflags(write=False)
+    ends: list[int] = []
+    _clue_database().scan(heads.data, match_event_handler=_collect_end, context=ends)
     if not ends:
-        return 0, 0
-    start = max(0, min(ends) - _BEFORE_BYTES)
-    while start > 0 and head[start - 1] != 10:
-        start -= 1
-    return start, min(len(head), max(ends) + _AFTER_BYTES)
+        return
+    places = np.array(ends)
+    rows = np.searchsorted(starts, places - 1, "right") - 1
+    hit, number = np.unique(rows, return_inverse=True)
+    clues = np.array([np.full(len(hit), len(heads)), np.zeros(len(hit))], np.int64)
+    np.minimum.at(clues[0], number, places)
+    np.maximum.at(clues[1], number, places)
+    words = np.empty(int(lengths[hit].sum()) + len(hit), np.uint8)
+    ranges = _normalise_all(heads, starts, hit, clues, words)
+    text = words.tobytes()
+    for row, (start, stop, begin, end) in zip(hit.tolist(), ranges.tolist(), strict=True):
+        yield row, start, stop, text[begin:end]
+
+
+@numba.njit(cache=True, nogil=True)
+def _fill(data: Any, offsets: Any, starts: Any, heads: Any) -> None:
+    """Heads of texts, each followed by a line end."""
+    for row in range(len(starts) - 1):
+        length = starts[row + 1] - starts[row] - 1
+        begin, stop = starts[row], starts[row] + length
+        heads[begin:stop] = data[offsets[row] : offsets[row] + length]
+        heads[stop] = 10
+
+
+@numba.njit(cache=True, nogil=True)
+def _normalise_all(heads: Any, starts: Any, rows: Any, clues: Any, words: Any) -> Any:
+    """Range of each window in its text, and range of its words in `words`, a row each.
+
+    `clues` has the first and the last end of a clue in each of the rows.
+    """
+    out = np.empty((len(rows), 4), np.int64)
+    count = 0
+    for number, row in enumerate(rows):
+        begin, end = starts[row], starts[row + 1] - 1
+        start = max(begin, clues[0, number] - _BEFORE_BYTES)
+        while start > begin and heads[start - 1] != 10:
+            start -= 1
+        stop = min(end, clues[1, number] + _AFTER_BYTES)
+        size = _normalise(heads[start:stop], words[count:])
+        out[number] = (start - begin, stop - begin, count, count + size)
+        count += size
+    return out
 
 
 def _collect_end(_number: int, _start: int, end: int, _flags: int, ends: list[int]) -> None:

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from stackyard.detector import Scope
 from stackyard.filter import headers, manifests, texts
-from stackyard.filter.buffers import bytes_of, one_array
+from stackyard.filter.buffers import bytes_of, one_array, pieces
 from stackyard.filter.expression import UNRECOGNIZED, canonical, conjunction
 from stackyard.filter.params import LicenseTextParams
 from stackyard.record import BLOB_ID
@@ -155,10 +155,12 @@ class TextStatementDetector:
         blobs = one_array(batch["blob_id"], BLOB_ID)
         rows: list[int] = []
         stated: list[headers.Statement] = []
-        for row in np.flatnonzero(pc.is_valid(text).to_numpy(zero_copy_only=False)):
-            for statement in headers.statements(data[offsets[row] : offsets[row + 1]].data):
-                rows.append(int(row))
-                stated.append(statement)
+        void = pc.is_null(text).to_numpy(zero_copy_only=False)
+        for first, last in pieces(offsets):
+            for row, statement in headers.column_statements(data, offsets[first : last + 1]):
+                if not void[first + row]:
+                    rows.append(first + row)
+                    stated.append(statement)
         columns = [list(column) for column in zip(*stated, strict=True)] or [[]] * len(_STATED)
         arrays = [pa.array(c, f.type) for c, f in zip(columns, _STATED, strict=True)]
         return pa.table([blobs.take(pa.array(rows, pa.int64())), *arrays], schema=self.schema)
