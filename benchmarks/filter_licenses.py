@@ -338,6 +338,8 @@ def scancode(files: dict[str, bytes]) -> tuple[dict[str, str | None], float]:
         start_up, _ = _scan({"nothing.c": b"int x;\n"})
         seconds, found = _scan(files)
         kept.write_text(json.dumps({"seconds": seconds - start_up, "found": found}), "utf-8")
+    else:
+        print(f"    ScanCode's run over these very files is kept: {kept.name}", file=sys.stderr)
     run = json.loads(kept.read_text("utf-8"))
     return run["found"], run["seconds"]
 

@@ -67,7 +67,7 @@ def test_parser_that_is_killed_costs_its_own_file_alone() -> None:
         ("deep.py", b"(" * 300_000),
         ("deep.c", b"{" * 300_000),
         ("deep.json", b"[" * 300_000),
-        ("deep.html", b"<a>" * 50_000),
+        ("deep.html", b"<a>" * 150_000),
         ("deep.sh", b"$(" * 50_000),
         ("good.py", b"x = 1\n"),
     ]

@@ -238,3 +238,27 @@ def test_decide_in_any_order_of_rows_and_facts_gives_equal_tables() -> None:
     )
     assert one.files.equals(other.files)
     assert one.decisions.equals(other.decisions)
+
+
+@pytest.mark.parametrize(
+    ("tree", "path", "kind", "detector", "words"),
+    [
+        ({"a.py": b"# SPDX-License-Identifier: MIT\n" + ADD}, "a.py", "spdx-tag", "spdx", b"SPDX-License-Identifier: MIT"),
+        ({"a.py": b"# Released under the MIT license.\n" + ADD}, "a.py", "header", "header-rules", b"MIT license"),
+        ({"a.py": ADD, "LICENSE": MIT}, "LICENSE", "license-file", "spdx-texts", b"Permission is hereby granted"),
+        ({"a.py": ADD, "package.json": b'{"license": "MIT"}'}, "package.json", "metadata", "package.json", b"MIT"),
+        ({"a.py": ADD, "README.md": b"# License\nMIT license\n"}, "README.md", "readme", "readme", b"MIT license"),
+        ({"a.py": ADD, "debian/copyright": b"Format: x\n\nFiles: *\nLicense: Expat\n"}, "debian/copyright", "metadata", "dep5", b"License: Expat"),
+        ({"a.py": ADD, "REUSE.toml": b'[[annotations]]\npath = "**"\nSPDX-License-Identifier = "MIT"\n'}, "REUSE.toml", "metadata", "REUSE.toml", b"MIT"),
+    ],
+)  # fmt: skip
+def test_evidence_of_every_kind_has_path_detector_score_and_range(
+    tree: dict[str, bytes], path: str, kind: str, detector: str, words: bytes
+) -> None:
+    kept = run({"octo-org/a": tree}).files.to_pylist()
+    (row,) = [file for file in kept if file["path"] == "a.py"]
+    assert row["license_expression"] == "MIT"
+    (found,) = row["license_evidence"]
+    assert (found["path"], found["kind"], found["detector"]) == (path, kind, detector)
+    assert 0.9 <= found["score"] <= 1.0
+    assert words in tree[path][found["start_byte"] : found["end_byte"]]
