@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,7 +111,7 @@ def submit(  # noqa: PLR0917 - click passes by name
         return
     click.echo(f"{request.request}: {selector.kind} {selector}: submitted; nothing is removed yet")
     click.echo(f"receipt: {file} (keep it: it opens your entry in the public log)")
-    click.echo(f"next: stackyard optout preview {request.request}")
+    click.echo(f"next: {_command(project, 'preview', request.request)}")
 
 
 @optout.command()
@@ -147,7 +148,7 @@ def preview(project: Path, request: str, as_json: bool) -> None:
         click.echo(f"  {row['blob_id'][:12]}  {row['repo_name']}  {row['path']}")
     _more(found.stays.num_rows)
     click.echo(f"digest: {found.digest}")
-    click.echo(f"next: stackyard optout verify {found.request} --confirm {found.digest}")
+    click.echo(f"next: {_command(project, 'verify', found.request, '--confirm', found.digest)}")
 
 
 _SHOWN = 20
@@ -207,7 +208,7 @@ def verify(  # noqa: PLR0917 - click passes by name
     if confirm is not None and _previewed(project, request).digest != confirm:
         raise UsageError(
             "this is not the digest of what the request would remove now",
-            next_step=f"look again: stackyard optout preview {request}",
+            next_step=f"look again: {_command(project, 'preview', request)}",
         )
     vouched = None if keys is None else keys.read_text(encoding="utf-8", errors="replace")
     seen = reason
@@ -474,7 +475,7 @@ def import_requests(project: Path, file: Path, form: Format | None, as_json: boo
     click.echo(f"{len(rows)} requests read, {len(made)} submitted, {len(refused)} refused")
     for row in refused:
         click.echo(f"  {row['where']}: {row['refusal']}")
-    click.echo("next: stackyard optout status (answers for issues are in --json)")
+    click.echo(f"next: {_command(project, 'status')} (answers for issues are in --json)")
 
 
 def _submit_all(log: Writer, fresh: list[Entry]) -> dict[str, str]:
@@ -597,6 +598,12 @@ def prove(
     )
     where = f"in {found['shards']} shards" if found["shards"] else "by the receipt's own proofs"
     click.echo(f"  {found['absent']} names checked against {found['present']} {where}")
+
+
+def _command(project: Path, *words: str) -> str:
+    """A command as it can be typed here: with its project, if that is not this folder."""
+    at = [] if project.resolve() == Path.cwd() else ["--project", str(project)]
+    return shlex.join(["stackyard", "optout", words[0], *at, *words[1:]])
 
 
 def _selector(scopes: Mapping[str, str | None]) -> Selector:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_preview_before_anything_was_built_says_what_to_do(project: Path) -> Non
 def test_text_output_names_the_next_step(project: Path) -> None:
     said = run(project, "submit", "--repo", "octo/p", "--contact", "me@example.org").output
     assert "nothing is removed yet" in said
-    assert "stackyard optout preview req-" in said
+    assert "stackyard optout preview --project " in said
     assert "no requests" not in run(project, "status").output
 
 
@@ -175,3 +176,18 @@ def test_log_of_a_new_project_is_named_after_its_dataset(tmp_path: Path) -> None
     (root / "params.yaml").write_text(params.replace("mono-inc/two", "mono-inc/renamed"))
     ensure_machinery(root)
     assert open_registry(root).key.name == "mono-inc/two"
+
+
+def test_next_steps_can_be_typed_as_they_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "my project"
+    init_registry(project)
+    said = run(project, "submit", "--repo", "octo/p", "--contact", "me@example.org").output
+    (line,) = [line for line in said.splitlines() if line.startswith("next: ")]
+    words = shlex.split(line.removeprefix("next: "))
+    assert words[:3] == ["stackyard", "optout", "preview"]
+    assert words[3:5] == ["--project", str(project)]
+    monkeypatch.chdir(project)
+    done = CliRunner().invoke(optout, ["submit", "--repo", "octo/q", "--contact", "me@example.org"])
+    assert "--project" not in done.output
