@@ -3,7 +3,8 @@
 In: files and the facts of statements. Out: for every file the number of its statement, and what each
 numbered statement says. Always holds: what a file says itself beats what a directory says; among
 directories the nearest that says anything; what one place says in several ways holds all at once,
-unless metadata names a choice between just those licences.
+unless metadata names a choice between just those licences. Only REUSE annotations that say so hold
+beside a file's own words.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import pyarrow.compute as pc
 
 from stackyard.filter.buffers import one_array
 from stackyard.filter.expression import UNRECOGNIZED, conjunction, families
+from stackyard.filter.manifests import BINDING
 from stackyard.record import BLOB_ID
 
 _SEPARATOR = pa.scalar("\0", pa.large_string())
@@ -74,11 +76,16 @@ def gather(files: pa.Table, own: pa.Table, spoken: pa.Table) -> Stated:
     place_lists, place_of = _places(files, spoken)
     own_texts = [own_expression(stated) for stated in _stated(own, own_lists)]
     place_texts = [_place_expression(stated) for stated in _stated(spoken, place_lists)]
-    names = sorted({*own_texts, *place_texts})
+    both, pairs = _bound(own_of, place_of, spoken, place_lists)
+    pair_texts = [conjunction(tuple(sorted({own_texts[o], place_texts[p]}))) for o, p in pairs]
+    texts = [*own_texts, *place_texts, *pair_texts]
+    names = sorted(set(texts))
     code = {name: i for i, name in enumerate(names)}
-    own_code = np.array([code[name] for name in own_texts] + [-1], np.int64)
-    place_code = np.array([code[name] for name in place_texts] + [-1], np.int64)
-    expression_of = np.where(own_of >= 0, own_code[own_of], place_code[place_of])
+    # The last item is that of files that nothing speaks for.
+    codes = np.array([*(code[text] for text in texts), len(names)], np.int64)
+    nothing, count_own, count_place = len(texts), len(own_texts), len(place_texts)
+    item = np.where(own_of >= 0, own_of, np.where(place_of >= 0, place_of + count_own, nothing))
+    item = np.where(both >= 0, both + count_own + count_place, item)
     evidence = pa.concat_tables(
         [
             own.select(list(_STATED)).add_column(
@@ -91,22 +98,41 @@ def gather(files: pa.Table, own: pa.Table, spoken: pa.Table) -> Stated:
         np.concatenate([own_lists.starts, place_lists.starts[1:] + len(own_lists.rows)]),
         np.concatenate([own_lists.rows, place_lists.rows + own.num_rows]),
     )
-    # One list more, empty, for the files that nothing speaks for.
+    for own_item, place_item in pairs:
+        rows, _ = merged.expand(np.array([own_item, place_item + count_own]))
+        merged = Rows(
+            np.append(merged.starts, merged.starts[-1] + len(rows)),
+            np.concatenate([merged.rows, rows]),
+        )
     merged = Rows(np.append(merged.starts, merged.starts[-1]), merged.rows)
-    count_own, count_place = len(own_texts), len(place_texts)
-    item = np.where(
-        own_of >= 0,
-        own_of,
-        np.where(place_of >= 0, place_of + count_own, count_own + count_place),
-    )
     rows, offsets = merged.expand(item)
     return Stated(
         [*names, None],
-        np.where(expression_of < 0, len(names), expression_of),
+        codes[item],
         evidence,
         offsets,
         rows,
     )
+
+
+def _bound(
+    own_of: np.ndarray, place_of: np.ndarray, spoken: pa.Table, places: Rows
+) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Files for which a place speaks though they speak themselves: the number of each one's pair
+    (-1: none), and the distinct pairs (own item, place item).
+    """
+    binds = pc.equal(spoken["detector"], BINDING).to_numpy().astype(bool)
+    none = np.full(len(own_of), -1, np.int64)
+    if not binds.any():
+        return none, []
+    place_binds = np.logical_or.reduceat(binds[places.rows], places.starts[:-1])
+    files = np.flatnonzero((own_of >= 0) & (place_of >= 0))
+    files = files[place_binds[place_of[files]]]
+    pairs, which = np.unique(
+        np.stack([own_of[files], place_of[files]], axis=1), axis=0, return_inverse=True
+    )
+    none[files] = which.reshape(-1)
+    return none, [(int(own_item), int(place_item)) for own_item, place_item in pairs]
 
 
 def _own(files: pa.Table, own: pa.Table) -> tuple[Rows, np.ndarray]:

@@ -13,7 +13,7 @@ import posixpath
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from stackyard.filter.expression import UNRECOGNIZED, canonical, conjunction, simplify
 
@@ -31,6 +31,9 @@ class Claim(NamedTuple):
     start_byte: int
     end_byte: int
 
+
+BINDING: Final = "REUSE.toml precedence"
+"""Detector of claims that hold beside what a file says itself."""
 
 _CLASSIFIERS = {
     "Apache Software License": "Apache-2.0",
@@ -259,7 +262,11 @@ def _description(scope: str, text: bytes) -> Iterator[Claim]:
 
 
 def _reuse(scope: str, text: bytes) -> Iterator[Claim]:
-    """REUSE.toml: annotations by path globs (REUSE 3.3): among those that match, the last holds."""
+    """REUSE.toml: annotations by path globs (REUSE 3.3): among those that match, the last holds.
+
+    With `precedence` other than `closest` an annotation holds beside a file's own words: for
+    `aggregate` that is what it means, and of `override` the stricter reading.
+    """
     for entry in tomllib.loads(text.decode()).get("annotations", ()):
         stated = entry.get("SPDX-License-Identifier")
         stated = (
@@ -267,9 +274,10 @@ def _reuse(scope: str, text: bytes) -> Iterator[Claim]:
         )
         expression = canonical(stated) if isinstance(stated, str) else None
         paths = entry.get("path", ())
+        detector = "REUSE.toml" if entry.get("precedence", "closest") == "closest" else BINDING
         if expression is not None:
             for glob in [paths] if isinstance(paths, str) else paths:
-                yield Claim("REUSE.toml", expression, scope, glob.replace("?", "\\?"), 0, len(text))
+                yield Claim(detector, expression, scope, glob.replace("?", "\\?"), 0, len(text))
 
 
 _FIELD = re.compile(rb"(?m)^([A-Za-z-]+):[ \t]*((?:.*)(?:\n[ \t].*)*)")

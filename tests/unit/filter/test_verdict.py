@@ -129,6 +129,36 @@ def test_unrecognized_license_file_shadows_the_permissive_root() -> None:
     assert found["octo-org/a", "x/a.py"] == "license-not-allowed"
 
 
+@pytest.mark.parametrize(
+    ("precedence", "rule"),
+    [
+        ("closest", "kept"),
+        ("aggregate", "license-not-allowed"),
+        ("override", "license-not-allowed"),
+    ],
+)
+def test_reuse_annotation_holds_beside_own_words_where_it_says_so(
+    precedence: str, rule: str
+) -> None:
+    reuse = (
+        f'version = 1\n[[annotations]]\npath = "src/**"\nprecedence = "{precedence}"\n'
+        'SPDX-License-Identifier = "GPL-3.0-only"\n'
+    ).encode()
+    mit = b"# SPDX-License-Identifier: MIT\n" + ADD
+    tree = {"LICENSE": MIT, "REUSE.toml": reuse, "src/a.py": mit, "b.py": mit, "c.py": ADD}
+    filtered = run({"octo-org/a": tree | {"src/d.py": ADD}})
+    found = rules(filtered)
+    # The same bytes lie outside too: there the conflict drops them.
+    conflict = "kept" if rule == "kept" else "license-conflict"
+    assert found["octo-org/a", "src/a.py"] == rule
+    assert found["octo-org/a", "b.py"] == conflict
+    assert found["octo-org/a", "src/d.py"] == "license-not-allowed"
+    assert found["octo-org/a", "c.py"] == "license-conflict"
+    if rule != "kept":
+        (row,) = [d for d in filtered.decisions.to_pylist() if d["path"] == "src/a.py"]
+        assert json.loads(row["evidence"])["license_expression"] == "GPL-3.0-only AND MIT"
+
+
 def test_debian_stanzas_last_match_holds() -> None:
     dep5 = (
         b"Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n"
