@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 from typing import Any
 
@@ -15,7 +17,7 @@ from stackyard.optout import note, policy, receipts
 from stackyard.optout.absence import check_absent, parse_document
 from stackyard.optout.events import Event
 from stackyard.optout.importing import FORM_FIELDS, FORMATS, Format, entries
-from stackyard.optout.selector import from_plain
+from stackyard.optout.selector import from_plain, parse
 
 KEY = note.SignerKey("example.org/log", bytes(32))
 
@@ -96,3 +98,41 @@ def test_notes_and_keys_of_any_text_are_refused(text: str) -> None:
     ):
         with contextlib.suppress(VerificationError):
             reader()
+
+
+pieces = st.sampled_from(
+    ["octo", "octo/p", "https://github.com/octo/p", "me@example.org", "docs/**", ":", "/", "*", "@",
+     " ", ",", ";", ".git", "owner", "\u0430", "\u200b", "\u202e", "%2f", "..", "?", "#", "~", "\\"]
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(("repo", "owner", "path", "blob", "author")),
+    st.lists(pieces, max_size=5).map("".join) | st.text(max_size=30),
+)
+def test_every_way_to_ask_understands_a_text_as_the_one_parser_does(kind: str, text: str) -> None:
+    """Command line, CSV, JSONL, issue form and BigCode's records: none reads more into it."""
+    try:
+        expected = parse(kind, text)
+    except UsageError:
+        expected = None
+    (line,) = entries(json.dumps({"scope": kind, "selector": text}), "jsonl")
+    assert line.selector == expected
+    assert (line.copies, line.past, line.forks) == ("none", False, False)
+    if kind in {"repo", "owner"}:
+        record = {"issue": 1, f"optout_{kind}s": [text]}
+        (found,) = entries(json.dumps([record]), "bigcode")
+        assert found.selector == expected
+    if "\n" not in text and "\r" not in text:
+        body = f"### What do you want removed?\n\n{kind}\n\n### Its name\n\n{text}"
+        (issue,) = entries(json.dumps([{"number": 1, "body": body}]), "github")
+        assert issue.selector in {expected, None}
+        assert (issue.copies, issue.past, issue.forks) == ("none", False, False)
+        sheet = io.StringIO()
+        csv.writer(sheet).writerows([["scope", "selector"], [kind, text]])
+        if "\0" not in text:
+            (row,) = entries(sheet.getvalue(), "csv")
+            assert row.selector == expected
+    if expected is not None and expected.kind in {"repo", "owner", "author"}:
+        assert expected.name in text.lower().replace("~", "")

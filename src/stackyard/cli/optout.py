@@ -457,6 +457,12 @@ def import_requests(project: Path, file: Path, form: Format | None, as_json: boo
         raise UsageError(
             f"the ending of {file.name} does not say its format", next_step="add --format"
         )
+    if file.stat().st_size > importing.FILE_MAX_BYTES:
+        raise UsageError(
+            f"{file.name} is too long for a batch",
+            expected=f"at most {importing.FILE_MAX_BYTES:,} bytes",
+            next_step="split it",
+        )
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -18,7 +18,6 @@ import csv
 import hashlib
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
@@ -49,6 +48,16 @@ _COPIES = {"leave them": "none", "remove exact copies": "exact", "remove near co
 _FORKS = {"leave them": False, "remove them too": True}
 _PAST = {"leave them": False, "ask for them too": True}
 _MEMBERS = frozenset({"scope", "selector", "contact", "copies", "forks", "past"})
+
+
+SOURCE_MAX = 200
+"""Characters of a source in the private part."""
+
+BODY_MAX = 65_536
+"""Characters of an issue on GitHub."""
+
+FILE_MAX_BYTES = 100_000_000
+"""Of a batch: room for 100,000 requests of 1,000 bytes each."""
 
 
 @dataclass(frozen=True)
@@ -94,15 +103,16 @@ def entries(text: str, form: Format) -> list[Entry]:
 def _csv(text: str) -> Iterator[Entry]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
-        names = set(reader.fieldnames or ())
+        header = list(reader.fieldnames or ())
+        names = set(header)
         rows = list(enumerate(reader, start=2))
     except csv.Error as error:
         raise UsageError(f"this is no CSV file: {error}") from error
-    if not {"scope", "selector"} <= names <= _MEMBERS:
+    if not {"scope", "selector"} <= names <= _MEMBERS or len(names) != len(header):
         raise UsageError(
             "this is no CSV file of requests",
             expected="a first line with scope,selector and, if wanted, contact,copies,forks,past",
-            found=", ".join(sorted(str(name) for name in names))[:200],
+            found=", ".join(str(name) for name in header)[:200],
         )
     for number, row in rows:
         if None in row or None in row.values():
@@ -123,7 +133,7 @@ def _jsonl(text: str) -> Iterator[Entry]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # no other character ends a line
         if line.strip():
             values = _json(line, f"line {number}")
             if not isinstance(values, dict):
@@ -133,9 +143,17 @@ def _lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _json(text: str, where: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} is not JSON") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose members are said once: which of two would count is anybody's guess."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a member is given twice")
+    return values
 
 
 def _entry(values: Mapping[str, Any], where: str) -> Entry:
@@ -195,9 +213,17 @@ def _bigcode(text: str) -> Iterator[Entry]:
         author, issue = str(record.get("author", "")), str(record.get("issue", number))
         for scope, member in names.items():
             for name in record.get(member) or []:
-                source = f"bigcode:{issue}:{scope}:{name}"
-                blank = Entry(source[:200], f"record {number}", author)
+                blank = Entry(
+                    _source(f"bigcode:{issue}:{scope}:{name}"), f"record {number}", author
+                )
                 yield _understood(blank, {"scope": scope, "selector": name})
+
+
+def _source(said: str) -> str:
+    """What an entry is known by; what is too long for the private part goes by its hash, whole."""
+    if len(said) <= SOURCE_MAX:
+        return said
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _github(text: str) -> Iterator[Entry]:
@@ -209,20 +235,26 @@ def _github(text: str) -> Iterator[Entry]:
             raise UsageError("this is no export of issues", expected="issues with their numbers")
         if "pull_request" in issue:
             continue
-        author = str((issue.get("user") or {}).get("login", ""))
+        user = issue.get("user")
+        author = str(user.get("login", "")) if isinstance(user, dict) else ""
         blank = Entry(f"github:{issue['number']}", f"issue {issue['number']}", author)
-        yield _understood(blank, _form(str(issue.get("body") or "")[:100_000]))
+        yield _understood(blank, _form(str(issue.get("body") or "")))
 
 
 def _form(body: str) -> dict[str, Any]:
-    """Members from the body of an issue that was made with the form; free prose has none."""
-    parts = re.split(r"(?m)^### +(.+?) *\r?$", body)
-    answers = {
-        FORM_FIELDS[heading]: answer.strip()
-        for heading, answer in zip(parts[1::2], parts[2::2], strict=True)
-        if heading in FORM_FIELDS
-    }
-    if "scope" not in answers or "selector" not in answers:
+    """Members from the body of an issue that was made with the form.
+
+    Free prose has none; nor has a body with two answers to one question, or longer than any issue.
+    """
+    found: list[tuple[str, list[str]]] = []
+    for line in body.split("\n") if len(body) <= BODY_MAX else []:
+        heading = line[4:].strip() if line.startswith("### ") else ""
+        if heading in FORM_FIELDS:
+            found.append((FORM_FIELDS[heading], []))
+        elif found:
+            found[-1][1].append(line)
+    answers = {member: "\n".join(lines).strip() for member, lines in found}
+    if "scope" not in answers or "selector" not in answers or len(answers) != len(found):
         return {"scope": "repo", "selector": ""}
     return {
         "scope": _SCOPES.get(answers["scope"].lower(), answers["scope"]),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,83 @@ def test_import_file_of_unknown_ending_is_refused(tmp_path: Path) -> None:
         run(tmp_path, "import", str(tmp_path / "x.txt"))
     with pytest.raises(UsageError, match="UTF-8"):
         run(tmp_path, "import", str(tmp_path / "x.txt"), "--format", "csv")
+
+
+def test_entries_that_say_a_thing_twice_are_refused() -> None:
+    with pytest.raises(UsageError):
+        entries("scope,selector,selector\nrepo,octo/p,octo/q\n", "csv")
+    with pytest.raises(UsageError):
+        entries('{"scope":"repo","selector":"octo/p","selector":"octo/q"}', "jsonl")
+    with pytest.raises(UsageError):
+        entries('[{"issue":1,"optout_repos":[],"optout_repos":["octo/p"]}]', "bigcode")
+    issue = form_issue(1, "One repository", "octo/p")
+    issue["body"] += "\r\n\r\n### Its name\r\n\r\nocto/q"
+    (entry,) = entries(json.dumps([issue]), "github")
+    assert entry.selector is None
+
+
+def test_entries_answer_that_smuggles_another_question_is_refused() -> None:
+    name = "octo/p\n\n### What do you want removed?\n\nAll repositories of an account"
+    (entry,) = entries(json.dumps([form_issue(1, "One repository", name)]), "github")
+    assert entry.selector is None
+
+
+def test_entries_long_names_of_equal_beginnings_are_told_apart() -> None:
+    names = ["o/" + "x" * 300 + end for end in ("a", "b")]
+    found = entries(json.dumps([{"issue": 1, "optout_repos": names}]), "bigcode")
+    assert len({entry.source for entry in found}) == 2
+    assert all(len(entry.source) <= importing.SOURCE_MAX for entry in found)
+
+
+def test_entries_jsonl_line_separators_of_unicode_end_no_line() -> None:
+    (entry,) = entries('{"scope":"path","selector":"octo/p:a\u2028b"}', "jsonl")
+    assert entry.selector is None
+    assert "U+2028" in entry.refusal
+
+
+@pytest.mark.parametrize("user", ["x", 7, [], {"login": None}, None])
+def test_entries_github_issue_of_an_odd_user_is_read(user: object) -> None:
+    issue = {**form_issue(1, "One repository", "octo/p"), "user": user}
+    (entry,) = entries(json.dumps([issue]), "github")
+    assert entry.selector == Selector("repo", "octo/p")
+    assert not entry.author_is_owner
+
+
+LONG = 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("csv", "scope,selector\nrepo," + "a" * LONG + "\n"),
+        ("csv", "a" * LONG),
+        ("csv", "scope,selector\n" + '"' * LONG),
+        ("jsonl", '{"scope":"repo","selector":"' + "a" * LONG + '"}'),
+        ("jsonl", '{"scope":"' + "a" * LONG + '","selector":"a/b"}'),
+        ("jsonl", "[" * LONG),
+        ("jsonl", "7" * LONG),
+        ("bigcode", '[{"issue":1,"optout_repos":["' + "a" * LONG + '"]}]'),
+        ("bigcode", '{"issue":' + "9" * 4000 + ',"optout_owners":["' + "x y" * 1_000_000 + '"]}'),
+        ("github", json.dumps([{"number": 1, "body": "### Its name\n" + "a" * LONG}])),
+        ("github", json.dumps([{"number": 1, "body": "### a" + " " * LONG + "b"}])),
+        ("github", json.dumps([{"number": 1, "body": "### a" + " " * 60_000 + "b"}])),
+        ("github", json.dumps([{"number": 1, "body": "\n### Its name" * (LONG // 13)}])),
+    ],
+)
+def test_entries_of_ten_megabytes_are_refused_at_once(form: importing.Format, text: str) -> None:
+    start = time.process_time()
+    try:
+        found = entries(text, form)
+    except UsageError:
+        found = []
+    assert all(entry.selector is None for entry in found)
+    assert all(len(entry.refusal) < 1_000 for entry in found)
+    assert time.process_time() - start < 5
+
+
+def test_import_of_a_file_too_long_is_refused(tmp_path: Path) -> None:
+    init_registry(tmp_path)
+    with (tmp_path / "x.csv").open("wb") as stream:
+        stream.truncate(importing.FILE_MAX_BYTES + 1)
+    with pytest.raises(UsageError, match="too long"):
+        run(tmp_path, "import", str(tmp_path / "x.csv"))
