@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flows.server import prefect_api
+from flows.server import drain, prefect_api
 from stackyard.pipeline.init import init_project
 
 MIT = """MIT License
@@ -132,7 +132,7 @@ ORIGINS: dict[str, Files] = {
 epsilon has no licence."""
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One server, instead of one a run; it ends before the other tests of this process begin."""
     with prefect_api(tmp_path_factory.mktemp("prefect")):

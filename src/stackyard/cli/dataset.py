@@ -565,11 +565,11 @@ def sync(folder: Path, project: Path | None, as_json: bool) -> None:
     click.echo(f"{folder} {moved} {done.after}; the newest version is {done.newest}")
     others = f", also from {', '.join(done.other_files)}" if done.other_files else ""
     click.echo(f"{done.removed_rows} rows of removed contents were taken out of files{others}")
-    click.echo(
-        f"proved: none of {done.gone} removed contents is in {done.checked_files} files"
-    )
+    click.echo(f"proved: none of {done.gone} removed contents is in {done.checked_files} files")
     if done.unread:
-        _warn(f"note: nothing is said of {', '.join(done.unread)}: of no format that is looked into")
+        _warn(
+            f"note: nothing is said of {', '.join(done.unread)}: of no format that is looked into"
+        )
     if done.yanked:
         _warn(f"note: {lock.dataset}@{done.after} is yanked: {done.yanked}")
 
