@@ -66,14 +66,14 @@ def prefect_api(state: Path) -> Iterator[None]:
         _wait(server, f"http://127.0.0.1:{port}/api/health", state)
         os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
         yield
-        _drain()
+        drain()
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         server.terminate()
         server.wait(timeout=30)
 
 
-def _drain() -> None:
+def drain() -> None:
     """Sends the events that wait and closes their connection, whose thread would outlive the run.
 
     That thread draws from the process's `random` at each ping.

@@ -132,11 +132,18 @@ ORIGINS: dict[str, Files] = {
 epsilon has no licence."""
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One server, instead of one a run; it ends before the other tests of this process begin."""
+    """One server, instead of one a run: Prefect keeps the first address that it reads."""
     with prefect_api(tmp_path_factory.mktemp("prefect")):
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prefect(prefect_server: None) -> Iterator[None]:
+    """The server, with no connection to it while the tests of other modules run."""
+    yield
+    drain()
 
 
 @pytest.fixture(scope="session")
