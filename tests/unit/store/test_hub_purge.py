@@ -66,7 +66,7 @@ def test_purged_version_leaves_no_byte_and_the_others_stay(
     # 0.1.1 had 0.1.0 as its parent: its tag is at a commit without history now.
     assert not stored(hub, SECRET)
     assert not stored(hub, TEXT)
-    assert not [path for path in (hub.root / "datasets").rglob("*purge-*")]
+    assert not list((hub.root / "datasets").rglob("*purge-*"))
     with pytest.raises(UsageError):
         dataset.read(old, "s.parquet")
 
@@ -148,4 +148,4 @@ def test_purge_broken_off_at_any_call_is_ended_by_the_next(
     assert {v: dataset.files(c) for v, c in dataset.versions().items()} == trees
     assert not stored(hub, SECRET)
     assert not stored(hub, TEXT)
-    assert not [path for path in (hub.root / "datasets").rglob("*purge-*")]
+    assert not list((hub.root / "datasets").rglob("*purge-*"))
