@@ -143,7 +143,11 @@ class Private:
                 self._sealed = Sealed(_age_path(url, folder), folder.parent / "keys" / IDENTITY)
                 url = "sqlite://"
             sqlite = sa.make_url(url).get_backend_name() == "sqlite"
-            self._engine = sa.create_engine(url, poolclass=sa.pool.StaticPool if sqlite else None)
+            self._engine = sa.create_engine(
+                url,
+                poolclass=sa.pool.StaticPool if sqlite else None,
+                hide_parameters=True,  # an error shows what was to be done, not whose address it was
+            )
             if sqlite:
                 sa.event.listen(self._engine, "connect", _tune)
             content = self._sealed.read() if self._sealed is not None else None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from stackyard.errors import EnvironmentFault, StackyardError, UsageError, VerificationError
 from stackyard.optout import requests
@@ -62,8 +63,6 @@ def postgres() -> Iterator[str]:
 
 
 def ask(url: str, sql: str) -> list[tuple[object, ...]]:
-    import sqlalchemy as sa
-
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:
@@ -223,6 +222,25 @@ def test_private_part_of_before_forks_is_brought_up_to_date(project: Path) -> No
         connection.exec_driver_sql("alter table requests drop column forks")
     accept(project, name)
     assert [r.forks for r in pending(open_registry(project))] == [False]
+
+
+def test_error_of_the_database_shows_nothing_private(project: Path) -> None:
+    with open_writer(project) as log:
+        event, request = requests.submit(
+            parse("repo", "octo-secret/p"),
+            sequence=0,
+            time=NOW,
+            salt=os.urandom(32),
+            contact="very-private@example.org",
+        )
+        log.append([event], [request])
+        index = log.private.index()
+        assert index is not None
+        again = type(index)(2, index.nodes, index.size, index.nodes, b"[]")
+        with pytest.raises(sa.exc.SQLAlchemyError) as caught:
+            log.private.append([request], [], [], again, {})
+    assert "octo-secret" not in str(caught.value)
+    assert "very-private" not in str(caught.value)
 
 
 @pytest.fixture
