@@ -140,7 +140,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def prefect(prefect_server: None) -> Iterator[None]:
+def prefect(prefect_server: None) -> Iterator[None]:  # noqa: ARG001 - it is up before, and down after
     """The server, with no connection to it while the tests of other modules run."""
     yield
     drain()
