@@ -331,13 +331,20 @@ def increment(source: Path, limit_bytes: float, *, scattered: bool) -> dict[str,
         first_s = corpus.dedup()
         _, late_s = detect(corpus, corpus.segments(late=True))
         corpus.filtered(corpus.files.filter(pa.array(~gone)))
-        second_s = corpus.dedup()
-        found = corpus.result()
-        corpus.forget()
-        full_s = corpus.dedup()
-        assert corpus.result() == found
+        index, kept = corpus.workspace.root / "dedup-index", Path(scratch) / "kept"
+        index.rename(kept)
+        seconds, fulls = [], []
+        for turn in range(3):  # in turns, the best of each: others work on the same cores
+            corpus.forget()
+            shutil.copytree(kept, index)
+            seconds.append(corpus.dedup())
+            found = corpus.result()
+            if turn < 2:
+                corpus.forget()
+                fulls.append(corpus.dedup())
+                assert corpus.result() == found
+        second_s, full_s = min(seconds), min(fulls)
         whole_s = early_s + late_s + full_s
-        index = corpus.workspace.root / "dedup-index"
         size = sum(path.stat().st_size for path in index.rglob("*") if path.is_file())
         return {
             "text_mb": corpus.text_bytes / 1e6,

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stackyard import dedup as room
 from stackyard import filter as filter_room
@@ -30,14 +31,16 @@ from stackyard.dedup.signature import NAME, SIGNATURES, matrix
 from stackyard.errors import CorruptWorkspace
 from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.tables import write_stage
 from stackyard.record import FILES
 from stackyard.store import files as store_files
 
 _READ = [*FILES.names, "license_type"]
 """What dedup reads of ATTRIBUTES."""
 
-_CACHE_BYTES = 64 << 20
+_REPEATED = ("repo_name", "revision_id", "stage", "rule")
+"""Columns of few values."""
+
+_CACHE_BYTES = 32 << 20
 """Decoded row groups that are kept: texts are asked for in the order in which they lie, so a few from
 each of some segments do."""
 
@@ -64,7 +67,9 @@ def run(project: Project, unit: str) -> None:
     files = store_files.read_table(project.workspace.root / "filter" / "files.parquet", _READ)
     done, after = _build(project, files, index, SIGNATURES.empty_table())
     store.keep(after)
-    write_stage(project, "dedup", {"files": done.files, "decisions": done.decisions})
+    with store_files.replacing_folder(project.workspace.root / "dedup") as folder:
+        _write_rows(folder / "files.parquet", done.files)
+        _write_rows(folder / "decisions.parquet", done.decisions)
 
 
 def deduplicated(project: Project, files: pa.Table, index: room.Index) -> room.Deduped:
@@ -235,6 +240,22 @@ class IndexFolder:
         with path.open("rb") as handle:
             held = mmap.mmap(handle.fileno(), count * kind.itemsize, access=mmap.ACCESS_READ)
         return np.frombuffer(held, dtype=kind)
+
+
+def _write_rows(path: Path, table: pa.Table) -> None:
+    """Parquet as of all stages, but no attempt to compress hashes or to find values that repeat where
+    none does: a third of the time, which shows where little else is to do.
+    """
+    plain = {"blob_id", "dedup_cluster"}
+    names = table.column_names
+    with store_files.replacing(path) as temporary:
+        pq.write_table(
+            table.combine_chunks(),
+            temporary,
+            version="2.6",
+            compression={name: "none" if name in plain else "zstd" for name in names},
+            use_dictionary=[name for name in _REPEATED if name in names],
+        )
 
 
 def _write(path: Path, table: pa.Table) -> None:
