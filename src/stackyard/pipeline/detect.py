@@ -69,9 +69,8 @@ def run(project: Project, unit: str) -> None:
             schema=BATCH,
         )
         for place, (detector, _, asked) in enumerate(work):
-            rows = batch if detector.scope == "blob" else _named(batch, asked)
-            if len(rows):
-                facts[place].append(detector.detect(rows))
+            tables = [batch] if detector.scope == "blob" else named(batch, asked)
+            facts[place].extend(detector.detect(rows) for rows in tables)
     for parts, (detector, path, asked) in zip(facts, work, strict=True):
         key = ["blob_id"] if detector.scope == "blob" else PAIRS.names
         table = pa.concat_tables([detector.schema.empty_table(), *parts])
@@ -120,12 +119,23 @@ def _digest(pairs: pa.Table) -> str:
     return state.hexdigest()[:32]
 
 
-def _named(batch: pa.Table, asked: pa.Table) -> pa.Table:
-    """BATCH rows for those pairs whose blob is in the batch."""
+def named(batch: pa.Table, asked: pa.Table) -> Iterator[pa.Table]:
+    """BATCH rows for those pairs whose blob is in the batch.
+
+    The first names of blobs come as one table, further names of the same blobs as another; a table
+    that has every blob once is the batch itself, whose contents are not copied.
+    """
     place = pc.index_in(asked["blob_id"], value_set=batch["blob_id"].combine_chunks())
     here = pc.is_valid(place)
-    rows = batch.take(place.filter(here))
-    return rows.set_column(1, BATCH.field("path"), asked["path"].filter(here).combine_chunks())
+    paths = asked["path"].filter(here).combine_chunks()
+    rows = place.filter(here).to_numpy()
+    order = np.argsort(rows, kind="stable")
+    is_first = np.diff(rows[order], prepend=-1) > 0
+    for some in (order[is_first], order[~is_first]):
+        if len(some):
+            all_once = np.array_equal(rows[some], np.arange(len(batch)))
+            blobs = batch if all_once else batch.take(pa.array(rows[some]))
+            yield blobs.set_column(1, BATCH.field("path"), paths.take(pa.array(some)))
 
 
 def _pairs_path(project: Project, segment: str) -> Path:
