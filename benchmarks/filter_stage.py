@@ -47,7 +47,7 @@ _GENERIC = re.compile(
 _FILES_EACH = 700  # of a package: 57 packages give 30,000 files
 _SEGMENT_FILES = 2_000
 _MASS_BYTES = 1_050_000_000
-_ROUNDS = 3  # of a time: the best counts
+_ROUNDS = 5  # of a time: the best counts
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
