@@ -10,13 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from stackyard.optout import requests
+from stackyard.optout.authors import AUTHOR, AUTHORS, Authors, namer
 from stackyard.optout.registry import Registry, Request
 from stackyard.optout.selector import Selector
-from stackyard.record import BLOB_ID, FILES, ORIGINS
+from stackyard.record import BLOB_ID, FILE_KEY, FILES, ORIGINS
 from stackyard.store.registry import open_writer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FILES_PER_ORIGIN = 50
+FILES_PER_AUTHOR = 20
 _BATCH = 20_000
 
 
@@ -53,19 +55,35 @@ class Forced(Registry):
 
 
 def mixed_requests(count: int, origins: int) -> Forced:
-    """Requests of all scopes in equal parts; of each part half name something of the corpus."""
+    """Requests of all scopes in equal parts; of each part half name something of the corpus.
+
+    Accounts are asked for with their forks, and authors touched what `authors_of` says.
+    """
     found = []
     for n in range(count):
-        origin = n // 4 * 2 % (2 * origins)
+        origin = n // 5 * 2 % (2 * origins)
         name = f"owner{origin // 2}/repo{origin}"
         selector = [
             Selector("repo", name),
             Selector("owner", f"owner{origin}"),
             Selector("path", name, "", "src/**/file1*.py"),
             Selector("blob", f"swh:1:cnt:{hashlib.sha1(str(n).encode()).hexdigest()}"),
-        ][n % 4]
-        found.append(Request(f"req-{n:016x}", selector, "none", False, salt_of(n)))
+            Selector("author", f"author{n}@example.org"),
+        ][n % 5]
+        has_forks = selector.kind == "owner"
+        found.append(Request(f"req-{n:016x}", selector, "none", False, salt_of(n), forks=has_forks))
     return Forced(found)
+
+
+def authors_of(log: Forced, files: pa.Table) -> Authors:
+    """Authorship in which each second author of the requests touched FILES_PER_AUTHOR files."""
+    key = bytes(32)
+    asked = [r.selector.name for r in log.effective() if r.selector.kind == "author"]
+    names = pa.array([namer(key)(address) for address in asked[::2]], AUTHOR)
+    rows = np.random.default_rng(8).integers(0, files.num_rows, len(names) * FILES_PER_AUTHOR)
+    touched = files.select(FILE_KEY).take(pa.array(rows))
+    author = names.take(pa.array(np.repeat(np.arange(len(names)), FILES_PER_AUTHOR)))
+    return Authors(touched.append_column("author", author).cast(AUTHORS), key)
 
 
 def corpus(origins: int) -> tuple[pa.Table, pa.Table]:
@@ -101,4 +119,6 @@ def corpus(origins: int) -> tuple[pa.Table, pa.Table]:
             "fork_events_count": zero,
         }
     ).cast(ORIGINS)
-    return files, table
+    # Each tenth repository is a fork of the one before it.
+    forked = pa.array([f"Owner{(n - 1) // 2}/Repo{n - 1}" if n % 10 == 9 else None for n in number])
+    return files, table.append_column("fork_of", forked.cast(pa.string()))

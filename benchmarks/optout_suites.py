@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 ATTACKS = "tests/unit/optout/test_attacks.py"
 CLIENT = "tests/unit/client"
 FLOWS = "tests/flows"
+OPTOUT = "tests/unit/optout"
 
 SUITES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "forged receipt": (ATTACKS, ("test_forged_receipt",)),
@@ -34,6 +35,32 @@ SUITES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "10 MB request": (
         ATTACKS,
         ("test_request_of_ten_megabytes", "test_event_of_ten_megabytes", "test_reason_of_ten_megabytes"),
+    ),
+    "batch of 10 MB, or that says a thing twice, or hides a question in an answer": (
+        f"{OPTOUT}/test_importing.py",
+        ("test_entries_of_ten_megabytes", "test_entries_that_say_a_thing_twice", "test_entries_answer_that"),
+    ),
+    "every way to ask understands a text as the one parser does": (
+        "tests/property/test_optout_import.py", ("test_every_way_to_ask", "test_entries_of_any"),
+    ),
+    "replayed or borrowed signature of a commit, with real git and ssh-keygen": (
+        f"{OPTOUT}/test_signed_commit.py", ("test_check_", "test_replayed_signed_commit"),
+    ),
+    "evidence from private addresses: redirects, rebinding, drips, long answers": (
+        f"{OPTOUT}/test_reach.py", ("test_addresses", "test_get"),
+    ),
+    "guessing a name from the published preview": (ATTACKS, ("test_guess_of_a_name",)),
+    "laws 3 and 10 of an author: who touched what, no address in facts, log or sources": (
+        f"{OPTOUT}/test_authors.py", ("test_match_author", "test_author_from", "test_address_of_an_author"),
+    ),
+    "authors of real histories: renames, merges, mailmap, hostile names, shallow clones": (
+        "tests/unit/ingest/test_authors.py", ("test_touched", "test_fetch_history"),
+    ),
+    "laws 3 and 10 of an account with forks": (
+        f"{OPTOUT}/test_forks.py", ("test_match", "test_violations", "test_request_widened"),
+    ),
+    "private part in SQLite, an age file, Postgres: whole when killed, erased when asked": (
+        f"{OPTOUT}/test_private.py", ("test_",),
     ),
     "log fork shown to two clients": (
         ATTACKS, ("test_log_fork_shown_to_two_clients", "test_log_rolled_back"),
