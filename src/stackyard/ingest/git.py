@@ -338,8 +338,11 @@ def _search(url: str, name: str, tip: str, until: str, *, folder: Path, where: s
     # Commits alone: the history of the branch is needed to find a date, its trees are not.
     history = _new(folder, where)
     _run(["remote", "add", "origin", url], where, history)
-    fetch = ["fetch", "-q", "--no-tags", "--filter=tree:0", "origin", name]
-    _run(fetch, where, history, tries=_TRIES)
+    # A repository of this machine costs nothing to read whole; if it is shallow, a filter would keep
+    # git 2.39 starting fetches within fetches for ever.
+    is_here = url.startswith(("/", "file://"))
+    options = ["--update-shallow"] if is_here else ["--filter=tree:0"]
+    _run(["fetch", "-q", "--no-tags", *options, "origin", name], where, history, tries=_TRIES)
     search = ["rev-list", "-1", "--first-parent", f"--before={until}", tip]
     commit = _run(search, where, history).decode().strip()
     shutil.rmtree(history)

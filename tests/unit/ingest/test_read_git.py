@@ -115,6 +115,19 @@ def test_read_git_at_a_date_gives_the_last_commit_until_its_end(
     assert found.revision.branch_name == "main"
 
 
+def test_read_git_at_a_date_of_a_shallow_clone_finds_what_is_there(
+    read: ReadSource, repository: Repository, tmp_path: Path
+) -> None:
+    for day in (2, 4):
+        repository.commit({"a": b"%d" % day}, day=day)
+    repository.path.rename(tmp_path / "whole")
+    url = f"file://{tmp_path / 'whole'}"
+    subprocess.run(["git", "clone", "-q", "--depth=1", url, str(tmp_path / "origin")], check=True)
+    assert read(entry(ref="2024-01-05")).kept == {"a": b"4"}
+    with pytest.raises(UsageError, match="no commit"):
+        read(entry(ref="2024-01-03"))
+
+
 def test_read_git_at_a_date_follows_the_first_parent(
     read: ReadSource, repository: Repository
 ) -> None:
