@@ -75,7 +75,16 @@ SUITES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "purge killed at each step": (
         f"{FLOWS}/test_old_versions.py", ("test_purge_killed_at_each_step",),
     ),
-    "policies yank and keep": (f"{FLOWS}/test_old_versions.py", ("test_policy_yank",)),
+    "takedown, yank and purge in one flow run": (
+        f"{FLOWS}/test_old_versions.py", ("test_takedown_flow_told_to_purge",),
+    ),
+    "named contents are not ingested again": (
+        f"{FLOWS}/test_old_versions.py", ("test_contents_that_are_named",),
+    ),
+    "sync of converted copies, and with a dead Hub": (
+        f"{CLIENT}/test_sync.py", ("test_converted_file", "test_sync_filters", "test_sync_with_a_dead_hub"),
+    ),
+    "policies yank and keep; withdrawing restores": (f"{FLOWS}/test_old_versions.py", ("test_policy_yank",)),
     "withdrawn after a purge": (f"{FLOWS}/test_old_versions.py", ("test_withdrawn_after_a_purge",)),
     "chain and pins across a purge, by signed tombstones": (f"{CLIENT}/test_tombstones.py", ("test_",)),
     "receipt proved against NAME@VERSION": (f"{CLIENT}/test_prove.py", ("test_prove",)),
