@@ -222,6 +222,9 @@ def _core(text: str) -> str:
     """The credential in a line: the longest run of what tokens are made of, where there is more."""
     if not re.search(r"://|[=\" ]", text):
         return text
+    if "://" not in text:
+        # what the name is given, not the name
+        text = re.sub(r'^"?[A-Za-z_][A-Za-z_.-]*"? ?[=:] ?(?=.{8})', "", text)
     return max(re.split(r"[\s\"=/?&,;@:%]+", text), key=len)
 
 
@@ -377,6 +380,10 @@ class Score(NamedTuple):
     @property
     def precision(self) -> float:
         return self.true / max(1, self.true + self.false)
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.true / max(1, 2 * self.true + self.missed + self.false)
 
 
 def score(

@@ -112,6 +112,7 @@ def report(
     }
     if by_language:
         parts["dropped_by_language"] = insight.dropped_by_language(opened).to_pylist()
+        parts["redacted_by_language"] = insight.redacted_by_language(opened).to_pylist()
     if samples:
         rows = insight.samples(opened, samples)
         names = ["stage", "rule", "repo_name", "path", "evidence"]

@@ -125,7 +125,7 @@ TOKEN = (
 """For credentials in a documented format: a prefix says more than digits that happen to count up."""
 
 EXAMPLE_DOMAIN = re.compile(
-    rb"(?i)(?:^|[@.])(?:example|test|invalid|localhost|local|localdomain|internal|lan)$|"
+    rb"(?i)(?:^|[@.])example\.|(?:^|[@.])(?:example|test|invalid|localhost|local|localdomain|internal|lan)$|"
     rb"(?:^|[@.])(?:example|domain|mydomain|yourdomain|company|email|foo|bar|foobar|acme|host|test|server|"
     rb"site|mysite|yoursite)\."
     rb"(?:com|net|org|edu|co\.uk|tld|de|fr|io|dev)$"

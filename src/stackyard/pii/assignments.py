@@ -176,9 +176,9 @@ _URL = re.compile(
     rb"(?P<password>[^\s/@'\"<>]{1,128})@(?P<host>[A-Za-z0-9_.\-\[\]{}$]{1,64})"
 )
 _URL_DUMMY = re.compile(
-    rb"(?i:p|test|foo|bar|baz|xxx+|y+|postgres|mysql|mongo|redis|rabbitmq|[a-z])|\d{1,5}|[A-Z]+(?:_[A-Z]+)+"
+    rb"(?i:p|test|foo|bar|baz|xxx+|y+|postgres|mysql|mongo|redis|rabbitmq|tiger|[a-z])|\d{1,5}|[A-Z]+(?:_[A-Z]+)+"
 )
-"""Passwords of development servers, ports, and names of variables; words are `allow.SECRET`'s."""
+"""Passwords of development servers and of Oracle's sample account (scott), ports, and names of variables; words are `allow.SECRET`'s."""
 
 
 def url_password(text: bytes, end: int) -> Iterator[Finding]:

@@ -13,8 +13,10 @@ import pyarrow.compute as pc
 from stackyard import filter as filter_room
 from stackyard.dedup import trees
 from stackyard.filter import compatibility, report
+from stackyard.pii import report as redactions
 from stackyard.pipeline.detect import detectors
 from stackyard.pipeline.filter import load_policy
+from stackyard.pipeline.pii import with_languages
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import facts_of, files_after_optout
 from stackyard.pipeline.tree import last_report
@@ -27,6 +29,12 @@ def dropped_by_language(project: Project) -> pa.Table:
     languages = [each for each in detectors if each.name == "language"]
     facts = facts_of(project, languages, decisions)["language"]
     return report.counts(decisions, facts)
+
+
+def redacted_by_language(project: Project) -> pa.Table:
+    """What was redacted, by entity and language; schema `pii.report.COUNTS`."""
+    files = with_languages(project, project.workspace.table("pii", "files"))
+    return redactions.counts(files, project.workspace.table("pii", "spans"))
 
 
 def samples(project: Project, each: int) -> pa.Table:

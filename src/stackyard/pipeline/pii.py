@@ -15,11 +15,14 @@ import pyarrow.compute as pc
 from stackyard import filter as filter_room
 from stackyard import pii as room
 from stackyard.params import canonical_json
+from stackyard.pii import report
 from stackyard.pipeline.keys import ensure_redaction_key, redaction_key
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import by_file, facts_of, write_stage
 from stackyard.pipeline.tables import without as files_without
 from stackyard.record import BLOB_ID, DECISIONS, FILE_KEY, blob_digest
+from stackyard.release.tables import row_of
+from stackyard.store import files as store_files
 from stackyard.store.workspace import ContentReader
 
 SLICE_BYTES = 64 << 20
@@ -46,6 +49,17 @@ def run(project: Project, unit: str) -> None:
         "decisions": by_file(pa.concat_tables([done.decisions.cast(DECISIONS), twins])),
     }
     write_stage(project, "pii", tables)
+    counts = report.counts(with_languages(project, tables["files"]), tables["spans"])
+    folder = project.workspace.root / "pii"
+    store_files.write_bytes(folder / "redactions.md", report.markdown(counts).encode())
+    store_files.write_bytes(folder / "redactions.svg", report.svg(counts).encode())
+
+
+def with_languages(project: Project, files: pa.Table) -> pa.Table:
+    """`blob_id` and `language` of files that the filter kept."""
+    attributes = project.workspace.table("filter", "files")
+    rows = attributes.take(row_of(files, attributes, FILE_KEY))
+    return rows.select(["blob_id", "language"])
 
 
 def finish(project: Project) -> None:
