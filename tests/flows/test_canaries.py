@@ -26,7 +26,7 @@ import pytest
 import yaml
 from pyarrow import ipc
 
-pytestmark = pytest.mark.xdist_group("flows")
+pytestmark = pytest.mark.xdist_group("more-flows")
 CRASHER = Path(__file__).with_name("crashed_run.py")
 REPO = Path(__file__).parents[2]
 

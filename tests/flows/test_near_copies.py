@@ -23,7 +23,7 @@ from stackyard.record import FILES, blob_digest
 from stackyard.stages import stage_named
 from tests.flows.conftest import CLOSE, CLOSER, ORIGINS, MakeProject
 
-pytestmark = pytest.mark.xdist_group("flows")
+pytestmark = pytest.mark.xdist_group("more-flows")
 VICTIM = ORIGINS["octo-org/alpha"]["alpha/own.py"]
 
 

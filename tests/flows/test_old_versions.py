@@ -41,7 +41,7 @@ from stackyard.store.hub import HubDataset
 from tests.flows.conftest import ORIGINS, SHARED, MakeProject
 from tests.flows.test_laws import manifest, rows, tree
 
-pytestmark = pytest.mark.xdist_group("flows")
+pytestmark = pytest.mark.xdist_group("more-flows")
 REPO = "octo-org/corpus"
 OWN = ORIGINS["octo-org/alpha"]
 KEPT_BY_OTHERS = {content for name, files in ORIGINS.items() if name != "octo-org/alpha" for content in files.values()}  # fmt: skip

@@ -20,7 +20,7 @@ from stackyard.optout.selector import parse
 from stackyard.store.registry import open_writer
 from tests.flows.conftest import MakeProject
 
-pytestmark = pytest.mark.xdist_group("flows")
+pytestmark = pytest.mark.xdist_group("more-flows")
 REPO = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60
 
