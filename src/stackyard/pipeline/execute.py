@@ -43,8 +43,8 @@ def stage_module(stage: Stage) -> StageModule:
 
 def run_unit(stage: Stage, root: Path, unit: str) -> None:
     """Does one unit of a stage; this is what a worker calls."""
-    with without_contents(f"stage {stage.name}, unit {unit}"):
-        stage_module(stage).run(Project.at(root), unit)
+    where = f"stage {stage.name}, unit {unit}"
+    without_contents(where, lambda: stage_module(stage).run(Project.at(root), unit))
 
 
 def run_units_here(stage: Stage, root: Path, units: Sequence[str]) -> None:
@@ -61,11 +61,10 @@ def run_stage(project: Project, stage: Stage, map_units: MapUnits) -> None:
     """
     before = inputs_digest(project.root, stage)
     module = stage_module(stage)
-    with without_contents(f"stage {stage.name}"):
-        units = module.units(project)
+    where = f"stage {stage.name}"
+    units = without_contents(where, lambda: module.units(project))
     map_units(stage, project.root, units)
-    with without_contents(f"stage {stage.name}"):
-        module.finish(project)
+    without_contents(where, lambda: module.finish(project))
     if inputs_digest(project.root, stage) != before:
         raise EnvironmentFault(
             f"an input of stage {stage.name} changed while it ran",

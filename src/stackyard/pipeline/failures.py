@@ -9,11 +9,13 @@ was called, never what it said. Errors of ours and of the system hold no content
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from stackyard.errors import StackyardError
+
+T = TypeVar("T")
 
 FRAMES_SHOWN = 6
 """Innermost calls that are named: enough to find the line, short enough for a terminal."""
@@ -23,16 +25,14 @@ class UnforeseenError(StackyardError):
     """The program met an error of its own; its author can mend it (exit 3)."""
 
 
-@contextmanager
-def without_contents(where: str) -> Iterator[None]:
-    """Turns what nobody foresaw into an error that holds places and names alone.
+def without_contents(where: str, act: Callable[[], T]) -> T:
+    """What `act` returns; what nobody foresaw becomes an error that holds places and names alone.
 
     Raises:
         UnforeseenError: instead of any exception but a StackyardError, an OSError or a MemoryError.
     """
-    unforeseen = None
     try:
-        yield
+        return act()
     except (StackyardError, OSError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, what it says stays here
@@ -42,8 +42,7 @@ def without_contents(where: str) -> Iterator[None]:
             found=" < ".join(map(_place, reversed(frames))),
             next_step="report these lines; what the error said is left out, as it may hold contents",
         )
-    if unforeseen is not None:  # raised here, so that it has no context
-        raise unforeseen
+    raise unforeseen  # here, where no exception is at hand that would become its context
 
 
 def _place(frame: traceback.FrameSummary) -> str:
