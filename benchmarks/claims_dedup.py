@@ -29,7 +29,7 @@ SAME_BYTES = 1e8
 SIDE_BY_SIDE_BYTES = 3e7
 """What datatrove does in about a minute."""
 
-BYTES_PER_FILE = 2100
+BYTES_PER_FILE = 1850
 """Documented in docs/dedup.md: memory that grows with the number of files."""
 
 

@@ -44,8 +44,8 @@ Contents = Callable[[pa.Array], pa.Table]
 Near = Callable[[pa.Array], np.ndarray]
 """Where texts lie: given blob ids, int64; texts of near numbers are read together."""
 
-BATCH_BYTES = 1 << 23
-"""Texts that are held at once to compare exactly: 8 MiB, twice in memory while they are put in order."""
+BATCH_BYTES = 1 << 22
+"""Texts that are held at once to compare exactly: 4 MiB, twice in memory while they are put in order."""
 
 _UNSURE = 0.06
 """Estimates up to two standard errors above the threshold are guesses worth a second question."""
