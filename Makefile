@@ -17,6 +17,7 @@ release: $(READY)  ## build and publish the dataset of sources.yaml to the embed
 	$(BIN)/python -m flows release --project . --workers $(WORKERS)
 
 test: $(READY)   ## all tests
+	sh tools/system-packages test
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 check: $(READY)  ## formatting, lint, types, layers
