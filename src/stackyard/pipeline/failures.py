@@ -4,10 +4,12 @@ An exception of a library may carry the text it was raised over (`UnicodeDecodeE
 `KeyError`'s key, the message of a parser), and whoever keeps exceptions keeps it too: Prefect writes them to
 its storage and their `repr` to its logs. What leaves a stage is therefore where it happened and what it
 was called, never what it said. Errors of ours and of the system hold no contents, and fly as they are.
+Nor may a process that dies leave its memory in a core dump.
 """
 
 from __future__ import annotations
 
+import resource
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +33,7 @@ def without_contents(where: str, act: Callable[[], T]) -> T:
     Raises:
         UnforeseenError: instead of any exception but a StackyardError, an OSError or a MemoryError.
     """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     try:
         return act()
     except (StackyardError, OSError, MemoryError):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import resource
 import traceback
 
 import pytest
@@ -35,3 +36,8 @@ def test_error_of_ours_or_of_the_system_flies_as_it_is(error: Exception) -> None
     with pytest.raises(type(error)) as caught:
         without_contents("x", fail)
     assert caught.value is error
+
+
+def test_core_dump_of_a_stage_is_off() -> None:
+    soft = without_contents("x", lambda: resource.getrlimit(resource.RLIMIT_CORE)[0])
+    assert soft == 0
