@@ -9,6 +9,7 @@ commits have several authors. What a request names is said here by other means t
 from __future__ import annotations
 
 import fnmatch
+import functools
 import hashlib
 import itertools
 import os
@@ -25,16 +26,12 @@ import yaml
 
 from benchmarks.claim import Claim
 from benchmarks.optout_corpus import NOW, salt_of
-from benchmarks.optout_takedown import directories, mit_text, packages, shards
+from benchmarks.optout_takedown import build, directories, mit_text, packages, shards
 from stackyard.optout import requests
 from stackyard.optout.registry import Copies
 from stackyard.optout.selector import parse
-from stackyard.pipeline.code import write_code
-from stackyard.pipeline.execute import stage_module
 from stackyard.pipeline.init import init_project
-from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.project import Project
-from stackyard.stages import STAGES
 from stackyard.store import files as stored
 from stackyard.store.registry import open_writer
 
@@ -113,20 +110,6 @@ def _git(folder: Path, who: str, *command: str) -> None:
     names = {"NAME": who, "EMAIL": address, "DATE": "2020-01-02T03:04:05Z"}
     env = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in names.items()}  # fmt: skip
     subprocess.run(["git", "-C", str(folder), *command], check=True, env={**os.environ, **env})
-
-
-def build(root: Path, gone: frozenset[File] = frozenset()) -> None:
-    """Makes the release tree in this process; files in `gone` are dropped before anybody saw them."""
-    project = Project.at(root)
-    write_code(project)
-    fetch_previous(project, "auto")
-    for stage in STAGES:
-        module = stage_module(stage)
-        for unit in module.units(project):
-            module.run(project, unit)
-        module.finish(project)
-        if stage.name == "ingest" and gone:
-            _unsee(project, gone)
 
 
 def _unsee(project: Project, gone: frozenset[File]) -> None:
@@ -215,7 +198,7 @@ def claims(folder: Path) -> Iterator[Claim]:
         shutil.copytree(fresh, never, symlinks=True)
         opt_out(taken, kind, text, copies)
         build(taken)
-        build(never, frozenset(gone))
+        build(never, functools.partial(_unsee, gone=frozenset(gone)))
         after, other = ({p: sha for p, (sha, _) in shards(root).items()} for root in (taken, never))
         went = decided(taken)
         exact = went == gone

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def mit_text(root: Path) -> str:
     raise SystemExit("no package installed here has the MIT licence's text")
 
 
-def build(root: Path) -> None:
+def build(root: Path, after_ingest: Callable[[Project], None] = lambda _: None) -> None:
     """Makes the release tree, stage after stage, as the flows do, here and without publishing."""
     project = Project.at(root)
     write_code(project)
@@ -80,6 +80,8 @@ def build(root: Path) -> None:
         for unit in module.units(project):
             module.run(project, unit)
         module.finish(project)
+        if stage.name == "ingest":
+            after_ingest(project)
 
 
 def opt_out_owners(root: Path, numbers: list[int]) -> None:
