@@ -212,7 +212,7 @@ def sets() -> dict[str, tuple[str, ...]]:
 
 FALSE_PERMISSIVE = Path(__file__).parents[1] / "docs" / "false-permissive.md"
 REVIEWED = Path(__file__).with_name("filter_reviewed.csv")
-"""Rows (package, path, said, reason): what a person found on reading the file; path may be `*`."""
+"""Rows (package, path, said, reason): what was found on reading the notice it was taken by; path may be `*`."""
 
 
 def write_false_permissive(wrong: list[Judged]) -> list[Judged]:
@@ -240,7 +240,7 @@ def write_false_permissive(wrong: list[Judged]) -> list[Judged]:
 _FALSE_PERMISSIVE_HEAD = """# Files taken as permissive that Debian labels otherwise
 
 Written by `make claims ROOM=filter` (`benchmarks/filter_licenses.py`) from Debian's sources; the reasons are what was
-found on reading each file, kept in `benchmarks/filter_reviewed.csv`. What they say together: [quality-filter.md](quality-filter.md).
+found on reading the notice it was taken by, kept in `benchmarks/filter_reviewed.csv`. What they say together: [quality-filter.md](quality-filter.md).
 
 | package | file | Debian says | we say | by | on reading it |
 |---|---|---|---|---|---|
