@@ -13,7 +13,6 @@ Source: git-log(1), git-diff-tree(1) "raw output format", gitmailmap(5).
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from array import array
 from collections import defaultdict
@@ -24,10 +23,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from stackyard.errors import EnvironmentFault, StackyardError, UsageError
+from stackyard.errors import StackyardError, UsageError
 from stackyard.ingest import git
 from stackyard.ingest.params import Params
-from stackyard.ingest.stream import PIECE_BYTES
 from stackyard.record import blob_digest
 
 MAILMAP: Final = ".mailmap"
@@ -99,29 +97,8 @@ def _entries(
 
 
 def _tokens(history: Path, arguments: list[str], where: str) -> Iterator[bytes]:
-    """What git prints, cut at each zero byte, as it comes: a hostile history fits no memory."""
-    with subprocess.Popen(
-        git.command(arguments, history),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=git.environment(),
-    ) as process:
-        assert process.stdout is not None
-        rest = b""
-        try:
-            while piece := process.stdout.read(PIECE_BYTES):
-                *tokens, rest = (rest + piece).split(b"\0")
-                yield from tokens
-        except BaseException:
-            process.kill()
-            raise
-        if rest:
-            yield rest
-    if process.returncode != 0:
-        raise EnvironmentFault(
-            f"git does not give the history of {where}", next_step=f"remove {history} and run again"
-        )
+    """What git prints of a history; its last token may end without a zero byte."""
+    yield (yield from git.printed(history, arguments, f"git does not give the history of {where}"))
 
 
 class _Book:

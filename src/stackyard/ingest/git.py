@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Self
@@ -240,8 +240,22 @@ def blob(bare: Path, name: str, where: str) -> bytes:
 
 
 def _listed(bare: Path, commit: str, where: str, paths: Sequence[str]) -> Iterator[bytes]:
-    """Lines of `git ls-tree`, as they come: a hostile tree may list more than memory holds."""
+    """Lines of `git ls-tree`; the last one too ends with a zero byte."""
     arguments = ["ls-tree", "-r", "-z", "-l", "--full-tree", commit, "--", *paths]
+    failure = f"git does not list commit {commit} of {where}"
+    if (yield from printed(bare, arguments, failure)):
+        raise _lost(bare, failure)
+
+
+def printed(bare: Path, arguments: Sequence[str], failure: str) -> Generator[bytes, None, bytes]:
+    """What git prints, cut at each zero byte, as it comes: what is hostile fits no memory.
+
+    Returns:
+        What follows the last zero byte.
+
+    Raises:
+        EnvironmentFault: git failed; `failure` says at what.
+    """
     with subprocess.Popen(
         command(arguments, bare),
         stdin=subprocess.DEVNULL,
@@ -253,16 +267,18 @@ def _listed(bare: Path, commit: str, where: str, paths: Sequence[str]) -> Iterat
         rest = b""
         try:
             while piece := process.stdout.read(PIECE_BYTES):
-                *lines, rest = (rest + piece).split(b"\0")
-                yield from lines
+                *tokens, rest = (rest + piece).split(b"\0")
+                yield from tokens
         except BaseException:
             process.kill()
             raise
-    if rest or process.returncode != 0:
-        raise EnvironmentFault(
-            f"git does not list commit {commit} of {where}",
-            next_step=f"remove {bare} and run again",
-        )
+    if process.returncode != 0:
+        raise _lost(bare, failure)
+    return rest
+
+
+def _lost(bare: Path, failure: str) -> EnvironmentFault:
+    return EnvironmentFault(failure, next_step=f"remove {bare} and run again")
 
 
 class _Contents:
