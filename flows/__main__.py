@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from flows.server import prefect_api
-from stackyard.cli import echo_json, run
+from stackyard.cli import JSON, PROJECT, echo_json, run
 from stackyard.errors import UsageError
 from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.project import Project
@@ -18,19 +18,10 @@ from stackyard.pipeline.publish import Outcome, unchanged
 from stackyard.pipeline.takedown import intended, pending_ids
 from stackyard.store.files import exclusive
 
-_PROJECT = click.option(
-    "--project",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    help="The dataset project.",
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     options = [
-        _PROJECT,
+        PROJECT,
         click.option(
             "--engine",
             type=click.Choice(["local", "dask"]),
@@ -46,7 +37,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default="number of cores",
             help="Units at work at a time.",
         ),
-        _JSON,
+        JSON,
     ]
     for option in reversed(options):
         command = option(command)
@@ -134,8 +125,8 @@ def takedown(  # noqa: PLR0917 - click hands its options over by name
 
 
 @flows.command("service_levels")
-@_PROJECT
-@_JSON
+@PROJECT
+@JSON
 def service_levels(project: Path, as_json: bool) -> int:
     """Say how old each open opt-out is, what is late, and what is next; exit code 1 if one is late.
 
@@ -153,7 +144,7 @@ def service_levels(project: Path, as_json: bool) -> int:
 
 
 @flows.command()
-@_JSON
+@JSON
 def automations(as_json: bool) -> None:
     """Create the automations of automations.yaml on the Prefect server of PREFECT_API_URL.
 

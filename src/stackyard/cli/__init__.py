@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -31,6 +32,16 @@ _COMMANDS = {
     "bench": ("bench", "Measure quality on planted data."),
 }
 """Command -> module of this package, and its line in `stackyard --help` (so that help needs no import)."""
+
+
+PROJECT = click.option(
+    "--project",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    show_default="this folder",
+    help="The dataset project.",
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 class _Lazy(click.Group):

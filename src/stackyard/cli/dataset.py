@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stackyard.cli import JSON
+
 if TYPE_CHECKING:
     from stackyard.client.explain import Explained
     from stackyard.client.laws import Finding
@@ -27,7 +29,6 @@ _PROJECT = click.option(
     show_default="this folder, if it is one; else HF_ENDPOINT's Hub",
     help="The dataset project whose Hub to ask.",
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 _KEY = click.option(
     "--key",
     metavar="HEX",
@@ -155,7 +156,7 @@ def _warn(text: str) -> None:
 @click.option("--yanked", is_flag=True, help="Take a yanked version too.")
 @_KEY
 @_PROJECT
-@_JSON
+@JSON
 def pull(  # noqa: PLR0917 - click passes by name
     target: str,
     languages: tuple[str, ...],
@@ -219,7 +220,7 @@ def pull(  # noqa: PLR0917 - click passes by name
 @click.option("--offline", is_flag=True, help="Do not ask the Hub whether the tag was moved.")
 @_KEY
 @_PROJECT
-@_JSON
+@JSON
 def verify(target: str, offline: bool, key: str | None, project: Path | None, as_json: bool) -> int:
     """Check every byte and every law that a reader can check; exit 1 if one does not hold.
 
@@ -288,7 +289,7 @@ def _show_verified(name: str, findings: tuple[Finding, ...], key: str) -> None:
 @click.argument("target", metavar="NAME@VERSION")
 @click.option("--reason", required=True, metavar="TEXT", help="Shown to whoever asks for it.")
 @_PROJECT
-@_JSON
+@JSON
 def yank(target: str, reason: str, project: Path | None, as_json: bool) -> None:
     """Mark a version as not to be pulled unasked; it stays listed, and its files stay.
 
@@ -388,7 +389,7 @@ def query(  # noqa: PLR0917 - click passes by name
 @click.argument("new", metavar="B")
 @_KEY
 @_PROJECT
-@_JSON
+@JSON
 def diff(old: str, new: str, key: str | None, project: Path | None, as_json: bool) -> None:
     """What changed from version A to version B, and the version step that it asks for.
 
@@ -434,7 +435,7 @@ def diff(old: str, new: str, key: str | None, project: Path | None, as_json: boo
               show_default="the project's, or the copy in this folder")  # fmt: skip
 @_KEY
 @_PROJECT
-@_JSON
+@JSON
 def explain(  # noqa: PLR0917 - click passes by name
     origin: str,
     path: str | None,
@@ -538,7 +539,7 @@ def _plain(text: str) -> str:
 @click.command()
 @click.argument("folder", metavar="DIR", type=_FOLDER)
 @_PROJECT
-@_JSON
+@JSON
 def sync(folder: Path, project: Path | None, as_json: bool) -> None:
     """Take out of a pulled copy all that was removed from the dataset since, and prove it.
 

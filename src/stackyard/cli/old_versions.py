@@ -6,17 +6,13 @@ from pathlib import Path
 
 import click
 
+from stackyard.cli import JSON, PROJECT
+
 
 @click.command()
-@click.option(
-    "--project",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    help="The dataset project.",
-)
+@PROJECT
 @click.option("--confirm", metavar="DIGEST", help="Do it: the digest that was printed.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@JSON
 def past(project: Path, confirm: str | None, as_json: bool) -> int:
     """Show which older versions have what requests with --past name; with --confirm, yank or purge them.
 

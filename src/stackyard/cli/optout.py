@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stackyard.cli import JSON, PROJECT
 from stackyard.cli.old_versions import past
 
 if TYPE_CHECKING:
@@ -22,15 +23,6 @@ if TYPE_CHECKING:
     from stackyard.optout.selector import Selector
     from stackyard.store.registry import Writer
 
-_PROJECT = click.option(
-    "--project",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    help="The dataset project.",
-)
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
 
 @click.group()
 def optout() -> None:
@@ -38,7 +30,7 @@ def optout() -> None:
 
 
 @optout.command()
-@_PROJECT
+@PROJECT
 @click.option("--repo", metavar="OWNER/NAME", help="One repository.")
 @click.option("--owner", metavar="NAME", help="All repositories of an account or organisation.")
 @click.option("--path", metavar="OWNER/NAME:GLOB", help="Files of one repository.")
@@ -55,7 +47,7 @@ def optout() -> None:
 @click.option("--past", is_flag=True, help="Releases already made too (docs/governance.md).")
 @click.option("--listed", is_flag=True, help="Publish what is named, instead of a commitment.")
 @click.option("--contact", metavar="MAIL", required=True, help="Kept private; can be erased.")
-@_JSON
+@JSON
 def submit(  # noqa: PLR0917 - click passes by name
     project: Path,
     repo: str | None,
@@ -115,9 +107,9 @@ def submit(  # noqa: PLR0917 - click passes by name
 
 
 @optout.command()
-@_PROJECT
+@PROJECT
 @click.argument("request")
-@_JSON
+@JSON
 def preview(project: Path, request: str, as_json: bool) -> None:
     """Show exactly which files REQUEST would remove, and what stays because others offer it.
 
@@ -161,7 +153,7 @@ def _more(count: int) -> None:
 
 
 @optout.command()
-@_PROJECT
+@PROJECT
 @click.argument("request")
 @click.option(
     "--method",
@@ -177,7 +169,7 @@ def _more(count: int) -> None:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="With --method commit: public keys that the operator vouches for, instead of the forge's.",
 )
-@_JSON
+@JSON
 def verify(  # noqa: PLR0917 - click passes by name
     project: Path,
     request: str,
@@ -312,10 +304,10 @@ def _previewed(project: Path, request: str) -> Preview:
 
 
 @optout.command()
-@_PROJECT
+@PROJECT
 @click.argument("request")
 @click.option("--reason", metavar="TEXT", help="Why; kept private.")
-@_JSON
+@JSON
 def withdraw(project: Path, request: str, reason: str | None, as_json: bool) -> None:
     """Take REQUEST back: what it removed returns with the next release, if it is still to be had.
 
@@ -331,10 +323,10 @@ def withdraw(project: Path, request: str, reason: str | None, as_json: bool) -> 
 
 
 @optout.command()
-@_PROJECT
+@PROJECT
 @click.argument("request")
 @click.option("--reason", metavar="TEXT", required=True, help="Why; the requester may ask for it.")
-@_JSON
+@JSON
 def reject(project: Path, request: str, reason: str, as_json: bool) -> None:
     """Refuse REQUEST as an operator, with a reason.
 
@@ -345,8 +337,8 @@ def reject(project: Path, request: str, reason: str, as_json: bool) -> None:
 
 
 @optout.command()
-@_PROJECT
-@_JSON
+@PROJECT
+@JSON
 def expire(project: Path, as_json: bool) -> None:
     """End requests that nobody showed authority for in time (registry/policy.json).
 
@@ -374,9 +366,9 @@ def expire(project: Path, as_json: bool) -> None:
 
 
 @optout.command()
-@_PROJECT
+@PROJECT
 @click.argument("request")
-@_JSON
+@JSON
 def erase(project: Path, request: str, as_json: bool) -> None:
     """Forget who asked: the contact of REQUEST, and once it has ended all that is private of it.
 
@@ -401,9 +393,9 @@ def erase(project: Path, request: str, as_json: bool) -> None:
 
 
 @optout.command()
-@_PROJECT
+@PROJECT
 @click.argument("request", required=False)
-@_JSON
+@JSON
 def status(project: Path, request: str | None, as_json: bool) -> None:
     """Show where requests stand, how old they are, and what is to be done next.
 
@@ -431,7 +423,7 @@ def status(project: Path, request: str | None, as_json: bool) -> None:
 
 
 @optout.command("import")
-@_PROJECT
+@PROJECT
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--format",
@@ -439,7 +431,7 @@ def status(project: Path, request: str | None, as_json: bool) -> None:
     type=click.Choice(["csv", "jsonl", "bigcode", "github"]),
     help="Format of FILE.  [default: by its ending, .csv or .jsonl]",
 )
-@_JSON
+@JSON
 def import_requests(project: Path, file: Path, form: Format | None, as_json: bool) -> None:
     """Submit the requests in FILE; what cannot be understood is listed and refused, never guessed.
 
@@ -524,14 +516,14 @@ def _imported(log: Writer, entry: Entry, request: str | None) -> dict[str, Any]:
 
 
 @optout.command("log")
-@_PROJECT
+@PROJECT
 @click.option("--check", is_flag=True, help="Check every event, the tree, and the signature.")
 @click.option(
     "--since",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="An older checkpoint that the log must extend (registry/checkpoint of a release).",
 )
-@_JSON
+@JSON
 def show_log(project: Path, check: bool, since: Path | None, as_json: bool) -> None:
     """Show the public log; it is always checked whole before a line of it is shown.
 
@@ -577,7 +569,7 @@ def show_log(project: Path, check: bool, since: Path | None, as_json: bool) -> N
     show_default="this folder, if it is one; else HF_ENDPOINT's Hub",
     help="The dataset project whose Hub to ask.",
 )
-@_JSON
+@JSON
 def prove(
     receipt: Path, release: str, key: str | None, project: Path | None, as_json: bool
 ) -> None:

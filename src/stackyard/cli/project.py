@@ -7,19 +7,13 @@ from typing import Any
 
 import click
 
-PROJECT = click.option(
-    "--project",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path(),
-    show_default="this folder",
-    help="The dataset project.",
-)
+from stackyard.cli import JSON, PROJECT
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--repo", default=None, help="Dataset id on the Hub, namespace/name.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@JSON
 def init(folder: Path, repo: str | None, as_json: bool) -> None:
     """Make FOLDER a dataset project: params.yaml, sources.yaml, dvc.yaml, registry/, keys.
 
@@ -67,7 +61,7 @@ def stage_run(name: str, project: Path) -> None:
 
 
 @stage.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@JSON
 def stage_list(as_json: bool) -> None:
     """List the stages in their order, with what each reads and writes."""
     from stackyard.cli import echo_json
@@ -88,7 +82,7 @@ def stage_list(as_json: bool) -> None:
 )
 @click.option("--by-language", is_flag=True, help="Count what the filter dropped by language.")
 @click.option("--copies", is_flag=True, help="List directories that stand elsewhere too.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@JSON
 def report(
     project: Path, samples: int | None, by_language: bool, copies: bool, as_json: bool
 ) -> None:
