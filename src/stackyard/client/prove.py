@@ -74,13 +74,7 @@ def prove(raw: bytes, opened: Opened, vkey: str | None) -> Proved:
     absent = receipts.absent_in(body)
     if "inclusion" in receipt:
         _check_extends(log, receipt["inclusion"]["checkpoint"])
-    status = log.statuses.get(body["request"])
-    if status is None or not status.effective:  # (4)
-        raise VerificationError(
-            f"request {body['request']} is not in force in release {manifest.version}",
-            expected="accepted or applied",
-            found=status.state if status else "not in its log",
-        )
+    receipts.check_in_force(body, log, manifest.version)  # (4)
     size, root = _published(opened)
     removed = body["removed"]
     shards = 0

@@ -143,6 +143,21 @@ def with_absence(receipt: Mapping[str, Any], presence: Presence) -> dict[str, An
     return {**receipt, "absence": [presence.prove_absent(bytes.fromhex(key)) for key in keys]}
 
 
+def check_in_force(body: Mapping[str, Any], log: Registry, version: str) -> None:
+    """Checks that a receipt's request was in force in the log that a release was built with.
+
+    Raises:
+        VerificationError: it was not.
+    """
+    status = log.statuses.get(body["request"])
+    if status is None or not status.effective:
+        raise VerificationError(
+            f"request {body['request']} is not in force in release {version}",
+            expected="accepted or applied",
+            found=status.state if status else "not in its log",
+        )
+
+
 def check(receipt: Mapping[str, Any], key: note.VerifierKey) -> dict[str, Any]:
     """What a receipt states, after checking all that can be checked without a release.
 

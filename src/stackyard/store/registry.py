@@ -431,13 +431,7 @@ def prove_receipt(raw: bytes, release: Path, vkey: str | None) -> dict[str, Any]
         raise VerificationError("the release's manifest and its registry are of different logs")
     receipt = receipts.from_bytes(raw)
     body = receipts.check(receipt, key)  # (3)
-    status = log.statuses.get(body["request"])
-    if status is None or not status.effective:  # (4)
-        raise VerificationError(
-            f"request {body['request']} is not in force in release {manifest['version']}",
-            expected="accepted or applied",
-            found=status.state if status else "not in its log",
-        )
+    receipts.check_in_force(body, log, manifest["version"])  # (4)
     absent = receipts.absent_in(body)
     shards = [pq.read_table(pa.BufferReader(checked(path)), columns=list(_NAMING))
               for path in listed if path.startswith("data/")]  # fmt: skip
