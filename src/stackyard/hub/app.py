@@ -9,7 +9,6 @@ hosts are answered, and no page of a browser may write.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -120,11 +119,19 @@ def _oid(value: dict[str, Any], key: str = "oid") -> str:
     return oid
 
 
-async def _json(request: Request) -> dict[str, Any]:
+async def _json(request: Request, default: bytes = b"") -> dict[str, Any]:
+    """The JSON object that a request sends; `default` stands for no body at all."""
     try:
-        return _object(json.loads(await request.body()), "the request")
+        return _object(json.loads(await request.body() or default), "the request")
     except (ValueError, RecursionError) as error:
         raise HubError(400, f"the request is not JSON: {error}") from error
+
+
+def _base64(value: dict[str, Any], key: str, what: str) -> bytes:
+    try:
+        return base64.b64decode(_text(value, key), validate=True)
+    except ValueError as error:
+        raise HubError(400, f"{what} is not base64") from error
 
 
 async def _lines(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -200,7 +207,7 @@ class Service:
             return Response(status_code=400)  # Nobody reads it: the line is cut.
 
     async def _handle(self, request: Request) -> Response:
-        if request.method not in _READ and "origin" in request.headers:
+        if request.method not in _READ and _BROWSER & set(request.headers):
             raise HubError(403, "a page of a browser may not write to this Hub")
         raw = request.scope["raw_path"].decode("ascii").partition("?")[0]
         for methods, pattern, name in _ROUTES:
@@ -227,7 +234,7 @@ class Service:
         if match is not None:
             try:
                 yaml.safe_load(match[1])
-            except yaml.YAMLError as error:
+            except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date of no calendar
                 errors.append({"message": f"the metadata in README.md is not YAML: {error}"})
         status = 400 if errors else 200
         return JSONResponse({"errors": errors, "warnings": []}, status_code=status)
@@ -386,10 +393,7 @@ class Service:
 
     def _upload_mode(self, files: Any, item: dict[str, Any]) -> dict[str, Any]:
         path = check_path(_text(item, "path"))
-        try:
-            sample = base64.b64decode(_text(item, "sample"), validate=True)
-        except binascii.Error as error:
-            raise HubError(400, f"the sample of {path[:200]!r} is not base64") from error
+        sample = _base64(item, "sample", f"the sample of {path[:200]!r}")
         size_bytes = _integer(item, "size")
         lfs = size_bytes > 0 and (
             size_bytes > REGULAR_MAX_BYTES or path.endswith(".parquet") or _looks_binary(sample)
@@ -518,10 +522,7 @@ class Service:
     def _regular(self, value: dict[str, Any]) -> Entry:
         if value.get("encoding", "base64") != "base64":
             raise HubError(400, "the content of a file is base64 in a commit")
-        try:
-            content = base64.b64decode(_text(value, "content"), validate=True)
-        except ValueError as error:
-            raise HubError(400, "the content of a file is not base64") from error
+        content = _base64(value, "content", "the content of a file")
         sha256 = self.objects.put(content)
         return Entry(sha256, len(content), git_sha1(content), lfs=False)
 
@@ -547,8 +548,7 @@ class Service:
 
     async def create_branch(self, request: Request, repo: str, rev: str) -> Response:
         repository = self.repositories.get(repo)
-        body = await request.body()
-        start = _object(json.loads(body), "the request") if body else {}
+        start = await _json(request, default=b"{}")
         commit = repository.resolve(str(start.get("startingPoint") or "main"))
         await anyio.to_thread.run_sync(repository.create_ref, "branches", rev, commit)
         return JSONResponse({"name": rev, "ref": f"refs/heads/{rev}", "targetCommit": commit})
@@ -618,6 +618,9 @@ _API = f"/api/datasets/{_REPO}"
 _LFS = f"/datasets/{_REPO}\\.git/info/lfs"
 _OID = r"(?P<oid>[0-9a-f]{64})"
 _READ = frozenset({"GET", "HEAD"})
+_BROWSER = frozenset({"origin", "sec-fetch-site"})
+"""What browsers add to requests, and no page can leave out: `Origin` not to all of them, the other (W3C
+Fetch Metadata) to all. This Hub has no page of its own that could write."""
 
 _ROUTES: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
     (methods if isinstance(methods, frozenset) else frozenset({methods}), re.compile(raw), name)

@@ -48,7 +48,10 @@ _TRUTH: Final = re.compile(r"true|false")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?", re.ASCII)
 _REF: Final = re.compile(rf"{_DATE.pattern}|(?!-)(?!.*\.\.)[^\x00-\x20\x7f~^:?*\[\\]+")
-_SCP: Final = re.compile(r"(\w[\w.-]*@)?\w[\w.-]*:(?!//|:)[^\s]+", re.ASCII)
+_SCP: Final = re.compile(r"(\w[\w.-]*@)?(\w[\w.-]*):(?!//|:)[^\s]+", re.ASCII)
+_SSH_USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+"""What useradd(8) takes for a name. No token of a forge is one: these are longer, or of both cases."""
+_SCHEMED: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]")
 _SCHEMES: Final[Mapping[str, frozenset[str]]] = {
     "git": frozenset({"file", "git", "http", "https", "ssh"}),
     "archive": frozenset({"file", "http", "https"}),
@@ -152,7 +155,7 @@ def load_sources(text: str, where: str) -> tuple[Source, ...]:
         key = (source.kind, source.place, source.ref)
         if key in seen:
             raise UsageError(
-                f"{where}, line {source.line}: {source.location!r} is there already",
+                f"{where}, line {source.line}: {source.origin!r} is there already",
                 found=f"line {seen[key].line}, {seen[key].name}",
                 next_step="remove one of the two",
             )
@@ -312,21 +315,31 @@ def _is_url(location: str) -> bool:
 
 def _check_location(source: Source, key: str, where: str) -> None:
     if key == "path":
-        if "\0" in source.location or (source.kind == "git" and ":" in source.location):
+        is_odd = source.kind == "git" and ":" in source.location
+        if "\0" in source.location or is_odd or _SCHEMED.match(source.location):
             raise UsageError(
-                f"{where}: {source.location!r} is no path",
+                f"{where}: this is no path of this machine",
                 next_step="a repository of another machine is named by url:",
             )
         return
     if key == "purl":
         _check_purl(source, where)
         return
-    if source.kind == "git" and _SCP.fullmatch(source.location):
+    scp = _SCP.fullmatch(source.location) if source.kind == "git" else None
+    if scp is not None and scp[2].lower() not in _SCHEMES["git"]:
+        named = (scp[1] or "").removesuffix("@")
+        in_path = "@" in source.location[scp.end(2) :]
+        _refuse_credential(where, is_one=in_path or not _is_ssh_user(named))
         return
     try:
         parts = urlsplit(source.location)
-    except ValueError as error:
-        raise UsageError(f"{where}: the URL is none: {error}", next_step="mend it") from error
+        user, password, _ = parts.username, parts.password, parts.port
+    except ValueError:
+        raise UsageError(
+            f"{where}: the URL is none",
+            expected="scheme://host/path, and a number for a port",
+            next_step="mend it",
+        ) from None  # the cause would show it
     if parts.scheme not in _SCHEMES[source.kind] or any(c.isspace() for c in source.location):
         raise UsageError(
             f"{where}: the URL is of a kind that is not read",
@@ -334,10 +347,33 @@ def _check_location(source: Source, key: str, where: str) -> None:
             found=parts.scheme or "no scheme",
             next_step="a file of this machine is named by path:",
         )
-    if parts.password is not None or (parts.username and parts.scheme != "ssh"):
+    if not source.location[len(parts.scheme) :].startswith("://") or (
+        parts.scheme != "file" and not parts.hostname
+    ):
+        raise UsageError(
+            f"{where}: the URL names no host",
+            expected=f"{parts.scheme}://host/path",
+            next_step="write the two slashes and the host",
+        )
+    is_ssh = parts.scheme == "ssh" and _is_ssh_user(user or "")
+    _refuse_credential(where, is_one=password is not None or (bool(user) and not is_ssh))
+    if {"?", "#"} & set(source.location):
+        raise UsageError(
+            f"{where}: the URL has a query or a fragment, which may hold a token, and sources.yaml "
+            "and the dataset would publish it",
+            next_step="remove it; what only a query gets, download, and name by path:",
+        )
+
+
+def _is_ssh_user(name: str) -> bool:
+    return not name or _SSH_USER.fullmatch(name) is not None
+
+
+def _refuse_credential(where: str, *, is_one: bool) -> None:
+    if is_one:
         raise UsageError(
             f"{where}: the URL holds a credential, which sources.yaml would publish",
-            next_step="remove it there, and let ssh or ~/.netrc know it",
+            next_step="remove it there, and let ~/.ssh/config or ~/.netrc know it",
         )
 
 
@@ -364,7 +400,8 @@ def _check_purl(source: Source, where: str) -> None:
     }.get(purl.type)
     if not is_good or purl.subpath:
         raise UsageError(
-            f"{where}: {source.location!r} names no package that can be got", expected=_PURLS
+            f"{where}: {source.location.partition('?')[0]!r} names no package that can be got",
+            expected=_PURLS,
         )
 
 

@@ -25,6 +25,54 @@ _PIECE_BYTES = 16_384
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 """IPv6 names of IPv4 addresses (RFC 6052), private ones included where a gateway lets them."""
 
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All that IANA has given out of IPv6 for the internet: what lies outside of it is some special use."""
+
+SPECIAL_PURPOSE = (
+    ("0.0.0.0/8", "this network"),
+    ("10.0.0.0/8", "private"),
+    ("100.64.0.0/10", "shared by a carrier"),
+    ("127.0.0.0/8", "loopback"),
+    ("169.254.0.0/16", "link-local; metadata of clouds"),
+    ("172.16.0.0/12", "private"),
+    ("192.0.0.0/24", "protocol assignments"),
+    ("192.0.2.0/24", "documentation"),
+    ("192.31.196.0/24", "AS112: answers for private names"),
+    ("192.52.193.0/24", "AMT relays"),
+    ("192.88.99.0/24", "6to4 relays"),
+    ("192.168.0.0/16", "private"),
+    ("192.175.48.0/24", "AS112"),
+    ("198.18.0.0/15", "benchmarks"),
+    ("198.51.100.0/24", "documentation"),
+    ("203.0.113.0/24", "documentation"),
+    ("224.0.0.0/4", "multicast"),
+    ("240.0.0.0/4", "reserved; broadcast"),
+    ("::/96", "IPv4-compatible; loopback and the unspecified address"),
+    ("::ffff:0:0/96", "IPv4-mapped"),
+    ("::ffff:0:0:0/96", "IPv4-translated"),
+    ("64:ff9b:1::/48", "translation of a local network"),
+    ("100::/64", "discard"),
+    ("100:0:0:1::/64", "dummy prefix"),
+    ("2001::/23", "protocol assignments; Teredo, benchmarks, ORCHID"),
+    ("2001:db8::/32", "documentation"),
+    ("2002::/16", "6to4: an IPv4 address inside"),
+    ("2620:4f:8000::/48", "AS112"),
+    ("3fff::/20", "documentation"),
+    ("5f00::/16", "segment routing"),
+    ("fc00::/7", "private"),
+    ("fe80::/10", "link-local"),
+    ("fec0::/10", "site-local"),
+    ("ff00::/8", "multicast"),
+)
+"""Networks where no forge is, or that lead into the network that asks. Only names of addresses that
+everybody reaches alike are evidence, so what is globally reachable for another purpose is here too.
+
+Source: the special-purpose address registries of IANA (RFC 6890) for IPv4 and IPv6, as of 2025;
+::/96, ::ffff:0:0:0/96 and fec0::/10 (RFC 4291, 2765, 3879) are withdrawn, and routers may still know them.
+"""
+
+_SPECIAL = tuple(ipaddress.ip_network(network) for network, _ in SPECIAL_PURPOSE)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -150,13 +198,13 @@ def _answer(connection: _Pinned) -> Answer:
 
 
 def is_public(text: str) -> bool:
-    """Whether an address is one of the internet's."""
+    """Whether an address is one of the internet's: in no network of SPECIAL_PURPOSE."""
     address = _address(text)
     if address in _NAT64:
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    for inner in ("ipv4_mapped", "sixtofour"):
-        address = getattr(address, inner, None) or address
-    return bool(address.is_global and not address.is_multicast)
+    if address.version == 6 and address not in _UNICAST:  # noqa: PLR2004 - IPv6
+        return False
+    return not any(address in network for network in _SPECIAL)
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -262,10 +262,80 @@ def test_a_name_that_was_pointed_here_is_not_served(hub: EmbeddedHub, name: str)
     assert ask(hub, "GET", "/api/whoami-v2", headers={"Host": name})[0] == 400
 
 
-def test_a_page_of_a_browser_may_not_write(hub: EmbeddedHub) -> None:
-    headers = {"Origin": "https://evil.example.org"}
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example.org"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "same-origin"},
+    ],
+)
+def test_a_page_of_a_browser_may_not_write(hub: EmbeddedHub, headers: dict[str, str]) -> None:
     body = json.dumps({"type": "dataset", "name": "x"}).encode()
     assert ask(hub, "POST", "/api/repos/create", body, headers)[0] == 403
+    assert ask(hub, "DELETE", "/api/repos/delete", body, headers)[0] == 403
+
+
+OID = "1" * 64
+POSTS: dict[str, dict[str, Any]] = {
+    "/api/validate-yaml": {"content": "x"},
+    "/api/repos/create": {"type": "dataset", "name": "n.git", "organization": "octo-org"},
+    f"/api/datasets/{REPO}/paths-info/main": {},
+    f"/api/datasets/{REPO}/preupload/main": {"files": [{"path": "p", "sample": "eA==", "size": 1}]},
+    f"/api/datasets/{REPO}/tag/none": {"tag": "t"},
+    f"/api/datasets/{REPO}/branch/b1": {"startingPoint": "none"},
+    f"/api/datasets/{REPO}/super-squash/none": {"message": "x"},
+    f"/api/datasets/{REPO}/lfs-files/batch": {"deletions": {"sha": []}},
+    f"/datasets/{REPO}.git/info/lfs/objects/batch": {
+        "operation": "upload", "transfers": ["basic"], "objects": [{"oid": OID, "size": 1}],
+    },
+    f"/datasets/{REPO}.git/info/lfs/objects/{OID}/complete": {
+        "parts": [{"partNumber": 1, "etag": "x"}],
+    },
+    f"/datasets/{REPO}.git/info/lfs/verify": {"oid": OID, "size": 1},
+}  # fmt: skip
+"""Requests that send JSON, none of which succeeds in changing anything."""
+
+NO_JSON = [b"{", b"x", b"\xff", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000]
+NO_OBJECT = [b"[]", b"null", b"1", b'"x"', b"NaN", b"-Infinity"]
+
+
+@pytest.mark.parametrize("path", [path for path in POSTS if "paths-info" not in path])
+@pytest.mark.parametrize("body", [*NO_JSON, *NO_OBJECT])
+def test_a_request_that_is_no_json_object_is_refused(
+    hub: EmbeddedHub, path: str, body: bytes
+) -> None:
+    assert ask(hub, "POST", path, body)[0] == 400
+
+
+def mutations(value: Any, new: Any) -> Iterator[Any]:
+    """The value with one part of it replaced, for each of its parts."""
+    yield new
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from ({**value, key: other} for other in mutations(part, new))
+    if isinstance(value, list):
+        for at, part in enumerate(value):
+            yield from ([*value[:at], other, *value[at + 1 :]] for other in mutations(part, new))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None, 1, -1, 10**30, 1e308, True, [], {}, [1], ["x"], [[]], "\ud800", "\0",
+        "---\na: 2020-99-99\n---\n", "---\n" + "[" * 3000 + "\n---\n", "---\n? {a: b}\n: c\n---\n",
+        "---\n!!python/object:os.system x\n---\n",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("path", POSTS)
+def test_a_request_with_an_odd_value_anywhere_is_never_a_fault_of_the_server(
+    hub: EmbeddedHub, path: str, odd: object
+) -> None:
+    for body in mutations(POSTS[path], odd):
+        status, _, answer = ask(hub, "POST", path, json.dumps(body).encode())
+        assert status < 500, (body, answer)
 
 
 def test_a_client_with_xet_is_told_what_to_set(hub: EmbeddedHub) -> None:

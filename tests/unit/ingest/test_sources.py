@@ -86,7 +86,7 @@ def test_load_sources_two_releases_of_one_name_are_both_there() -> None:
         ("- {kind: git, url: 'ext::sh', name: a/b}", "is not read"),
         ("- {kind: git, url: '-x@a:b', name: a/b}", "is not read"),
         ("- {kind: git, url: 'ftp://a.example.org/x', name: a/b}", "is not read"),
-        ("- {kind: git, path: 'ext::x', name: a/b}", "is no path"),
+        ("- {kind: git, path: 'ext::x', name: a/b}", "no path of this machine"),
         ("- {kind: git, url: '--upload-pack=x', name: a/b}", "is not read"),
         ("- {kind: git, url: 'https://[a.example.org/x', name: a/b}", "the URL is none"),
         ('- {kind: git, path: "a\\ud800b", name: a/b}', "cannot be seen"),
@@ -135,6 +135,77 @@ def test_load_sources_error_on_a_credential_does_not_show_it() -> None:
             "- {kind: git, url: 'https://me:hunter2@a.example.org/x', name: a/b}", "sources.yaml"
         )
     assert "hunter2" not in str(caught.value)
+
+
+SECRET = "hunter2"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"url: 'https://a.example.org/x.git?private_token={SECRET}'",
+        f"url: 'https://a.example.org/x.git#{SECRET}'",
+        f"url: 'https://a.example.org/x.git?#{SECRET}'",
+        "url: 'https://a.example.org/x.git?'",
+        f"url: 'https:/me:{SECRET}@a.example.org/x'",
+        f"url: 'https:/{SECRET}@a.example.org/x'",
+        f"url: 'https:me:{SECRET}@a.example.org/x'",
+        f"url: 'HTTPS:/me:{SECRET}@a.example.org/x'",
+        f"url: 'https:///me:{SECRET}@a.example.org/x'",
+        f"url: 'https:\\\\me:{SECRET}@a.example.org/x'",
+        f"url: 'https://me%3A{SECRET}@a.example.org/x'",
+        f"url: 'https://:{SECRET}@a.example.org/x'",
+        f"url: 'https://a.example.org:{SECRET}/x'",
+        f"url: 'ssh:/me:{SECRET}@a.example.org/x'",
+        f"url: 'ssh://git:{SECRET}@a.example.org/x'",
+        f"url: 'ssh://{SECRET.upper()}@a.example.org/x'",
+        f"url: 'git:/{SECRET}@a.example.org/x'",
+        f"url: 'file:/{SECRET}@a.example.org/x'",
+        f"url: 'me:{SECRET}@a.example.org:x'",
+        f"url: 'glpat-{SECRET.upper()}@a.example.org:x'",
+        f"path: 'https://me:{SECRET}@a.example.org/x'",
+        f"path: 'https:/me:{SECRET}@a.example.org/x'",
+    ],
+)
+def test_load_sources_with_a_place_that_may_hold_a_token_is_refused_and_not_shown(
+    location: str,
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        load_sources(f"- {{kind: git, {location}, name: a/b}}", "sources.yaml")
+    assert SECRET not in str(caught.value).lower()
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"kind: archive, sha256: {PIN}, url: 'https://a.example.org/x.zip?token={SECRET}'",
+        f"kind: archive, sha256: {PIN}, url: 'https:/me:{SECRET}@a.example.org/x.zip'",
+        f"kind: archive, path: 'https:/me:{SECRET}@a.example.org/x.zip'",
+        f"kind: directory, path: 'https:/me:{SECRET}@a.example.org/x'",
+        f"kind: package, sha256: {PIN}, purl: 'pkg:pypi/a@1?token={SECRET}'",
+        f"kind: package, sha256: {PIN}, purl: 'pkg:pypi/a@1#{SECRET}'",
+    ],
+)
+def test_load_sources_of_other_kinds_with_a_token_are_refused_too(location: str) -> None:
+    with pytest.raises(UsageError):
+        load_sources(f"- {{{location}, name: a/b}}", "sources.yaml")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ssh://git@a.example.org/octo-org/tool",
+        "ssh://a.example.org:22/octo-org/tool",
+        "git@a.example.org:octo-org/tool.git",
+        "a.example.org:octo-org/tool.git",
+        "https://a.example.org:8443/~octo/tool@2",
+        "git://a.example.org/tool",
+        "file:///srv/git/tool.git",
+    ],
+)
+def test_load_sources_with_an_ordinary_url_of_git_is_taken(url: str) -> None:
+    (source,) = load_sources(f"- {{kind: git, url: '{url}', name: a/b}}", "sources.yaml")
+    assert source.location == url
 
 
 def test_load_sources_same_place_under_two_names_is_refused() -> None:
