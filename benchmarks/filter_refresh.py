@@ -26,7 +26,7 @@ SPDX = "spdx-license-list@6.12.0"
 BLUE_OAK = "@blueoak/list@15.0.0"
 DATA = Path(__file__).parents[1] / "src" / "stackyard" / "filter" / "data"
 
-# Linguist's generic.yml is in no npm package: extensions too common to name a language alone.
+# Linguist 9.6's generic.yml is in no npm package: extensions too common to name a language alone.
 GENERIC = [
     ".1",
     ".2",
@@ -43,7 +43,6 @@ GENERIC = [
     ".cmp",
     ".msg",
     ".network",
-    ".pkg",
     ".resource",
     ".sol",
     ".srv",
@@ -51,6 +50,16 @@ GENERIC = [
     ".tag",
     ".target",
     ".url",
+]
+
+# Rules of generated.rb that say where others' code is kept, not how a file was made: node_modules?,
+# go_vendor?, godeps?, cocoapods?, carthage_build?. They count as vendored.
+DEPENDENCIES = [
+    r"node_modules\/",
+    r"vendor\/((?!-)[-0-9A-Za-z]+(?<!-)\.)+(com|edu|gov|in|me|net|org|fm|io)",
+    r"Godeps\/",
+    r"(^Pods|\/Pods)\/",
+    r"(^|\/)Carthage\/Build\/",
 ]
 
 VERSION = r"(?:[ \t] \d+(?:\.\d+)*+)?"  # what the one pattern with a subroutine calls
@@ -89,7 +98,7 @@ def unpack(package: str, folder: Path) -> Path:
 
 def write_linguist(package: Path) -> None:
     """linguist.json: languages, heuristics, and the path patterns of vendored, documentation and
-    generated files."""
+    generated files, and of directories of dependencies."""
     read = {
         name: yaml.safe_load((package / "ext" / name).read_text("utf-8"))
         for name in ("languages.yml", "heuristics.yml", "vendor.yml", "documentation.yml")
@@ -114,6 +123,8 @@ def write_linguist(package: Path) -> None:
         for entry in read["heuristics.yml"]["disambiguations"]
     ]
     generated = yaml.safe_load((package / "ext" / "generated.rb").read_text("utf-8"))
+    if not set(DEPENDENCIES) <= set(generated):
+        raise SystemExit("a rule of DEPENDENCIES is not in generated.rb any more: look it up")
     put(
         "linguist/linguist.json",
         {
@@ -123,7 +134,8 @@ def write_linguist(package: Path) -> None:
             "heuristics": heuristics,
             "vendor": read["vendor.yml"],
             "documentation": read["documentation.yml"],
-            "generated": generated,
+            "dependencies": DEPENDENCIES,
+            "generated": [pattern for pattern in generated if pattern not in DEPENDENCIES],
         },
     )
 
@@ -150,13 +162,16 @@ def conditions(item: dict[str, Any], named: dict[str, list[str]]) -> Iterator[di
 
 def portable(pattern: str) -> str:
     """An Oniguruma pattern in the common syntax of PCRE and Python: for both, `m` (dot matches line
-    ends) becomes `s`, `\\h` a class; line-wise `^` and `$` are for whoever compiles it."""
+    ends) becomes `s`, `\\h` a class, and flags stand first; line-wise `^` and `$` are for whoever
+    compiles it."""
     if pattern.startswith("(?xi)"):  # verbose: blanks count in classes only
         blanks = re.compile(r"(\[[^\]]*\])|\s+")
         pattern = "(?i)" + blanks.sub(lambda m: m[1] or "", pattern.removeprefix("(?xi)"))
     pattern = pattern.replace(r"\g<version>", VERSION)
     pattern = re.sub(r"\(\?<[a-z]\w*>", "(?:", pattern)
     pattern = BOUNDED.get(pattern, pattern)
+    pattern = pattern.removeprefix("(?-m)")  # the default there; to PCRE `m` is another flag
+    pattern = re.sub(r"^(\^(?:\\s\+)?)\(\?i\)", r"(?i)\1", pattern)
     flags = re.compile(r"\(\?([imx]+)([):])")
     pattern = flags.sub(lambda m: f"(?{m[1].replace('m', 's')}{m[2]}", pattern)
     return pattern.replace(r"\h", "[0-9A-Fa-f]")

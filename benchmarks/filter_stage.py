@@ -90,20 +90,29 @@ def languages() -> Iterator[Claim]:
     )
     yield tied(facts, theirs)
     yield from beside_linguist(rows, texts, facts)
+    by_path = language.linguist().paths.masks(pa.array([path for _, path in rows]))
+    inside = by_path["dependencies"].tolist()  # vendored here, generated there
     for name, other in (
-        ("is_vendor", [enry.is_vendor(path) for _, path in rows]),
+        (
+            "is_vendor",
+            [enry.is_vendor(path) or kept for (_, path), kept in zip(rows, inside, strict=True)],
+        ),
         ("is_documentation", [enry.is_documentation(path) for _, path in rows]),
         (
             "is_generated",
             [
-                text is not None and enry.is_generated(path, text)
-                for (_, path), text in zip(rows, texts, strict=True)
+                text is not None
+                and enry.is_generated(path.rpartition("/")[2] if kept else path, text)
+                for (_, path), text, kept in zip(rows, texts, inside, strict=True)
             ],
         ),
     ):
         differing = sum(a != b for a, b in zip(facts[name].to_pylist(), other, strict=True))
         yield Claim(
-            f"{name} equals enry's", "0 differ", f"{differing} of {len(rows):,}", differing == 0
+            f"{name} equals enry's, directories of dependencies being vendored",
+            "0 differ",
+            f"{differing} of {len(rows):,}",
+            differing == 0,
         )
     yield language_speed(batch)
 

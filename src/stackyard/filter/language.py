@@ -57,7 +57,8 @@ LANGUAGES = pa.schema(
 )
 """One row a file; `language` is null where no rule names one, or the content is no text. `strategy`
 is the step that decided; type and group are Linguist's (`programming`, `data`, `markup`, `prose`); `extension` is
-without its dot, in lower case, and may be empty."""
+without its dot, in lower case, and may be empty. Where files of dependencies are kept
+(`node_modules/`, `Godeps/`, ...) is for `is_vendor`: Linguist has it among its rules of generated files."""
 
 Languages = tuple[str, ...]
 
@@ -113,7 +114,7 @@ class LanguageDetector:
                 paths,
                 *(picked[name] for name in table.column_names),
                 _extension(paths),
-                pa.array(by_path["vendor"]),
+                pa.array(by_path["vendor"] | by_path["dependencies"]),
                 pa.array(is_generated & ~void),
                 pa.array(by_path["documentation"]),
             ],
@@ -352,7 +353,7 @@ class Linguist:
                 left = self._markup_or_manual(known, head)
                 if len(left) == 1:
                     return Verdict(left[0], "xml")
-        if left and known.heuristic is not None:
+        if known.heuristic is not None:
             found = known.heuristic.languages(head)
             if len(found) == 1:
                 return Verdict(found[0], "heuristics")
@@ -385,15 +386,16 @@ class Linguist:
         return () if language is None else (language,)
 
     def _shebang(self, head: bytes) -> Languages:
-        interpreter = shebang(head)
-        return () if interpreter is None else self._by_interpreter.get(interpreter, ())
+        """Languages of the first interpreter that is known: what runs it is none, as `npx` or `nice`."""
+        known = (self._by_interpreter.get(name, ()) for name in interpreters(head))
+        return next(filter(None, known), ())
 
     def _tie(self, name: str, head: bytes, left: Languages) -> Verdict:
         language = enry.get_language(name, head)
         return Verdict(language if language in left else min(left), "classifier")
 
 
-_PATH_SETS: Final = ("vendor", "generated", "documentation")
+_PATH_SETS: Final = ("vendor", "dependencies", "generated", "documentation")
 _NARROWING: Final = frozenset({"filename", "shebang", "extension"})
 _NAMES_MAX = 1 << 18  # distinct endings kept; hostile names must not fill the memory
 _SHEBANG_BYTES = 2048
@@ -471,6 +473,38 @@ def shebang(head: bytes) -> str | None:
         if executed is not None:
             script = executed[1]
     return script.decode(errors="replace") or None
+
+
+_RUN_LINES: Final = 4  # `#!` lines that are read: nix-shell has its own below the first
+_RUN_BY = re.compile(rb"(?:^|\s)(?:-i|--command|--interpreter)[\s=]+(\S+)")
+_PINNED = re.compile(r"^([A-Za-z][A-Za-z+_-]*[0-9]?)(?:\.[0-9]+)*(?:@\S*)?$")
+
+
+def interpreters(head: bytes) -> Iterator[str]:
+    """What may interpret a text: what `shebang` says, then what that in turn may be told to run.
+
+    The second is an extension of Linguist's rules: `npx tsx`, `poetry run python3.11`, `nice -n 5 perl`,
+    and nix-shell's `-i` on a line of its own. Options and assignments are no interpreters.
+
+    >>> list(interpreters(b"#!/usr/bin/env -S npx -y tsx@4"))
+    ['npx', 'tsx']
+    """
+    first = shebang(head)
+    if first is None:
+        return
+    yield first
+    lines = []
+    for line in head.split(b"\n", _RUN_LINES)[:_RUN_LINES]:
+        if not line.startswith(b"#!"):
+            break
+        lines.append(line[2:])
+    told = b"\n".join(lines)
+    words = [match[1] for match in _RUN_BY.finditer(told)] + told.split()
+    for word in words:
+        name = word.strip(b"'\"").rpartition(b"/")[2].decode(errors="replace")
+        pinned = _PINNED.match(name)
+        if pinned is not None and pinned[1] != first and not word.startswith(b"-"):
+            yield pinned[1]
 
 
 @numba.njit(cache=True, nogil=True)

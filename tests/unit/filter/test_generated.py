@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enry
+import pyarrow as pa
 import pytest
 
+from stackyard.filter.language import linguist
 from tests.unit.filter.test_language import row
 
 LINES = b"one\ntwo\nthree\nfour\nfive\nsix\n"
@@ -65,7 +67,6 @@ CASES = [
     ("a.txt", b"/** Begin line maps. **/{ x }\n"),
     ("a.js.map", b"{}\n"),
     ("a.nib", b"x\n"),
-    ("vendor/example.com/x/y.go", b"package y\n"),
     ("x/package-lock.json", b"{}\n"),
 ]
 
@@ -82,5 +83,7 @@ def test_generated_cases_hold_both_answers() -> None:
 
 
 def test_vendored_host_must_be_a_host_name_as_linguist_says_and_enry_does_not() -> None:
-    assert row("vendor/example.com/y.go", b"package y\n")["is_generated"]
-    assert not row("vendor/-example-.com/y.go", b"package y\n")["is_generated"]
+    by_path = linguist().paths.masks(
+        pa.array(["vendor/example.com/y.go", "vendor/-example-.com/y.go"])
+    )
+    assert by_path["dependencies"].tolist() == [True, False]
