@@ -5,8 +5,12 @@ READY := $(VENV)/.ready
 UV_VERSION := 0.13.9
 ROOM ?= all
 WORKERS ?= 2
+SEED ?= 1
+COUNT ?= 10
+PACKAGES ?=
+STRANGERS_CACHE ?= $(HOME)/.cache/stackyard/strangers
 
-.PHONY: help setup release test check claims bench clean
+.PHONY: help setup release test check claims bench strangers clean
 
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -e 's/:.*## /\t/' | expand -t 12
@@ -26,11 +30,15 @@ check: $(READY)  ## formatting, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-claims: $(READY) ## measure what the docs claim: make claims ROOM=dedup|filter|pii|registry|release|ingest|all
+claims: $(READY) ## measure what the docs claim: make claims ROOM=dedup|filter|pii|registry|release|ingest|strangers|all
 	$(BIN)/python -m benchmarks.claims $(ROOM)
 
 bench: $(READY)  ## time of each stage as a ratio to the copy floor, with peak memory
 	$(BIN)/python -m benchmarks.stages
+
+strangers: $(READY) ## release packages drawn by hash: make strangers SEED=1 COUNT=10 (or PACKAGES="jq htop")
+	$(BIN)/python -m benchmarks.strangers --seed "$(SEED)" --count $(COUNT) --packages "$(PACKAGES)" \
+	  --workers $(WORKERS) --cache "$(STRANGERS_CACHE)"
 
 clean:           ## remove what was built (not the keys and private data in .stackyard)
 	rm -rf work release $(VENV)
