@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -24,7 +25,7 @@ from stackyard.pii.findings import ALLOWED_SCORE, FACTS, FACTS_KEY, LIMIT, Findi
 from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, Line, Lines
 from stackyard.pii.params import OPT_IN, Detection, Params
 from stackyard.pii.reference import PLUGINS, Plugin, analyze, plugin_work
-from stackyard.pii.rules import rules
+from stackyard.pii.rules import Rule, rules
 
 Check = Callable[[bytes, int], Iterator[Finding]]
 
@@ -55,15 +56,18 @@ _OPT_IN_CHECKS: Mapping[str, tuple[tuple[bytes, bool, Check], ...]] = {
 }
 
 
+Target = Plugin | Rule | Check
+
+
 class _Engine(NamedTuple):
     automaton: Automaton
-    targets: tuple[Plugin | Check, ...]
+    targets: tuple[Target, ...]
 
 
 @cache
 def _engine(opt_in: tuple[str, ...]) -> _Engine:
     patterns: list[tuple[bytes, bool]] = []
-    targets: list[Plugin | Check] = []
+    targets: list[Target] = []
     for plugin in PLUGINS:
         patterns.extend(plugin.anchors)
         targets.extend([plugin] * len(plugin.anchors))
@@ -75,7 +79,7 @@ def _engine(opt_in: tuple[str, ...]) -> _Engine:
         targets.append(check)
     for rule in rules():
         patterns.append((rule.anchor, rule.is_caseless))
-        targets.append(rule.find)
+        targets.append(rule)
     return _Engine(Automaton(patterns), tuple(targets))
 
 
@@ -180,9 +184,10 @@ def _find_in_rows(
 ) -> Iterator[tuple[int, bytes, list[Finding]]]:
     first, last = cut
     engine = _engine(detection.opt_in)
-    base = int(offsets[first])
+    base, shifts = int(offsets[first]), np.arange(1, last - first + 2)
+    starts = offsets[first : last + 1] - base + shifts
     try:
-        patterns, ends = engine.automaton.scan(view[base : int(offsets[last])])
+        patterns, ends = engine.automaton.scan(_apart(view[base : int(offsets[last])], starts))
     except TooMany:
         if last - first == 1:
             text = bytes(view[base : int(offsets[last])])
@@ -192,30 +197,52 @@ def _find_in_rows(
         yield from _find_in_rows(view, offsets, valid, (first, middle), detection)
         yield from _find_in_rows(view, offsets, valid, (middle, last), detection)
         return
-    rows = np.searchsorted(offsets[first : last + 1] - base, ends, side="left") - 1 + first
+    rows = np.searchsorted(starts, ends, side="left") - 1
+    is_inside = (
+        (rows >= 0)
+        & (rows < last - first)
+        & (ends < starts[np.minimum(rows, last - first - 1) + 1])
+    )
+    patterns, ends, rows = patterns[is_inside], ends[is_inside], rows[is_inside]
+    ends -= starts[rows]
     cuts = np.flatnonzero(np.diff(rows)) + 1
     for group in np.split(np.arange(len(rows)), cuts) if len(rows) else ():
-        row = int(rows[group[0]])
+        row = first + int(rows[group[0]])
         if not valid[row]:
             continue
         text = bytes(view[int(offsets[row]) : int(offsets[row + 1])])
-        candidates = zip(
-            patterns[group].tolist(), (ends[group] + (base - offsets[row])).tolist(), strict=True
-        )
+        candidates = zip(patterns[group].tolist(), ends[group].tolist(), strict=True)
         findings = inspect(text, candidates, engine.targets, detection)
         if findings:
             yield row, text, findings
 
 
+def _apart(texts: memoryview, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """Texts laid end to end, with a line end before each and after the last: each begins at an edge."""
+    out = np.full(int(starts[-1]), ord("\n"), np.uint8)
+    _lay(np.frombuffer(texts, np.uint8), starts, out)
+    return out
+
+
+@numba.njit(cache=True)
+def _lay(
+    texts: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], out: npt.NDArray[np.uint8]
+) -> None:
+    for row in range(len(starts) - 1):
+        start, length = starts[row], starts[row + 1] - starts[row] - 1
+        out[start : start + length] = texts[start - row - 1 : start - row - 1 + length]
+
+
 def inspect(
     text: bytes,
     candidates: Iterator[tuple[int, int]],
-    targets: Sequence[Plugin | Check],
+    targets: Sequence[Target],
     detection: Detection,
 ) -> list[Finding]:
     """Findings of one text, sorted, from its candidates; what met a limit ends with its row."""
     found: set[Finding] = set()
     seen: set[tuple[str, int, int]] = set()
+    ends_of: dict[Rule, list[int]] = {}
     lines = Lines(text)
     work = 0
     more_work: Mapping[Check, int] = {
@@ -225,7 +252,11 @@ def inspect(
     }
     for pattern, end in candidates:
         target = targets[pattern]
-        if isinstance(target, Plugin):
+        if isinstance(target, Rule):
+            work += CHECK_WORK
+            ends_of.setdefault(target, []).append(end)
+            findings: Iterable[Finding] = ()
+        elif isinstance(target, Plugin):
             line = lines.around(end - 1)
             if (target.slug, line.start, line.stop) in seen:
                 continue
@@ -240,6 +271,8 @@ def inspect(
             rule = "work" if work > detection.work_max else "findings"
             found.add(Finding(0, 0, LIMIT, rule, 1.0))
             break
+    for provider, ends in ends_of.items():
+        found.update(_whole(text, provider.find(text, ends)))
     return sorted(_with_neighbours(text, found))
 
 

@@ -1,7 +1,8 @@
 """Provider rules: rules.yaml, compiled.
 
-Always holds: a rule's anchor is a superset of its pattern without assertions; its check reads a
-window of bounded length, so cost is linear in candidates.
+Always holds: a rule's anchor is a superset of its pattern without assertions. The findings of a rule
+are the matches of its pattern over the whole text, from left to right; candidates only say where to
+look, and no byte is tried twice as the start of a match, so cost is linear in the text.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import resources
+from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
 import jsonschema
@@ -34,21 +36,31 @@ OPENING = rb"(?:[\\]?['\"`(\[]|[a-zA-Z]['\"]| ){0,4}"
 """What stands between a name and its value: closing quotes and brackets, a sign, opening quotes."""
 
 LEFT_EDGE = rb"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
+LEFT_EDGE_READ = rb"(?:[^A-Za-z0-9]|\\[nrt]|%[0-9A-Fa-f]{2})"
+"""The left edge as bytes that are read: the automaton has no look-behind. So an anchor that goes on
+matching inside a run of its own letters is reported once a run, not once a byte."""
+OVERLAP_EDGE = rb"(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
+OVERLAP_EDGE_READ = rb"(?:[^A-Za-z0-9_-]|\\[nrt]|%[0-9A-Fa-f]{2})"
+"""The left edge of a rule whose prefix, repeated, is a value of its own: `xoxb-xoxb-xoxb-`."""
+
 RIGHT_EDGE = rb"(?![A-Za-z0-9_])"
 SHORT_WORD = 4
 """Near words of at most this many letters must begin a word: `lob` is not in `global`."""
 
-WINDOW_BEFORE, WINDOW_AFTER = 640, 8192
-"""Bytes read around the end of a candidate: at least a rule's longest minimum and maximum."""
-
 
 class Rule(NamedTuple):
-    """One rule, ready to run."""
+    """One rule, ready to run.
+
+    `anchor` is what the automaton looks for; the start of a match lies `width` bytes (at least, at
+    most) before a candidate's end, and there `lead`, which has no width, matches.
+    """
 
     name: str
     entity: str
     anchor: bytes
+    width: tuple[int, int]
     is_caseless: bool
+    lead: re.Pattern[bytes]
     pattern: re.Pattern[bytes]
     value: re.Pattern[bytes] | None
     is_near: bool
@@ -58,15 +70,19 @@ class Rule(NamedTuple):
     positive: tuple[str, ...]
     negative: tuple[str, ...]
 
-    def find(self, text: bytes, end: int) -> Iterator[Finding]:
-        """Findings whose match a candidate ends in."""
-        low = max(0, end - WINDOW_BEFORE)
-        high = min(len(text), end + WINDOW_AFTER)
-        for match in self.pattern.finditer(text, low, high):
-            if match.start() >= end:
-                return
-            if match.end() >= end:
-                yield from self._judge(text, *match.span("value"))
+    def find(self, text: bytes, ends: Sequence[int]) -> Iterator[Finding]:
+        """Findings whose match a candidate ends in; `ends` are sorted."""
+        tried = 0
+        for end in ends:
+            last = end - self.width[0]
+            for lead in self.lead.finditer(text, max(tried, end - self.width[1]), end):
+                start = lead.start()
+                if start > last:
+                    break
+                if start >= tried and (match := self.pattern.match(text, start)):
+                    yield from self._judge(text, *match.span("value"))
+                    tried = match.end()
+            tried = max(tried, last + 1)
 
     def _judge(self, text: bytes, start: int, end: int) -> Iterator[Finding]:
         if self.value is not None:
@@ -109,20 +125,27 @@ def _loader() -> Any:
 def _compile(raw: Mapping[str, Any]) -> Rule:
     body = raw["pattern"].encode()
     edges = raw.get("edge", True)
-    left, right = (LEFT_EDGE, RIGHT_EDGE) if edges else (b"", b"")
+    left, read, right = (LEFT_EDGE, LEFT_EDGE_READ, RIGHT_EDGE) if edges else (b"", b"", b"")
+    if edges and _is_overlapping(body, raw["positive"]):
+        left, read = OVERLAP_EDGE, OVERLAP_EDGE_READ
     near = [word.encode() for word in raw.get("near", ())]
     if near:
         rest = NAME_REST + ASSIGN + OPENING
-        anchor = b"(?:" + b"|".join(near) + b")" + rest + shortest(body)
-        pattern = _near_names(near) + rest + b"(?P<value>" + body + b")" + right
+        head, read = b"(?:" + b"|".join(near) + b")" + rest, b""
+        names = _near_names(near)
+        lead = b"(?=" + names + b")"
+        pattern = names + rest + b"(?P<value>" + body + b")" + right
     else:
-        anchor = shortest(body)
+        head = b""
+        lead = left + b"(?=" + first_part(body) + b")"
         pattern = left + b"(?P<value>" + body + b")" + right
     return Rule(
         name=raw["id"],
         entity=raw["entity"],
-        anchor=anchor,
+        anchor=read + head + shortest(body),
+        width=_width(head + shortest(body)),
         is_caseless=bool(near),
+        lead=re.compile(lead),
         pattern=re.compile(pattern),
         value=re.compile(raw["value"].encode()) if "value" in raw else None,
         is_near=bool(near),
@@ -134,23 +157,96 @@ def _compile(raw: Mapping[str, Any]) -> Rule:
     )
 
 
+OVERLAP_BYTES = 400
+"""More than the shortest match of any rule that a prefix may fill (base64 of a PEM key needs 84)."""
+
+
+def _is_overlapping(body: bytes, positive: Sequence[str]) -> bool:
+    """Whether what examples begin with is a match of the pattern when it is repeated."""
+    prefixes = (template.split("<", 1)[0].encode() for template in positive)
+    anchor = re.compile(shortest(body))
+    return any(
+        prefix and anchor.match(prefix * (OVERLAP_BYTES // len(prefix) + 1)) for prefix in prefixes
+    )
+
+
 def _near_names(near: Sequence[bytes]) -> bytes:
     edged = [(rb"(?<![A-Za-z])" if len(word) <= SHORT_WORD else b"") + word for word in near]
     return b"(?i:" + b"|".join(edged) + b")"
 
 
-_RANGE = re.compile(rb"\{(\d+),\d*\}")
-_OPTIONAL_TAIL = re.compile(rb"(?:=\{0,\d\}|=\?|=\*)$")
+def _width(pattern: bytes) -> tuple[int, int]:
+    low, high = parser.parse(pattern.decode()).getwidth()
+    return low, high
+
+
+_PART = re.compile(rb"(\[(?:\\.|[^\]\\])+\]|\\.|[^(\[\\?{|+])(?:\{(\d+)(,\d*)?\}|(\?))?")
+
+
+def first_part(pattern: bytes) -> bytes:
+    """A prefix of a pattern's matches: its first letters and classes, repeats at their least count.
+
+    It ends before what may be left out and before a group, and is empty where alternatives follow.
+    """
+    out, place = b"", 0
+    while (part := _PART.match(pattern, place)) and not part[4] and part[2] != b"0":
+        out += part[1] + (b"{" + part[2] + b"}" if part[2] else b"")
+        place = part.end()
+        if part[3]:
+            break
+    return b"" if pattern[place : place + 1] == b"|" else out
+
+
+_OPTIONAL_END = re.compile(rb"=\{0,\d\}$|[^\])}]\?$|=\*$")
+_RANGE_END = re.compile(rb"(?<!\\)\{(\d+),\d*\}$")
 
 
 def shortest(pattern: bytes) -> bytes:
-    """A pattern that matches wherever the given one does, at its shortest: each `{m,n}` is `{m}`.
+    """A pattern that ends a match wherever the given one does, at its shortest.
 
-    Sound because a repeat at its least count is a prefix of what follows only at the end of a
-    pattern; inside, `{m,n}` stays. So the automaton reports a long credential once, not n - m times.
+    What may be left out at the end goes, and a last `{m,n}` becomes `{m}`, in each alternative of a
+    last group. Sound because a match then still begins with one of this: so the automaton reports a long
+    credential once, not n - m times. A repeat inside stays as it is.
     """
-    trimmed = _OPTIONAL_TAIL.sub(b"", pattern)
-    tail = _RANGE.search(trimmed[trimmed.rfind(b"{") :]) if trimmed.endswith(b"}") else None
-    if tail is None or trimmed.endswith(b"\\}"):
-        return trimmed
-    return trimmed[: trimmed.rfind(b"{")] + b"{" + tail[1] + b"}"
+    if _OPTIONAL_END.search(pattern):
+        return shortest(_OPTIONAL_END.sub(b"", pattern))
+    if pattern.endswith(b")?"):
+        return shortest(pattern[: _group(pattern[:-1])])
+    if (repeat := _RANGE_END.search(pattern)) and repeat[1] != b"0":
+        return pattern[: repeat.start()] + b"{" + repeat[1] + b"}"
+    if pattern.endswith(b")") and not pattern.endswith(b"\\)"):
+        start = _group(pattern)
+        inner = b"|".join(map(shortest, _alternatives(pattern[start + len(b"(?:") : -1])))
+        return pattern[:start] + b"(?:" + inner + b")"
+    return pattern
+
+
+def _group(pattern: bytes) -> int:
+    """Where the group begins that a pattern ends with."""
+    opened: list[int] = []
+    last = 0
+    for place, is_open in _brackets(pattern):
+        if is_open:
+            opened.append(place)
+        else:
+            last = opened.pop()
+    return last
+
+
+def _alternatives(pattern: bytes) -> list[bytes]:
+    parts, depth, start = [], 0, 0
+    for token in _TOKEN.finditer(pattern):
+        depth += {b"(": 1, b")": -1}.get(token[0], 0)
+        if token[0] == b"|" and depth == 0:
+            parts.append(pattern[start : token.start()])
+            start = token.end()
+    return [*parts, pattern[start:]]
+
+
+def _brackets(pattern: bytes) -> Iterator[tuple[int, bool]]:
+    for token in _TOKEN.finditer(pattern):
+        if token[0] in {b"(", b")"}:
+            yield token.start(), token[0] == b"("
+
+
+_TOKEN = re.compile(rb"\\.|\[(?:\\.|[^\]\\])+\]|.", re.DOTALL)

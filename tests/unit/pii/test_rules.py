@@ -25,17 +25,20 @@ AUTOMATON = Automaton([(rule.anchor, rule.is_caseless) for rule in RULES])
 MEDIUM = 0.7
 
 
+def candidates(text: bytes) -> dict[int, list[int]]:
+    """Ends of candidates by the number of their rule."""
+    numbers, ends = AUTOMATON.scan(b"\n" + text)
+    return {int(n): (ends[numbers == n] - 1).tolist() for n in set(numbers.tolist())}
+
+
 def run(text: bytes) -> set[Finding]:
-    return {
-        finding
-        for number, end in zip(*AUTOMATON.scan(text), strict=True)
-        for finding in RULES[int(number)].find(text, int(end))
-    }
+    return {f for number, ends in candidates(text).items() for f in RULES[number].find(text, ends)}
 
 
 def without_automaton(text: bytes) -> set[Finding]:
     """Every rule over every byte: what the automaton may never change."""
-    return {f for rule in RULES for end in range(1, len(text) + 1) for f in rule.find(text, end)}
+    everywhere = range(1, len(text) + 1)
+    return {finding for rule in RULES for finding in rule.find(text, everywhere)}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -102,7 +105,7 @@ def test_rules_on_any_text_find_the_same_without_the_automaton(text: str) -> Non
     ("pattern", "expected"),
     [
         (b"a[0-9]{2,5}", b"a[0-9]{2}"), (b"a{3}", b"a{3}"), (b"(?:ab){1,2}={0,2}", b"(?:ab){1}"),
-        (b"(?:a|b{2,3})", b"(?:a|b{2,3})"), (b"x{2,3}y", b"x{2,3}y"),
+        (b"(?:a|b{2,3})", b"(?:a|b{2})"), (b"a{2,9}(?:\\.b)?", b"a{2}"), (b"(?:a{2,3}|(?:b|c)d?)", b"(?:a{2}|(?:b|c))"), (b"x{2,3}y", b"x{2,3}y"),
     ],
 )  # fmt: skip
 def test_shortest_cuts_the_last_repeat_alone(pattern: bytes, expected: bytes) -> None:
