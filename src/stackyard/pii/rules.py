@@ -186,15 +186,22 @@ _PART = re.compile(rb"(\[(?:\\.|[^\]\\])+\]|\\.|[^(\[\\?{|+])(?:\{(\d+)(,\d*)?\}
 def first_part(pattern: bytes) -> bytes:
     """A prefix of a pattern's matches: its first letters and classes, repeats at their least count.
 
-    It ends before what may be left out and before a group, and is empty where alternatives follow.
+    It ends in a first group, of which it takes as much of each alternative, or before what may be left out.
     """
+    if len(whole := _alternatives(pattern)) > 1:
+        return b"(?:" + b"|".join(map(first_part, whole)) + b")"
     out, place = b"", 0
     while (part := _PART.match(pattern, place)) and not part[4] and part[2] != b"0":
         out += part[1] + (b"{" + part[2] + b"}" if part[2] else b"")
         place = part.end()
         if part[3]:
-            break
-    return b"" if pattern[place : place + 1] == b"|" else out
+            return out
+    if pattern.startswith(b"(?:", place):
+        stop = next(end for end in _closings(pattern) if _group(pattern[: end + 1]) == place)
+        if pattern[stop + 1 : stop + 2] not in {b"?", b"{"}:
+            parts = map(first_part, _alternatives(pattern[place + len(b"(?:") : stop]))
+            return out + b"(?:" + b"|".join(parts) + b")"
+    return out
 
 
 _OPTIONAL_END = re.compile(rb"=\{0,\d\}$|[^\])}]\?$|=\*$")
@@ -231,6 +238,10 @@ def _group(pattern: bytes) -> int:
         else:
             last = opened.pop()
     return last
+
+
+def _closings(pattern: bytes) -> Iterator[int]:
+    return (place for place, is_open in _brackets(pattern) if not is_open)
 
 
 def _alternatives(pattern: bytes) -> list[bytes]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stackyard.pii.automaton import Automaton
 from stackyard.pii.findings import Finding
-from stackyard.pii.rules import Rule, rules, shortest
+from stackyard.pii.rules import Rule, first_part, rules, shortest
 
 _SPEC = importlib.util.spec_from_file_location("drawing", Path(__file__).with_name("drawing.py"))
 assert _SPEC is not None
@@ -110,6 +110,17 @@ def test_rules_on_any_text_find_the_same_without_the_automaton(text: str) -> Non
 )  # fmt: skip
 def test_shortest_cuts_the_last_repeat_alone(pattern: bytes, expected: bytes) -> None:
     assert shortest(pattern) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (b"ab[0-9]{2,5}c", b"ab[0-9]{2}"), (b"abc?d", b"ab"), (b"(?:a[bc]|d{0,2}e)f", b"(?:a[bc]|)"),
+        (b"x(?:-y)?z", b"x"), (b"ab|c{2,3}", b"(?:ab|c{2})"), (b"[a|(]\\.(?:b|(?:c|d))", b"[a|(]\\.(?:b|(?:c|d))"),
+    ],
+)  # fmt: skip
+def test_first_part_ends_before_what_may_be_left_out(pattern: bytes, expected: bytes) -> None:
+    assert first_part(pattern) == expected
 
 
 def test_rules_run_in_linear_time_on_hostile_text() -> None:
