@@ -33,7 +33,7 @@ from benchmarks.pii_reference import (
     side_by_side,
     with_record,
 )
-from stackyard.pii import Params, decide, detectors, redact, scan, second_scan
+from stackyard.pii import Look, Params, decide, detectors, redact, scan, second_scan, settle
 from stackyard.pii.detect import find_in_column
 from stackyard.pii.params import Detection
 from stackyard.record import BATCH, FILES, blob_digest
@@ -182,13 +182,14 @@ def _stage(texts: list[bytes]) -> Iterator[Claim]:
         schema=FILES,
     )  # fmt: skip
     params = Params()
-    (detector,) = detectors(params)
-    detector.detect(batch.slice(0, 10))
+    for detector in detectors(params):
+        detector.detect(batch.slice(0, 10))
     floor = _copy_floor(batch.select(["blob_id", "text"]))
     start = time.process_time()
-    facts = detector.detect(batch)
-    out = decide(files, {"pii": facts}, params)
-    released, _ = redact(batch["text"], batch["blob_id"], out.spans, params)
+    facts = {each.name: each.detect(batch) for each in detectors(params)}
+    out = decide(files, facts, params)
+    settled = settle(batch["text"], batch["blob_id"], out.spans, Look(params))
+    released, _ = redact(batch["text"], batch["blob_id"], settled.spans, params)
     spent = time.process_time() - start
     size_mb = sum(map(len, texts)) / 1e6
     yield Claim(

@@ -16,7 +16,7 @@ import pyarrow as pa
 from benchmarks.pii_oracle import texts_of
 from stackyard.pii.detect import find_in_column
 from stackyard.pii.params import Detection, Params
-from stackyard.pii.redaction import reaches_threshold
+from stackyard.pii.settling import reaches_threshold
 
 PACKAGES = ("numpy", "pyarrow", "sqlalchemy", "pydantic", "fastapi", "prefect", "dvc", "cryptography",
             "rich", "hypothesis")  # fmt: skip

@@ -33,12 +33,12 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from stackyard.pii.checks import iban, luhn
 from stackyard.pii.decisions import Span, merge
 from stackyard.pii.detect import find_in_column
-from stackyard.pii.gate import second_scan
 from stackyard.pii.numbers import TEST_CARDS
 from stackyard.pii.params import SCORE_MIN, Detection, Level, Params
 from stackyard.pii.phones import REGIONS
-from stackyard.pii.redaction import reaches_threshold
 from stackyard.pii.rules import rules
+from stackyard.pii.second import second_findings
+from stackyard.pii.settling import reaches_threshold
 
 _spec = importlib.util.spec_from_file_location(
     "drawing", Path(__file__).parents[1] / "tests/unit/pii/drawing.py"
@@ -419,8 +419,7 @@ def ours(samples: Sequence[Sample], level: Level) -> list[list[tuple[int, int]]]
 
 def kingfisher(samples: Sequence[Sample]) -> list[list[tuple[int, int]]]:
     return [
-        [(f.start_byte, f.end_byte) for f in second_scan([("x", sample.text)])]
-        for sample in samples
+        [(f.start_byte, f.end_byte) for f in second_findings(sample.text)] for sample in samples
     ]
 
 

@@ -74,7 +74,13 @@ STAGES: tuple[Stage, ...] = (
         ("dedup",),
         ("work/dedup",),
     ),
-    Stage("pii", "whole", ("work/facts", "work/dedup"), ("pii",), ("work/pii",)),
+    Stage(
+        "pii",
+        "segment",
+        ("work/ingest", "work/facts", "work/filter", "work/dedup", "registry/pii-allow.yaml"),
+        ("pii",),
+        ("work/pii",),
+    ),
     Stage(
         "release",
         "shard",
@@ -88,6 +94,7 @@ STAGES: tuple[Stage, ...] = (
             "work/previous",
             "registry/licenses.yaml",
             "registry/log",
+            "registry/pii-allow.yaml",
         ),
         ("release", "publish", "pii"),
         ("release",),

@@ -52,7 +52,7 @@ def armed(where: str) -> Iterator[None]:
     places: dict[str, tuple[Any, str, Callable[..., Any]]] = {
         "detect": (detect, "inspect", with_text),
         "pii": (pii, "blob_digest", with_text),
-        "release": (redaction, "_replace", with_column),
+        "release": (redaction, "replaced", with_column),
         "killed": (redaction, "_redactions", kill),
     }
     module, name, stand_in = places[where]

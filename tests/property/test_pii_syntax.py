@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackyard.pii import Params, decide, detectors, redact
+from stackyard.pii import Look, Params, decide, detectors, redact, settle
 from stackyard.pii.params import Level
 from stackyard.pii.rules import rules
 from stackyard.record import BATCH, FILES
@@ -84,8 +84,9 @@ def released(text: str, level: Level, consistent: bool) -> str:
          "length_bytes": [len(content)]},
         schema=FILES,
     )  # fmt: skip
-    (detector,) = detectors(params)
-    spans = decide(files, {"pii": detector.detect(batch)}, params).spans
+    facts = {each.name: each.detect(batch) for each in detectors(params)}
+    first = decide(files, facts, params).spans
+    spans = settle(batch["text"], batch["blob_id"], first, Look(params), b"k" * 16).spans
     out, _ = redact(batch["text"], batch["blob_id"], spans, params, b"k" * 16)
     return str(out[0].as_py().decode())
 

@@ -1,7 +1,7 @@
 """Personal data and secrets: found once a blob, redacted when a shard is written.
 
-`detectors` -> facts; `decide` -> spans and decisions; `redact` -> released texts; `scan` and
-`second_scan` -> what the release gate asks.
+`detectors` -> facts; `decide` -> spans and decisions; `settle` -> spans after which nothing is found;
+`redact` -> released texts; `scan` and `second_scan` -> what the release gate asks.
 
 Names are imported when they are asked for: the base install has `Params` without the detectors.
 """
@@ -14,45 +14,62 @@ from typing import TYPE_CHECKING, Any
 from stackyard.pii.params import Params
 
 if TYPE_CHECKING:
-    from stackyard.pii.decisions import Redacted, decide
+    from stackyard.pii.allow_list import AllowEntry, answers, load_allow, with_entry
+    from stackyard.pii.decisions import Redacted, decide, decisions_table, past_settling
     from stackyard.pii.detect import detectors
-    from stackyard.pii.gate import load_allow, scan, second_scan, second_scanner
+    from stackyard.pii.gate import scan, second_scan
     from stackyard.pii.model import ModelDetector, ModelSpan, PiiModel
-    from stackyard.pii.redaction import PERSONAL, REDACTIONS, redact, without_secrets
+    from stackyard.pii.redaction import REDACTIONS, redact
+    from stackyard.pii.second import second_scanner
+    from stackyard.pii.settling import PERSONAL, Look, settle, without_secrets
 
 __all__ = [
     "PERSONAL",
     "REDACTIONS",
+    "AllowEntry",
+    "Look",
     "ModelDetector",
     "ModelSpan",
     "Params",
     "PiiModel",
     "Redacted",
+    "answers",
     "decide",
+    "decisions_table",
     "detectors",
     "load_allow",
+    "past_settling",
     "redact",
     "scan",
     "second_scan",
     "second_scanner",
+    "settle",
+    "with_entry",
     "without_secrets",
 ]
 
 _PLACES = {
-    "PERSONAL": "redaction",
+    "PERSONAL": "settling",
     "REDACTIONS": "redaction",
+    "AllowEntry": "allow_list",
+    "Look": "settling",
     "ModelDetector": "model",
     "ModelSpan": "model",
     "PiiModel": "model",
     "Redacted": "decisions",
+    "answers": "allow_list",
     "decide": "decisions",
+    "decisions_table": "decisions",
     "detectors": "detect",
-    "load_allow": "gate",
+    "load_allow": "allow_list",
+    "past_settling": "decisions",
     "redact": "redaction",
     "scan": "gate",
     "second_scan": "gate",
-    "second_scanner": "gate",
-    "without_secrets": "redaction",
+    "second_scanner": "second",
+    "settle": "settling",
+    "with_entry": "allow_list",
+    "without_secrets": "settling",
 }
 
 

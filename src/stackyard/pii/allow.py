@@ -30,10 +30,11 @@ def first_that_holds(
     return next((rule.name for rule in rules if rule.holds(before, value, after)), None)
 
 
-PLACEHOLDER = re.compile(rb"(?:<|&lt;)[A-Z0-9_]{2,40}(?:-[0-9a-f]{8})?(?:>|&gt;)")
+PLACEHOLDER = re.compile(rb"(?:<|&lt;)[A-Z0-9_]{2,60}(?:-[0-9a-f]{8})?(?:>|&gt;)")
 """What redaction writes."""
 
-PLACEHOLDER_BYTES_MAX = 64
+PLACEHOLDER_BYTES_MAX = 80
+"""60 of a name (the longest of an entity, of the second scanner, has 50), 9 of a hash, 8 of markup."""
 
 
 def is_in_placeholder(text: bytes, start: int, end: int) -> bool:

@@ -2,32 +2,42 @@
 
 In: files (`record.FILES`) and the facts of their blobs. Out: spans (`record.SPANS`) and decisions
 (`record.DECISIONS`). Always holds: spans of a blob are disjoint and cover every finding at or above
-its threshold; each depends on the findings of its own blob alone.
+its threshold, and what the second scanner alone found; each depends on the findings of its own blob
+alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.errors import UsageError
 from stackyard.params import canonical_json
+from stackyard.pii import second as second_room
+from stackyard.pii.allow_list import Answers
 from stackyard.pii.detect import entities
 from stackyard.pii.findings import LIMIT
 from stackyard.pii.params import SCORE_MIN, Params
+from stackyard.pii.second import SecondFinding
 from stackyard.record import DECISIONS, FILE_KEY, SPANS
 
 STAGE = "pii"
 
 
 class Redacted(NamedTuple):
-    """Spans to redact by blob, and the files that are dropped."""
+    """Spans to redact by blob, the files that are dropped, and what the second scanner alone found.
+
+    `second` has the schema `second.SECOND`; what the operator let stand is not in it.
+    """
 
     spans: pa.Table
     decisions: pa.Table
+    second: pa.Table
 
 
 class Span(NamedTuple):
@@ -40,41 +50,149 @@ class Span(NamedTuple):
     score: float
 
 
-def decide(files: pa.Table, facts: Mapping[str, pa.Table], params: Params) -> Redacted:
+def decide(
+    files: pa.Table, facts: Mapping[str, pa.Table], params: Params, allowed: Answers = frozenset()
+) -> Redacted:
     """Spans to redact, sorted by (blob_id, start_byte), and decisions, sorted by file.
 
     Args:
         files: columns of `record.FILES`, at least.
-        facts: has `pii`, and `pii-<name>` for every model: all facts of the blobs of `files`.
+        facts: has `pii`, `second-scanner`, and `pii-<name>` for every model: all facts of the blobs
+            of `files`.
         params: thresholds.
+        allowed: what reviewed entries let stand; see `allow_list.answers`.
 
     Decisions: `pii/work-limit`, `pii/findings-limit`, `pii/candidates-limit` (one was met, so the
-    file was not read to its end), `pii/mostly-redacted` (more than `redacted_share_max` would go).
+    file was not read to its end), `pii/second-scanner` (it found something, with
+    `second_scanner: drop`), `pii/mostly-redacted` (more than `redacted_share_max` would go).
     """
     tables = [facts[name] for name in sorted(facts) if name == "pii" or name.startswith("pii-")]
     table = pa.concat_tables(tables)
     _require_known(params, table)
-    table = table.filter(pc.is_in(table["blob_id"], value_set=files["blob_id"].combine_chunks()))
+    wanted = files["blob_id"].combine_chunks()
+    table = table.filter(pc.is_in(table["blob_id"], value_set=wanted))
     limits = table.filter(pc.equal(table["entity"], LIMIT))
-    dropped: dict[bytes, tuple[str, dict[str, float | str]]] = {
+    dropped: Dropped = {
         row["blob_id"]: (f"{row['rule']}-limit", {"text_bytes": row["text_bytes"]})
         for row in limits.to_pylist()
     }
     kept = table.filter(above_threshold(table, params))
+    found = {
+        blob_id: (text_bytes, merge(findings)) for blob_id, text_bytes, findings in _by_blob(kept)
+    }
+    second = _second_alone(facts[second_room.NAME], wanted, allowed, found)
+    more: dict[bytes, list[Mapping[str, Any]]] = {}
+    for row in second.to_pylist():
+        more.setdefault(row["blob_id"], []).append(row)
     rows: list[tuple[bytes, Span]] = []
-    for blob_id, text_bytes, findings in _by_blob(kept):
-        if blob_id in dropped:
-            continue
-        spans = merge(findings)
-        redacted = sum(span.end - span.start for span in spans)
-        if redacted > params.redacted_share_max * text_bytes:
-            dropped[blob_id] = (
-                "mostly-redacted",
-                {"redacted_bytes": redacted, "text_bytes": text_bytes},
-            )
-        else:
+    for blob_id in found.keys() | more.keys():
+        others = more.get(blob_id, [])
+        text_bytes, spans = found.get(blob_id) or (others[0]["text_bytes"], [])
+        spans = merge([*spans, *(second_span(SecondFinding.of(row)) for row in others)])
+        verdict = past_redaction(spans, text_bytes, [row["rule"] for row in others], params)
+        if blob_id not in dropped and verdict is not None:
+            dropped[blob_id] = verdict
+        if blob_id not in dropped:
             rows.extend((blob_id, span) for span in spans)
-    return Redacted(_spans_table(rows), _decisions_table(files, dropped))
+    return Redacted(spans_table(rows), decisions_table(files, dropped), second)
+
+
+Dropped = dict[bytes, tuple[str, Mapping[str, Any]]]
+"""Rule and evidence by blob."""
+
+
+def past_redaction(
+    spans: Iterable[Span], text_bytes: int, second_rules: Iterable[str], params: Params
+) -> tuple[str, Mapping[str, Any]] | None:
+    """Rule and evidence that drop a blob with these spans, or None.
+
+    `second_rules` are those by which the second scanner alone found something, one a finding.
+    """
+    rules = Counter(second_rules)
+    if rules and params.second_scanner == "drop":
+        return second_room.NAME, {"rules": dict(sorted(rules.items()))}
+    redacted = sum(span.end - span.start for span in spans)
+    if redacted > params.redacted_share_max * text_bytes:
+        return "mostly-redacted", {"redacted_bytes": redacted, "text_bytes": text_bytes}
+    return None
+
+
+def past_settling(spans: pa.Table, settled: pa.Table, second: pa.Table, params: Params) -> Dropped:
+    """Rule and evidence of blobs that are dropped for what only their redacted text could tell.
+
+    Args:
+        spans: `record.SPANS` after `settle`.
+        settled: `blob_id`, `text_bytes`, `is_settled` of each blob that was settled.
+        second: `second.SECOND` of what the second scanner alone found in them.
+        params: thresholds.
+
+    Decisions: as of `past_redaction`, and `pii/rounds-limit`: redaction came to no end in it.
+    """
+    held: dict[bytes, list[Span]] = {}
+    for row in spans.to_pylist():
+        held.setdefault(row["blob_id"], []).append(
+            Span(row["start_byte"], row["end_byte"], row["entity"], row["rule"], 1.0)
+        )
+    rules: dict[bytes, list[str]] = {}
+    for row in second.select(["blob_id", "rule"]).to_pylist():
+        rules.setdefault(row["blob_id"], []).append(row["rule"])
+    dropped: Dropped = {}
+    for row in settled.to_pylist():
+        blob_id, text_bytes = row["blob_id"], row["text_bytes"]
+        found = rules.get(blob_id, ())
+        verdict = past_redaction(held.get(blob_id, ()), text_bytes, found, params)
+        if verdict is None and not row["is_settled"]:
+            verdict = "rounds-limit", {"text_bytes": text_bytes}
+        if verdict is not None:
+            dropped[blob_id] = verdict
+    return dropped
+
+
+def _second_alone(
+    facts: pa.Table,
+    wanted: pa.Array,
+    allowed: Answers,
+    found: Mapping[bytes, tuple[int, list[Span]]],
+) -> pa.Table:
+    """Facts of the second scanner that no entry answers, apart from what the first one redacts.
+
+    What overlaps a span of the first scanner waits for `settle`: mostly the rest is no finding.
+    """
+    facts = facts.filter(pc.is_in(facts["blob_id"], value_set=wanted))
+    by_blob: dict[bytes, list[SecondFinding]] = {}
+    rows = facts.to_pylist()
+    for row in rows:
+        if (row["rule"], row["value_sha256"]) not in allowed:
+            by_blob.setdefault(row["blob_id"], []).append(SecondFinding.of(row))
+    kept = {
+        (blob_id, each)
+        for blob_id, each_of in by_blob.items()
+        for each in alone(each_of, found.get(blob_id, (0, []))[1])
+    }
+    mask = [(row["blob_id"], SecondFinding.of(row)) in kept for row in rows]
+    return facts.filter(pa.array(mask, pa.bool_()))
+
+
+def alone(second: Iterable[SecondFinding], spans: Sequence[Span]) -> list[SecondFinding]:
+    """Findings that overlap neither a span (sorted, disjoint) nor a shorter finding, sorted.
+
+    The password of a URI goes before the URI: without it the URI is mostly no finding any more.
+    """
+    starts, ends = [span.start for span in spans], [span.end for span in spans]
+    out = []
+    for each in sorted(second, key=lambda one: (one.end_byte - one.start_byte, one)):
+        at = bisect_right(ends, each.start_byte)
+        if at == len(starts) or starts[at] >= each.end_byte:
+            starts.insert(at, each.start_byte)
+            ends.insert(at, each.end_byte)
+            out.append(each)
+    return sorted(out)
+
+
+def second_span(finding: SecondFinding) -> Span:
+    """The span that goes for a finding of the second scanner."""
+    entity = second_room.entity_of(finding.rule)
+    return Span(finding.start_byte, finding.end_byte, entity, finding.rule, 1.0)
 
 
 def _require_known(params: Params, facts: pa.Table) -> None:
@@ -140,7 +258,8 @@ def _by_blob(facts: pa.Table) -> Iterator[tuple[bytes, int, list[Span]]]:
         yield current, length, findings
 
 
-def _spans_table(rows: list[tuple[bytes, Span]]) -> pa.Table:
+def spans_table(rows: list[tuple[bytes, Span]]) -> pa.Table:
+    """`record.SPANS` of spans by blob."""
     rows = sorted(rows)
     return pa.table(
         {
@@ -154,9 +273,8 @@ def _spans_table(rows: list[tuple[bytes, Span]]) -> pa.Table:
     )
 
 
-def _decisions_table(
-    files: pa.Table, dropped: Mapping[bytes, tuple[str, Mapping[str, float | str]]]
-) -> pa.Table:
+def decisions_table(files: pa.Table, dropped: Dropped) -> pa.Table:
+    """`record.DECISIONS` for all files of the blobs that are dropped, sorted."""
     wanted = pa.array(sorted(dropped), type=SPANS.field("blob_id").type)
     gone = files.filter(pc.is_in(files["blob_id"], value_set=wanted)).select([*FILE_KEY, "blob_id"])
     gone = gone.sort_by([(name, "ascending") for name in FILE_KEY])

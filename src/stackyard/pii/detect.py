@@ -26,6 +26,7 @@ from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, Line, Lines
 from stackyard.pii.params import OPT_IN, Detection, Params
 from stackyard.pii.reference import PLUGINS, Plugin, analyze, plugin_work
 from stackyard.pii.rules import Rule, rules
+from stackyard.pii.second import SecondDetector
 
 Check = Callable[[bytes, int], Iterator[Finding]]
 
@@ -135,7 +136,7 @@ def facts_table(rows: Iterable[tuple[bytes, bytes, Sequence[Finding]]]) -> pa.Ta
 
 def detectors(params: Params) -> tuple[Detector, ...]:
     """The detectors whose facts `decide` reads."""
-    return (PiiDetector(params.detection),)
+    return (PiiDetector(params.detection), SecondDetector())
 
 
 def _char_offsets(text: bytes, findings: Sequence[Finding]) -> list[tuple[int, int]]:

@@ -1,28 +1,20 @@
 """Law 6 for the release gate: what two scanners say of released texts.
 
-The first is this room's own detectors; the second is kingfisher-secret-scanner, which shares no
-rule, code or author with them. What the second alone finds blocks a release until a rule here or an
-entry of registry/pii-allow.yaml answers it.
+The first is this room's own detectors, the second that of `second`. What either of them finds was
+redacted, dropped or let stand before (`decisions`, `settle`), so a finding here is a bug of ours.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Iterator
-from functools import cache
-from importlib import metadata, resources
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jsonschema
 import pyarrow as pa
-import yaml
-from kingfisher_sdk import Rules, Scanner
 
-from stackyard.errors import UsageError
-from stackyard.pii import allow
+from stackyard.pii.allow_list import Answers
 from stackyard.pii.params import Params
-from stackyard.pii.redaction import spans_in_column
+from stackyard.pii.second import second_findings
+from stackyard.pii.settling import spans_in_column
 
 LEFT = pa.schema(
     [
@@ -58,86 +50,26 @@ def scan(
     )
 
 
-class AllowEntry(NamedTuple):
-    """A reviewed finding of the second scanner: its rule, the SHA-256 of the value, and why."""
-
-    rule: str
-    value_sha256: str
-    reason: str
-
-
-class SecondFinding(NamedTuple):
-    """What the second scanner found; the value itself is nowhere but in the text."""
+class Leak(NamedTuple):
+    """What the second scanner still finds; the value itself is nowhere but in the text."""
 
     name: str
-    rule: str
     line: int
-    start_byte: int
-    end_byte: int
+    rule: str
     value_sha256: str
-    confidence: str
-
-
-def load_allow(text: str, where: str) -> frozenset[AllowEntry]:
-    """The entries of registry/pii-allow.yaml.
-
-    Raises:
-        UsageError: the text is not what its schema asks for.
-    """
-    values = yaml.safe_load(text)
-    schema = json.loads(
-        resources.files("stackyard.pii").joinpath("pii-allow.schema.json").read_text("utf-8")
-    )
-    for problem in jsonschema.Draft202012Validator(schema).iter_errors(values):
-        raise UsageError(
-            f"{where} does not hold at {problem.json_path}",
-            expected="what pii-allow.schema.json asks for",
-            found=problem.message[:200],
-            next_step="mend the entry",
-        )
-    return frozenset(AllowEntry(**entry) for entry in values["allow"])
-
-
-def second_scanner() -> str:
-    """Name and version of the second scanner, for the report."""
-    return f"kingfisher-secret-scanner {metadata.version('kingfisher-secret-scanner')}"
-
-
-@cache
-def _scanner() -> Scanner:
-    # No cache on disk: a cache of compiled rules is state that a build does not declare.
-    return Scanner(Rules(cache=False), redact=False)
 
 
 def second_scan(
-    items: Iterable[tuple[str, bytes]], allowed: Iterable[AllowEntry] = ()
-) -> Iterator[SecondFinding]:
+    items: Iterable[tuple[str, bytes]], allowed: Answers = frozenset()
+) -> Iterator[Leak]:
     """What the second scanner finds in released texts and nothing answers, in order of the items.
 
     Args:
         items: a name for each text, and its bytes.
-        allowed: reviewed entries; matched by rule and SHA-256 of the value.
-
-    Findings whose value is a placeholder, a template or a dummy by this room's allow rules are
-    answered by those.
+        allowed: what reviewed entries let stand; see `allow_list.answers`.
     """
-    answers = {(entry.rule, entry.value_sha256) for entry in allowed}
     for name, text in items:
-        found = [_finding(name, text, each) for each in _scanner().scan(text) if each.visible]
-        for finding in sorted(found):
-            span = (finding.start_byte, finding.end_byte)
-            if (finding.rule, finding.value_sha256) in answers:
-                continue
-            if allow.is_in_placeholder(text, *span):
-                continue
-            if allow.first_that_holds(allow.SECRET, text, *span) is None:
-                yield finding
-
-
-def _finding(name: str, text: bytes, finding: Any) -> SecondFinding:
-    place = finding.location
-    start, end = place["start_offset"], place["end_offset"]
-    return SecondFinding(
-        name, finding.rule_id, place["line"], start, end,
-        hashlib.sha256(text[start:end]).hexdigest(), finding.confidence,
-    )  # fmt: skip
+        for finding in second_findings(text):
+            if (finding.rule, finding.value_sha256) not in allowed:
+                line = text.count(b"\n", 0, finding.start_byte) + 1
+                yield Leak(name, line, finding.rule, finding.value_sha256)

@@ -57,10 +57,14 @@ class Params:
         score_min: least score by entity, instead of the level's.
         redacted_share_max: a file of which more than this share of bytes would go is dropped.
         placeholder: `entity` says what was there; `consistent` adds a keyed hash of the value.
+        second_scanner: what becomes of what the second scanner alone finds. `redact`: the span gets a
+            placeholder; `drop`: the file is dropped; `block`: the build stops and lists it, until each
+            is answered in registry/pii-allow.yaml (`stackyard pii review`).
     """
 
     level: Level = "medium"
     score_min: Mapping[str, float] = field(default_factory=dict)
     redacted_share_max: float = 0.5
     placeholder: Literal["entity", "consistent"] = "entity"
+    second_scanner: Literal["redact", "drop", "block"] = "redact"
     detection: Detection = field(default_factory=Detection)

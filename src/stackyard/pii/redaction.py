@@ -1,8 +1,8 @@
 """The released text: spans out, placeholders in.
 
 Always holds: a placeholder depends on what was there (its entity) and on the syntax it stands in,
-never on neighbours, order or other files, so anybody can make the release again; a scan of the
-result by the same detectors at the same level finds nothing (law 6).
+never on neighbours, order or other files, so anybody can make the release again. That a scan of the
+result finds nothing (law 6) is the work of `settle`, which makes the spans.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,25 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.errors import UsageError
-from stackyard.pii.decisions import Span, merge
-from stackyard.pii.detect import find_in_column
-from stackyard.pii.findings import LIMIT, Finding
-from stackyard.pii.params import SCORE_MIN, Params
+from stackyard.pii.decisions import Span
+from stackyard.pii.params import Params
 
 REDACTIONS = pa.list_(pa.struct([pa.field("entity", pa.string()), pa.field("count", pa.int64())]))
 """Counts by entity, sorted by entity; empty where nothing was redacted."""
 
-ROUNDS_MAX = 16
-"""Redaction may bring a line into the reach of a detector that skipped it; rarely more than once."""
-
-_Row = tuple[int, Span]
-
-
-class _Texts(NamedTuple):
-    """A binary column without nulls inside its spans: bytes end to end, and where each row begins."""
-
-    data: memoryview
-    offsets: npt.NDArray[np.int64]
+Row = tuple[int, Span]
+"""A span and the row of the text that it is of."""
 
 
 def redact(
@@ -52,7 +40,7 @@ def redact(
     Args:
         texts: UTF-8 text, binary, may be null; row i is the text of blob i.
         blob_ids: binary(20), as long as `texts`; a blob may come twice.
-        spans: `record.SPANS`, sorted, as `decide` gives them; those of other blobs are ignored.
+        spans: `record.SPANS`, sorted, as `settle` gives them; those of other blobs are ignored.
         params: the same that `decide` had.
         key: secret of the operator; needed for `placeholder: consistent` alone.
 
@@ -62,66 +50,25 @@ def redact(
     Raises:
         UsageError: `consistent` without a key.
     """
-    return _until_clean(_as_array(texts), _rows_of(_as_array(blob_ids), spans), params, key)
+    rows = rows_of(as_array(blob_ids), spans)
+    return replaced(as_array(texts), rows, key_of(params, key)), _redactions(rows, len(blob_ids))
 
 
-PERSONAL = frozenset({"author_name", "email", "ipv4", "ipv6", "phone", "username"})
-"""Entities that say who somebody is, and give access to nothing."""
+def key_of(params: Params, key: bytes | None) -> bytes | None:
+    """The key that placeholders are made with, None where they are not keyed.
 
-
-def without_secrets(texts: pa.Array, params: Params, key: bytes | None = None) -> pa.Array:
-    """Texts that licences ask to be passed on as they are: credentials go, names and addresses stay."""
-    column = _as_array(texts).cast(pa.large_binary())
-    rows = spans_in_column(column, params, PERSONAL)
-    return _until_clean(column, rows, params, key, PERSONAL)[0]
-
-
-def _until_clean(
-    texts: pa.Array,
-    rows: list[_Row],
-    params: Params,
-    key: bytes | None,
-    leave: Collection[str] = frozenset(),
-) -> tuple[pa.Array, pa.Array]:
-    if params.placeholder == "consistent" and not key:
+    Raises:
+        UsageError: `consistent` without a key.
+    """
+    if params.placeholder != "consistent":
+        return None
+    if not key:
         raise UsageError(
             "pii.placeholder is `consistent`, which needs a key",
             expected="a key of the operator's, at least 16 random bytes",
             next_step="give the key, or set pii.placeholder to `entity`",
         )
-    counts: dict[int, Counter[str]] = {}
-    for _ in range(ROUNDS_MAX):
-        for row, span in rows:
-            counts.setdefault(row, Counter())[span.entity] += 1
-        texts = _replace(texts, rows, key if params.placeholder == "consistent" else None)
-        changed = sorted({row for row, _ in rows})
-        if not changed:
-            break
-        again = texts.take(pa.array(changed, pa.int64()))
-        rows = [(changed[i], span) for i, span in spans_in_column(again, params, leave)]
-    return texts, _redactions(counts, len(texts))
-
-
-def spans_in_column(
-    texts: pa.Array | pa.ChunkedArray, params: Params, leave: Collection[str] = frozenset()
-) -> list[_Row]:
-    """Row numbers and merged spans of all findings at or above their thresholds, in order.
-
-    `leave` names entities that do not count.
-    """
-    out: list[_Row] = []
-    for row, _, findings in find_in_column(texts, params.detection):
-        kept = [
-            Span(*f[:5]) for f in findings if reaches_threshold(f, params) and f.entity not in leave
-        ]
-        out.extend((row, span) for span in merge(kept))
-    return out
-
-
-def reaches_threshold(finding: Finding, params: Params) -> bool:
-    """Whether a finding is redacted; the same rule as `decide.above_threshold`, for one."""
-    least = params.score_min.get(finding.entity, SCORE_MIN[params.level])
-    return finding.entity != LIMIT and finding.score >= least
+    return key
 
 
 def placeholder(entity: str, value: bytes, is_markup: bool, key: bytes | None = None) -> bytes:
@@ -146,7 +93,7 @@ def is_markup(text: bytes | memoryview) -> bool:
     return head[:1] == b"<" and (head[1:2].isalpha() or head[1:2] in {b"?", b"!"})
 
 
-def _as_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+def as_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     if isinstance(column, pa.ChunkedArray):
@@ -154,11 +101,11 @@ def _as_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column
 
 
-def _rows_of(blob_ids: pa.Array, spans: pa.Table) -> list[_Row]:
+def rows_of(blob_ids: pa.Array, spans: pa.Table) -> list[Row]:
     """The spans of every row, in order of rows, for sorted spans; vectorised binary search."""
     if not len(spans) or not len(blob_ids):
         return []
-    keys = _fixed(_as_array(spans["blob_id"]))
+    keys = _fixed(as_array(spans["blob_id"]))
     wanted = _fixed(blob_ids)
     low = np.searchsorted(keys, wanted, side="left")
     high = np.searchsorted(keys, wanted, side="right")
@@ -178,7 +125,7 @@ def _fixed(ids: pa.Array) -> npt.NDArray[np.bytes_]:
     return np.ascontiguousarray(raw).view("S20")
 
 
-def _replace(texts: pa.Array, rows: Sequence[_Row], key: bytes | None) -> pa.Array:
+def replaced(texts: pa.Array, rows: Sequence[Row], key: bytes | None) -> pa.Array:
     column = texts.cast(pa.large_binary())
     if not rows:
         return column
@@ -208,8 +155,11 @@ def _replace(texts: pa.Array, rows: Sequence[_Row], key: bytes | None) -> pa.Arr
     return pc.if_else(column.is_valid(), released, pa.scalar(None, pa.large_binary()))
 
 
-def _redactions(counts: dict[int, Counter[str]], length: int) -> pa.Array:
-    rows: list[list[dict[str, str | int]]] = [[] for _ in range(length)]
+def _redactions(rows: Sequence[Row], length: int) -> pa.Array:
+    counts: dict[int, Counter[str]] = {}
+    for row, span in rows:
+        counts.setdefault(row, Counter())[span.entity] += 1
+    out: list[list[dict[str, str | int]]] = [[] for _ in range(length)]
     for row, counter in counts.items():
-        rows[row] = [{"entity": entity, "count": n} for entity, n in sorted(counter.items())]
-    return pa.array(rows, REDACTIONS)
+        out[row] = [{"entity": entity, "count": n} for entity, n in sorted(counter.items())]
+    return pa.array(out, REDACTIONS)

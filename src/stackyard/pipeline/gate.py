@@ -12,6 +12,7 @@ from stackyard import optout, pii
 from stackyard.dedup import Index
 from stackyard.pipeline.dedup import deduplicated
 from stackyard.pipeline.failures import without_contents
+from stackyard.pipeline.pii import allowed
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.release import plan
 from stackyard.pipeline.tables import by_file, live_listing
@@ -21,9 +22,6 @@ from stackyard.release import gate
 from stackyard.release.manifest import Manifest
 from stackyard.release.tables import row_of
 from stackyard.store.registry import open_registry
-
-ALLOWED = "registry/pii-allow.yaml"
-"""Reviewed findings of the second scanner."""
 
 
 def check(project: Project) -> tuple[gate.Check, ...]:
@@ -91,7 +89,7 @@ def _near_duplicates(project: Project, rows: pa.Table) -> pa.Table:
 
 def _leaks(project: Project, release: Manifest) -> dict[str, pa.Table]:
     """What two scanners find in the released texts, by scanner; never the value."""
-    allowed = pii.load_allow((project.root / ALLOWED).read_text(encoding="utf-8"), ALLOWED)
+    let_stand = allowed(project)
     none = pa.table({name: pa.array([], pa.string()) for name in ("repo_name", "path", "rule")})
     first = [none]
     second: list[dict[str, object]] = []
@@ -101,21 +99,13 @@ def _leaks(project: Project, release: Manifest) -> dict[str, pa.Table]:
         first.append(place.append_column("rule", found["rule"]).cast(none.schema))
         names = pc.binary_join_element_wise(table["repo_name"], table["path"], "/").to_pylist()
         items = zip(names, (text.as_py().encode() for text in table["content"]), strict=True)
-        second.extend(
-            {
-                "name": leak.name,
-                "line": leak.line,
-                "rule": leak.rule,
-                "value_sha256": leak.value_sha256,
-            }
-            for leak in pii.second_scan(items, allowed)
-        )
+        second.extend(leak._asdict() for leak in pii.second_scan(items, let_stand))
     schema = pa.schema(
         [
-            ("name", pa.string()),
-            ("line", pa.int64()),
             ("rule", pa.string()),
             ("value_sha256", pa.string()),
+            ("line", pa.int64()),
+            ("name", pa.string()),
         ]
     )
     return {

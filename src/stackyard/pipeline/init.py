@@ -8,8 +8,8 @@ from pathlib import Path
 from stackyard.filter.policy import default_policy_text
 from stackyard.pipeline.code import write_code
 from stackyard.pipeline.filter import POLICY
-from stackyard.pipeline.gate import ALLOWED
 from stackyard.pipeline.keys import ensure_release_key
+from stackyard.pipeline.pii import ALLOWED
 from stackyard.pipeline.previous import ensure_previous
 from stackyard.pipeline.project import Project, ProjectParams, params_yaml
 from stackyard.release.params import PublishParams

@@ -1,12 +1,17 @@
 """Stage pii: what to redact in each file that is left, and which files are past redaction.
 
+Unit: a segment of which redaction or decoding changes a blob. Its texts are redacted and scanned
+again, until neither scanner finds anything: what is released is known to be clean before it is written.
+
 Two files that differed only in what is redacted are one file after it: their released bytes are
 compared here, and all but the first leave by `pii/same-after-redaction` (law 5).
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +19,15 @@ import pyarrow.compute as pc
 
 from stackyard import filter as filter_room
 from stackyard import pii as room
+from stackyard.errors import VerificationError
 from stackyard.params import canonical_json
 from stackyard.pii import report
+from stackyard.pii.second import SECOND
 from stackyard.pipeline.keys import ensure_redaction_key, redaction_key
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import by_file, facts_of, write_stage
 from stackyard.pipeline.tables import without as files_without
-from stackyard.record import BLOB_ID, DECISIONS, FILE_KEY, blob_digest
+from stackyard.record import BLOB_ID, DECISIONS, FILE_KEY, SPANS, blob_digest
 from stackyard.release.tables import row_of
 from stackyard.store import files as store_files
 from stackyard.store.workspace import ContentReader
@@ -28,31 +35,165 @@ from stackyard.store.workspace import ContentReader
 SLICE_BYTES = 64 << 20
 """Contents held at a time while texts are released: a worker's memory beside the reader's cache."""
 
+ALLOWED = "registry/pii-allow.yaml"
+"""Reviewed findings of the second scanner."""
+
+SHOWN_MAX = 20
+"""Findings that a message lists; `stackyard pii review` has all."""
+
+TOUCHED = pa.schema(
+    [pa.field("blob_id", BLOB_ID, nullable=False), pa.field("length_bytes", pa.int64())]
+)
+"""Blobs of a segment whose released bytes are not those of the origin."""
+
+SETTLED = pa.schema(
+    [
+        pa.field("blob_id", BLOB_ID, nullable=False),
+        pa.field("text_bytes", pa.int64(), nullable=False),
+        pa.field("released", BLOB_ID, nullable=False),
+        pa.field("is_settled", pa.bool_(), nullable=False),
+    ]
+)
+"""What became of a blob: its text's length, sha1_git of the released text, whether that is clean."""
+
 
 def units(project: Project) -> list[str]:
-    """One unit: spans are small."""
-    del project
-    return ["whole"]
+    """Segments with blobs that change; what is to be done with each lies in scratch."""
+    params = project.params.pii
+    shutil.rmtree(_scratch(project), ignore_errors=True)
+    files = project.workspace.table("dedup", "files")
+    facts = facts_of(project, room.detectors(params), files)
+    done = room.decide(files, facts, params, allowed(project))
+    for name in ("spans", "decisions", "second"):
+        store_files.write_table(_scratch(project) / f"{name}.parquet", getattr(done, name))
+    touched = _touched(project, files_without(files, done.decisions), done.spans)
+    names, segments, _ = project.workspace.index().locate(touched["blob_id"].combine_chunks())
+    todo = [names[number] for number in np.unique(segments)]
+    for number, name in zip(np.unique(segments), todo, strict=True):
+        rows = touched.take(pa.array(np.flatnonzero(segments == number)))
+        store_files.write_table(_scratch(project) / "touched" / f"{name}.parquet", rows)
+    return todo
 
 
 def run(project: Project, unit: str) -> None:
-    """Decides over all representatives."""
-    del unit
-    params = project.params.pii
+    """Settles the texts of one segment; see `pii.settle`."""
+    touched = store_files.read_table(_scratch(project) / "touched" / f"{unit}.parquet")
+    spans = store_files.read_table(_scratch(project) / "spans.parquet")
+    spans = _of_blobs(spans, touched["blob_id"])
+    look = room.Look(project.params.pii, allowed(project))
+    read, key = project.workspace.contents(), secret_of(project)
+    out: dict[str, list[pa.Table]] = {
+        "spans": [SPANS.empty_table()],
+        "settled": [SETTLED.empty_table()],
+        "second": [SECOND.empty_table()],
+    }
+    for start, stop in _slices(touched["length_bytes"]):
+        ids = touched["blob_id"].slice(start, stop - start).combine_chunks()
+        texts, _ = filter_room.decode(read(ids)["content"])
+        done = room.settle(texts, ids, _of_blobs(spans, ids), look, key)
+        lengths = pc.binary_length(texts).to_pylist()
+        clean = np.ones(len(ids), bool)
+        clean[done.unsettled] = False
+        released = [blob_digest(text.as_py()) for text in done.texts]
+        out["spans"].append(done.spans)
+        out["settled"].append(pa.table([ids, lengths, released, clean], schema=SETTLED))
+        late = [(ids[row].as_py(), *each, lengths[row]) for row, each in done.second]
+        out["second"].append(
+            pa.Table.from_pylist(
+                [dict(zip(SECOND.names, each, strict=True)) for each in late], schema=SECOND
+            )
+        )
+    for name, parts in out.items():
+        store_files.write_table(
+            _scratch(project) / name / f"{unit}.parquet", pa.concat_tables(parts)
+        )
+
+
+def finish(project: Project) -> None:
+    """Drops what is past redaction, and twins; writes the tables of the stage.
+
+    Raises:
+        VerificationError: `pii.second_scanner` is `block`, and it found something.
+    """
     files = project.workspace.table("dedup", "files")
-    done = room.decide(files, facts_of(project, room.detectors(params), files), params)
-    left = files_without(files, done.decisions)
-    twins = _same_after_redaction(project, left, done.spans)
+    first = store_files.read_table(_scratch(project) / "decisions.parquet").cast(DECISIONS)
+    spans = _joined(project, "spans", SPANS)
+    settled = _joined(project, "settled", SETTLED)
+    second = pa.concat_tables(
+        [
+            store_files.read_table(_scratch(project) / "second.parquet"),
+            _joined(project, "second", SECOND),
+        ]
+    ).sort_by([(name, "ascending") for name in SECOND.names[:4]])
+    left = files_without(files, first)
+    late = _past_redaction(project, left, spans, settled, second)
+    left = files_without(left, late)
+    twins = _same_after_redaction(left, settled)
+    left = files_without(left, twins)
     tables = {
-        "files": files_without(left, twins),
-        "spans": done.spans,
-        "decisions": by_file(pa.concat_tables([done.decisions.cast(DECISIONS), twins])),
+        "files": left,
+        "spans": _of_blobs(spans, left["blob_id"]),
+        "decisions": by_file(pa.concat_tables([first, late, twins])),
+        "second": second,
     }
     write_stage(project, "pii", tables)
-    counts = report.counts(with_languages(project, tables["files"]), tables["spans"])
+    counts = report.counts(with_languages(project, left), tables["spans"])
     folder = project.workspace.root / "pii"
     store_files.write_bytes(folder / "redactions.md", report.markdown(counts).encode())
     store_files.write_bytes(folder / "redactions.svg", report.svg(counts).encode())
+    shutil.rmtree(_scratch(project), ignore_errors=True)
+    if project.params.pii.second_scanner == "block" and len(second):
+        raise _blocked(second)
+
+
+def _blocked(second: pa.Table) -> VerificationError:
+    rows = second.slice(0, SHOWN_MAX).to_pylist()
+    shown = [f"{row['rule']}:{row['value_sha256']} in blob {row['blob_id'].hex()}" for row in rows]
+    if len(second) > SHOWN_MAX:
+        shown.append(f"and {len(second) - SHOWN_MAX} more")
+    return VerificationError(
+        f"the second scanner found {len(second)} values, and pii.second_scanner is `block`",
+        found="\n    ".join(shown),
+        next_step="look at each (`stackyard pii review`) and allow it, or set pii.second_scanner to"
+        " `redact` or `drop`; then run the same command again",
+    )
+
+
+def allowed(project: Project) -> frozenset[tuple[str, str]]:
+    """What registry/pii-allow.yaml lets stand."""
+    text = (project.root / ALLOWED).read_text(encoding="utf-8")
+    return room.answers(room.load_allow(text, ALLOWED))
+
+
+def _touched(project: Project, files: pa.Table, spans: pa.Table) -> pa.Table:
+    """TOUCHED of the files: blobs with spans, and those that are not UTF-8; each once, sorted."""
+    attributes = project.workspace.table("filter", "files")
+    recoded = attributes.filter(pc.not_equal(attributes["src_encoding"], "utf-8"))["blob_id"]
+    changed = pa.concat_arrays([spans["blob_id"].combine_chunks(), recoded.combine_chunks()])
+    mine = files.filter(pc.is_in(files["blob_id"], value_set=changed.unique()))
+    sizes = mine.group_by("blob_id", use_threads=False).aggregate([("length_bytes", "max")])
+    return pa.table(list(sizes.columns), schema=TOUCHED).sort_by("blob_id")
+
+
+def _joined(project: Project, name: str, schema: pa.Schema) -> pa.Table:
+    """What the units wrote under a name, in order of blobs."""
+    paths = sorted((_scratch(project) / name).glob("*.parquet"))
+    parts = [store_files.read_table(path).cast(schema) for path in paths]
+    table = pa.concat_tables([schema.empty_table(), *parts])
+    order = [key for key in ("blob_id", "start_byte", "end_byte") if key in schema.names]
+    return table.sort_by([(key, "ascending") for key in order])
+
+
+def _scratch(project: Project) -> Path:
+    return project.private / "scratch" / "pii"
+
+
+def _past_redaction(
+    project: Project, files: pa.Table, spans: pa.Table, settled: pa.Table, second: pa.Table
+) -> pa.Table:
+    """DECISIONS for what only the released text could tell."""
+    dropped = room.past_settling(spans, settled, second, project.params.pii)
+    return room.decisions_table(files, dropped)
 
 
 def with_languages(project: Project, files: pa.Table) -> pa.Table:
@@ -60,11 +201,6 @@ def with_languages(project: Project, files: pa.Table) -> pa.Table:
     attributes = project.workspace.table("filter", "files")
     rows = attributes.take(row_of(files, attributes, FILE_KEY))
     return rows.select(["blob_id", "language"])
-
-
-def finish(project: Project) -> None:
-    """Nothing is left to do."""
-    del project
 
 
 def secret_of(project: Project) -> bytes | None:
@@ -83,48 +219,56 @@ def released_texts(
     Yields:
         Row of the first blob of the slice, its texts (large_binary, UTF-8), their redactions.
     """
-    ends = np.cumsum(np.asarray(lengths, np.int64))
     key = secret_of(project)
-    start = 0
-    while start < len(blob_ids):
-        before = int(ends[start - 1]) if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, before + SLICE_BYTES, side="right")))
+    for start, stop in _slices(lengths):
         asked = blob_ids.slice(start, stop - start)
         text, _ = filter_room.decode(read(asked)["content"])
-        wanted = spans.filter(pc.is_in(spans["blob_id"], value_set=asked))
-        yield start, *room.redact(text, asked, wanted, project.params.pii, key)
+        yield (
+            start,
+            *room.redact(text, asked, _of_blobs(spans, asked), project.params.pii, key),
+        )
+
+
+def _of_blobs(table: pa.Table, blob_ids: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """The rows of these blobs, in their order."""
+    wanted = blob_ids.combine_chunks() if isinstance(blob_ids, pa.ChunkedArray) else blob_ids
+    return table.filter(pc.is_in(table["blob_id"], value_set=wanted))
+
+
+def _slices(lengths: pa.Array | pa.ChunkedArray) -> Iterator[tuple[int, int]]:
+    """Ranges of rows with at most SLICE_BYTES together, or of one row."""
+    ends = np.cumsum(np.asarray(lengths, np.int64))
+    start = 0
+    while start < len(ends):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + SLICE_BYTES, side="right")))
+        yield start, stop
         start = stop
+
+
+WITHHELD = "[this text is not passed on: a secret in it could not be taken out]"
 
 
 def without_secrets(project: Project, texts: Sequence[str]) -> list[str]:
     """Licence texts and copyright lines for the attribution, without credentials."""
     column = pa.array([text.encode() for text in texts], pa.large_binary())
-    kept = room.without_secrets(column, project.params.pii, secret_of(project))
-    return [text.decode() for text in kept.to_pylist()]
+    look = room.Look(project.params.pii, allowed(project), room.PERSONAL)
+    kept, unsettled = room.without_secrets(column, look, secret_of(project))
+    gone = set(unsettled)
+    return [WITHHELD if row in gone else text.decode() for row, text in enumerate(kept.to_pylist())]
 
 
-def _same_after_redaction(project: Project, files: pa.Table, spans: pa.Table) -> pa.Table:
+def _same_after_redaction(files: pa.Table, settled: pa.Table) -> pa.Table:
     """Decisions for files whose released bytes are those of a file before them.
 
-    Only files that redaction or decoding changes need to be read: all others are named by their
-    blob id, which is the hash of their released bytes already.
+    What neither redaction nor decoding changes is named by its blob id, which is the hash of its
+    released bytes already.
     """
-    attributes = project.workspace.table("filter", "files")
-    recoded = attributes.filter(pc.not_equal(attributes["src_encoding"], "utf-8"))["blob_id"]
-    changed = pa.concat_arrays(
-        [spans["blob_id"].combine_chunks(), recoded.combine_chunks()]
-    ).unique()
-    touched = pc.is_in(files["blob_id"], value_set=changed)
-    released = files["blob_id"].to_numpy(zero_copy_only=False).copy()
-    rows = np.flatnonzero(touched)
-    asked = files.take(pa.array(rows))
-    read = project.workspace.contents()
-    ids, lengths = asked["blob_id"].combine_chunks(), asked["length_bytes"]
-    for start, texts, _ in released_texts(project, read, ids, lengths, spans):
-        for offset, text in enumerate(texts):
-            released[rows[start + offset]] = blob_digest(text.as_py())
+    row = pc.index_in(files["blob_id"], value_set=settled["blob_id"].combine_chunks())
+    changed = settled["released"].take(row).combine_chunks()
+    released = pc.if_else(pc.is_valid(row), changed, files["blob_id"])
     table = files.select([*FILE_KEY, "blob_id"]).append_column(
-        "released", pa.array(released, BLOB_ID)
+        pa.field("released", BLOB_ID), released
     )
     return _twins(table)
 

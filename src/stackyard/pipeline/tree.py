@@ -294,7 +294,10 @@ def _attribution(project: Project, rows: pa.Table) -> dict[str, bytes]:
     for each in notices:
         each["origin"] = origin[each["repo_name"], each["revision_id"]]
     table = pa.Table.from_pylist(notices, schema=attribution.NOTICES)
-    return dict(attribution.render(table, rows, project.params.release))
+    rendered = attribution.render(table, rows, project.params.release)
+    # Together they may say more than each alone: a scanner reads a file, not a text of it.
+    whole = without_secrets(project, [content.decode() for content in rendered.values()])
+    return dict(zip(rendered, (text.encode() for text in whole), strict=True))
 
 
 def _conflicts(project: Project, rows: pa.Table) -> bytes:

@@ -48,6 +48,8 @@ from stackyard.release.totals import TALLY_COLUMNS, Tally, tally
 _BLOCK_BYTES = 1 << 20
 _SHOWN_MAX = 5
 """Examples of a failure; the count says how many there are."""
+_SHOWN_CHARS_MAX = 400
+"""Of an example: a rule, a whole SHA-256 and most paths; what must be copied stands before them."""
 
 _LICENSE_TYPES = {
     "permissive": ("permissive",),
@@ -154,7 +156,9 @@ def require(checks: Iterable[Check]) -> None:
         raise GateRefused(
             f"the release gate refused: {len(broken)} checks do not hold; nothing was published",
             found="\n    ".join(str(one) for one in broken),
-            next_step="mend what the checks name, and release again",
+            next_step="the gate guards against faults of Stackyard's own: nothing that an origin holds"
+            " can break it (docs/release-format.md). Remove work/ and release again; if the"
+            " same check fails, report it",
         )
 
 
@@ -473,7 +477,7 @@ def _none(name: str, law: int, violations: pa.Table | None, what: str) -> Check:
     if violations is None:
         return Check(law, name, holds=False, evidence="nobody looked")
     shown = [
-        " ".join(str(value) for value in row.values())[:120]
+        " ".join(str(value) for value in row.values())[:_SHOWN_CHARS_MAX]
         for row in violations.slice(0, _SHOWN_MAX).to_pylist()
     ]
     return Check(

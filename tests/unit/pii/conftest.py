@@ -11,6 +11,7 @@ import pytest
 from detect_secrets.core.scan import _process_line_based_plugins
 from detect_secrets.settings import default_settings, get_settings
 
+from stackyard.pii import Params, detectors
 from stackyard.pii.detect import PiiDetector
 from stackyard.pii.params import Detection
 from stackyard.record import BATCH, FILES
@@ -48,11 +49,15 @@ def files_of(count: int) -> pa.Table:
     )
 
 
+def facts_of(batch: pa.Table, params: Params) -> dict[str, pa.Table]:
+    return {each.name: each.detect(batch) for each in detectors(params)}
+
+
 @pytest.fixture(scope="session")
 def columns() -> Any:
     """The builders above, for tests that cannot import a conftest."""
     return type("Columns", (), {"batch": staticmethod(batch_of), "files": staticmethod(files_of),
-                                "blob_id": staticmethod(blob_id)})  # fmt: skip
+                                "blob_id": staticmethod(blob_id), "facts": staticmethod(facts_of)})  # fmt: skip
 
 
 @pytest.fixture

@@ -14,7 +14,16 @@ import pyarrow as pa
 import pytest
 from pyarrow import ipc
 
-from stackyard.pii import Params, decide, detectors, load_allow, redact, scan, second_scan
+from stackyard.pii import (
+    Params,
+    answers,
+    decide,
+    detectors,
+    load_allow,
+    redact,
+    scan,
+    second_scan,
+)
 from stackyard.pii import detect as detect_module
 
 _SPEC = importlib.util.spec_from_file_location("drawing", Path(__file__).with_name("drawing.py"))
@@ -57,9 +66,8 @@ def test_no_canary_leaves_the_stage_but_in_the_input(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     params = Params()
-    (detector,) = detectors(params)
-    facts = detector.detect(batch)
-    out = decide(columns.files(len(CANARIES)), {"pii": facts}, params)
+    facts = columns.facts(batch, params)
+    out = decide(columns.files(len(CANARIES)), facts, params)
     released, _ = redact(batch["text"], batch["blob_id"], out.spans, params)
     left = list(second_scan((str(i), text.as_py()) for i, text in enumerate(released)))
     assert left == []
@@ -67,7 +75,7 @@ def test_no_canary_leaves_the_stage_but_in_the_input(
     found = list(second_scan((str(i), text.as_py()) for i, text in enumerate(batch["text"])))
     assert len(found) >= len(CANARIES) - 2
     for content in (
-        as_bytes(facts), as_bytes(out.spans), as_bytes(out.decisions), b"".join(released.to_pylist()),
+        *map(as_bytes, facts.values()), as_bytes(out.spans), as_bytes(out.decisions), b"".join(released.to_pylist()),
         repr(found).encode(), caplog.text.encode(),
     ):  # fmt: skip
         assert held_by(content) == []
@@ -81,7 +89,7 @@ def test_no_canary_is_in_the_traceback_of_a_crash(
         raise RuntimeError("the check failed")
 
     monkeypatch.setattr(detect_module, "inspect", crash)
-    (detector,) = detectors(Params())
+    detector = detectors(Params())[0]
     with pytest.raises(RuntimeError) as caught:
         detector.detect(batch)
     assert held_by("".join(traceback.format_exception(caught.value)).encode()) == []
@@ -94,9 +102,10 @@ def test_second_scan_finding_is_answered_by_a_reviewed_entry_alone() -> None:
         f"allow:\n  - rule: {finding.rule}\n    value_sha256: {finding.value_sha256}\n"
         "    reason: drawn by a test\n"
     )
-    assert list(second_scan([("a.py", text)], load_allow(entry, "x"))) == []
+    allowed = answers(load_allow(entry, "x"))
+    assert list(second_scan([("a.py", text)], allowed)) == []
     other = text.replace(b"ghp_", b"gho_")
-    assert [f.name for f in second_scan([("b.py", other)], load_allow(entry, "x"))] == ["b.py"]
+    assert [f.name for f in second_scan([("b.py", other)], allowed)] == ["b.py"]
 
 
 @pytest.mark.parametrize("text", ["allow: {}", "allow:\n  - rule: a", "other: []", "[]"])

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from stackyard.errors import UsageError
-from stackyard.pii import Params, decide, detectors, redact, scan
+from stackyard.pii import Look, Params, decide, redact, scan, settle
 from stackyard.pii.decisions import Span, merge
 from stackyard.pii.detect import PiiDetector, entities
 from stackyard.pii.params import Detection
@@ -24,9 +24,9 @@ def release(
 ) -> tuple[list[bytes | None], list[Any], list[Any]]:
     params = params or Params()
     batch = columns.batch(texts)
-    (detector,) = detectors(params)
-    out = decide(columns.files(len(texts)), {"pii": detector.detect(batch)}, params)
-    text, counts = redact(batch["text"], batch["blob_id"], out.spans, params, key)
+    out = decide(columns.files(len(texts)), columns.facts(batch, params), params)
+    spans = settle(batch["text"], batch["blob_id"], out.spans, Look(params), key).spans
+    text, counts = redact(batch["text"], batch["blob_id"], spans, params, key)
     return text.to_pylist(), counts.to_pylist(), out.decisions.to_pylist()
 
 
@@ -71,8 +71,7 @@ def test_redact_rows_of_all_sorts_keeps_what_is_not_secret(columns: Any) -> None
 def test_redact_slice_of_a_column_and_repeated_blobs_uses_the_right_bytes(columns: Any) -> None:
     pad = b" ordinary words" * 5
     batch = columns.batch([b"skip me" + pad, b"a jo@initech.org" + pad, b"b al@initech.org" + pad])
-    (detector,) = detectors(Params())
-    spans = decide(columns.files(3), {"pii": detector.detect(batch)}, Params()).spans
+    spans = decide(columns.files(3), columns.facts(batch, Params()), Params()).spans
     rows = pa.concat_tables([batch.slice(1), batch.slice(1, 1)]).combine_chunks()
     text, _ = redact(rows["text"].chunk(0).slice(0), rows["blob_id"], spans, Params())
     assert text.to_pylist() == [b"a <EMAIL>" + pad, b"b <EMAIL>" + pad, b"a <EMAIL>" + pad]
@@ -115,7 +114,7 @@ def test_decide_threshold_of_an_unknown_entity_is_refused(columns: Any) -> None:
 
 def test_entities_are_all_those_that_findings_have(columns: Any) -> None:
     texts = [f"{t}\n".encode() for t in ("a@initech.org", "8.26.56.26", "AKIA" + "Q7" * 8)]
-    (detector,) = detectors(Params())
+    detector = PiiDetector(Detection())
     assert set(detector.detect(columns.batch(texts))["entity"].to_pylist()) <= entities()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stackyard.detector import fingerprint
-from stackyard.pii import ModelDetector, ModelSpan, Params, decide, detectors, redact
+from stackyard.pii import ModelDetector, ModelSpan, Params, decide, redact
 from stackyard.pii.model import window_starts
 
 
@@ -31,9 +31,8 @@ def test_model_span_across_windows_is_redacted_like_any_other(columns: Any) -> N
     text = "\u00e9\u20ac 12345678 by Grete, mail jo@initech.org and more words to stay".encode()
     batch = columns.batch([text, None, b""])
     model = ModelDetector(Grete())
-    (detector,) = detectors(Params())
-    facts = {"pii": detector.detect(batch), model.name: model.detect(batch)}
-    assert facts["pii-grete"].schema == detector.schema
+    facts = {**columns.facts(batch, Params()), model.name: model.detect(batch)}
+    assert facts["pii-grete"].schema == facts["pii"].schema
     spans = decide(columns.files(3), facts, Params()).spans
     released, counts = redact(batch["text"], batch["blob_id"], spans, Params())
     assert released[0].as_py() == text.replace(b"Grete", b"<NAME>").replace(
