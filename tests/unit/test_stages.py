@@ -26,7 +26,7 @@ def test_flows_run_the_stages_in_the_order_of_the_table() -> None:
 
 
 def test_every_dependency_is_a_source_or_an_output_of_an_earlier_stage() -> None:
-    made = {"sources.yaml", "registry/log", "registry/licenses.yaml"}
+    made = {"sources.yaml", "registry/log", "registry/licenses.yaml", "registry/pii-allow.yaml"}
     made |= {"work/previous", "work/released"}
     for stage in STAGES:
         assert set(stage.deps) <= made, stage.name
