@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from stackyard.pii.allow_list import AllowEntry, answers, load_allow, with_entry
     from stackyard.pii.decisions import Redacted, decide, decisions_table, past_settling
     from stackyard.pii.detect import detectors
+    from stackyard.pii.findings import PERSONAL
     from stackyard.pii.gate import scan, second_scan
     from stackyard.pii.model import ModelDetector, ModelSpan, PiiModel
     from stackyard.pii.redaction import REDACTIONS, redact
     from stackyard.pii.second import second_scanner
-    from stackyard.pii.settling import PERSONAL, Look, settle, without_secrets
+    from stackyard.pii.settling import Look, settle, without_secrets
 
 __all__ = [
     "PERSONAL",
@@ -49,7 +50,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "PERSONAL": "settling",
+    "PERSONAL": "findings",
     "REDACTIONS": "redaction",
     "AllowEntry": "allow_list",
     "Look": "settling",

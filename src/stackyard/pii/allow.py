@@ -30,7 +30,7 @@ def first_that_holds(
     return next((rule.name for rule in rules if rule.holds(before, value, after)), None)
 
 
-PLACEHOLDER = re.compile(rb"(?:<|&lt;)[A-Z0-9_]{2,60}(?:-[0-9a-f]{8})?(?:>|&gt;)")
+PLACEHOLDER = re.compile(rb"(?:<|&lt;)([A-Z0-9_]{2,60})(?:-[0-9a-f]{8})?(?:>|&gt;)")
 """What redaction writes."""
 
 PLACEHOLDER_BYTES_MAX = 80

@@ -32,6 +32,9 @@ FACTS_KEY = ("blob_id", "start_byte", "end_byte", "entity", "rule", "score")
 LIMIT = "limit"
 """Entity of the row that says a blob met a limit."""
 
+PERSONAL = frozenset({"author_name", "email", "ipv4", "ipv6", "phone", "username"})
+"""Entities that say who somebody is, and give access to nothing."""
+
 Validity = str
 
 

@@ -78,6 +78,10 @@ def entity_of(rule: str) -> str:
     return ENTITY_PREFIX + re.sub(r"[^a-z0-9]+", "_", re.split("[./]", rule, maxsplit=1)[1])
 
 
+_SECRET_LABEL = re.compile(rb"BASIC_AUTH|JWT|PRIVATE_KEY|(?:SECRET|TOKEN|SECOND)_[A-Z0-9_]+")
+"""Placeholders of credentials: a finding around one has lost what made it a finding."""
+
+
 def second_findings(text: bytes) -> list[SecondFinding]:
     """What the second scanner finds in a text and no allow rule of this room answers, sorted.
 
@@ -99,10 +103,13 @@ def second_findings(text: bytes) -> list[SecondFinding]:
 
 
 def _is_answered(text: bytes, start: int, end: int) -> bool:
-    return (
-        allow.is_in_placeholder(text, start, end)
-        or allow.first_that_holds(allow.SECRET, text, start, end) is not None
-    )
+    """Whether a finding is a placeholder, is a URI or a line that lost its secret to one, or a dummy."""
+    if allow.is_in_placeholder(text, start, end):
+        return True
+    if any(_SECRET_LABEL.fullmatch(m[1]) for m in allow.PLACEHOLDER.finditer(text, start, end)):
+        return True
+    value = allow.PLACEHOLDER.sub(b"", text[start:end])
+    return allow.first_that_holds(allow.SECRET, value, 0, len(value)) is not None
 
 
 @cache

@@ -26,9 +26,6 @@ from stackyard.pii.second import SecondFinding, second_findings
 ROUNDS_MAX = 16
 """Over 320 MB of packages no file needed more than three; a file that needs more is dropped."""
 
-PERSONAL = frozenset({"author_name", "email", "ipv4", "ipv6", "phone", "username"})
-"""Entities that say who somebody is, and give access to nothing."""
-
 
 @dataclass(frozen=True)
 class Look:

@@ -89,6 +89,15 @@ def test_second_detector_says_the_same_of_any_split(columns: Any) -> None:
     assert PASSWORD not in repr(together.to_pylist())
 
 
+def test_second_finding_that_lost_its_secret_to_a_placeholder_is_none() -> None:
+    for gone in (b"<BASIC_AUTH>", b"&lt;BASIC_AUTH&gt;", b"<JWT-0a1b2c3d>"):
+        assert second_findings(PAD + URI.replace(PASSWORD.encode(), gone)) == []
+    for other in (b"<EMAIL>", b"<USER>"):
+        named = PAD + URI.replace(b"app", other)
+        found = {named[f.start_byte : f.end_byte] for f in second_findings(named)}
+        assert PASSWORD.encode() in found
+
+
 def test_entity_is_named_by_the_rule() -> None:
     assert entity_of("betterleaks.curl-auth-user") == "second_curl_auth_user"
     assert entity_of("veles.secrets/sendgrid") == "second_secrets_sendgrid"
