@@ -10,6 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from flows.build import BUILD_STAGES, run_stages
 from flows.runner import on_processes
 from stackyard.pipeline.init import ready_project
+from stackyard.pipeline.preflight import preflight
 from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
 from stackyard.pipeline.takedown import apply_pending, pending_ids, settle_old_versions
@@ -24,6 +25,8 @@ def release(root: Path | str, bump: str = "auto", dry_run: bool = False) -> Outc
     """From sources to a tag on the Hub; nothing happens twice, and a killed run goes on."""
     project = ready_project(root)
     with exclusive(project.private / "run.lock"):
+        if not dry_run:
+            preflight(project)
         pending = pending_ids(project)
         fetch_previous(project, bump)
         run_stages(project, BUILD_STAGES)

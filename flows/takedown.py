@@ -11,6 +11,7 @@ from flows.build import BUILD_STAGES, run_stages
 from flows.release import RELEASE
 from flows.runner import on_processes
 from stackyard.pipeline.init import ready_project
+from stackyard.pipeline.preflight import preflight
 from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
 from stackyard.pipeline.takedown import (
@@ -33,6 +34,7 @@ def takedown(root: Path | str, purge: bool = False) -> Outcome:
     """
     project = ready_project(root)
     with exclusive(project.private / "run.lock"):
+        preflight(project)
         pending = pending_ids(project)
         fetch_previous(project, "auto")
         run_stages(project, DECIDING_STAGES)

@@ -63,5 +63,9 @@ class EnvironmentFault(StackyardError):
     exit_code = 3
 
 
+class Superseded(EnvironmentFault):
+    """Another release came meanwhile; nothing was published, and a new run goes on from it (exit 3)."""
+
+
 class CorruptWorkspace(EnvironmentFault):
     """A stored file does not hold what its name says; the workspace must be repaired (exit 3)."""

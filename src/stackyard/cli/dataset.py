@@ -393,7 +393,7 @@ def query(  # noqa: PLR0917 - click passes by name
 def diff(old: str, new: str, key: str | None, project: Path | None, as_json: bool) -> None:
     """What changed from version A to version B, and the version step that it asks for.
 
-    Each is NAME@VERSION or a folder with a whole copy.
+    Each is NAME@VERSION or a folder with a whole copy. The lower version always comes first.
 
     Example: stackyard diff octo-org/yard@0.1.0 octo-org/yard@0.2.0
     """
@@ -402,6 +402,8 @@ def diff(old: str, new: str, key: str | None, project: Path | None, as_json: boo
 
     with opening([old, new], project, key) as (before, after):
         done = compare(before, after)
+    if done.turned:
+        _warn(f"note: {done.old} comes before {done.new}, so the diff is from it to that one")
     counts = done.rows.counts()
     files = {name: getattr(done.files, name) for name in ("added", "removed", "changed")}
     if as_json:

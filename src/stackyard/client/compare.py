@@ -1,4 +1,4 @@
-"""What changed between two versions, and the version step that it asks for."""
+"""What changed between two versions, in their order, and the version step that it asks for."""
 
 from __future__ import annotations
 
@@ -14,31 +14,37 @@ from stackyard.optout.registry import extends
 from stackyard.record import FILE_KEY
 from stackyard.release import diff, semver
 from stackyard.release.diff import RowDiff
-from stackyard.release.semver import Step
+from stackyard.release.semver import Step, version_key
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A diff of two releases of one dataset: files, rows, and the step from the old to the new."""
+    """A diff of two releases of one dataset: files, rows, and the step from the older to the newer.
+
+    `turned` says that they were named the other way round.
+    """
 
     old: str
     new: str
     files: diff.FileDiff
     rows: RowDiff
     step: Step
+    turned: bool = False
 
 
-def compare(old: Opened, new: Opened) -> Compared:
-    """The diff from one release to another.
+def compare(first: Opened, second: Opened) -> Compared:
+    """The diff of two releases, from the one of the lower version to the other.
 
     Raises:
         UsageError: they are of two datasets, or one is a copy without all of its rows.
         VerificationError: the registry of the newer does not extend that of the older: one of them
             was made with a log that was rolled back or forked.
     """
-    if old.manifest.name != new.manifest.name:
-        raise UsageError(f"{old.release.name} and {new.release.name} are two datasets")
-    _check_registries(old, new)
+    if first.manifest.name != second.manifest.name:
+        raise UsageError(f"{first.release.name} and {second.release.name} are two datasets")
+    turned = version_key(second.manifest.version) < version_key(first.manifest.version)
+    old, new = (second, first) if turned else (first, second)
+    extends(open_registry(new.tree, new.manifest), open_registry(old.tree, old.manifest).note)
     touched = diff.shards_to_compare(old.manifest, new.manifest)
     rows = diff.rows(_rows(old, touched), _rows(new, touched), _known(old))
     return Compared(
@@ -47,13 +53,8 @@ def compare(old: Opened, new: Opened) -> Compared:
         diff.files(old.manifest, new.manifest),
         rows,
         semver.step(old.manifest, new.manifest, rows),
+        turned,
     )
-
-
-def _check_registries(old: Opened, new: Opened) -> None:
-    logs = [open_registry(each.tree, each.manifest) for each in (old, new)]
-    older, newer = sorted(logs, key=lambda log: len(log.events))
-    extends(newer, older.note)
 
 
 def _rows(opened: Opened, paths: tuple[str, ...]) -> pa.Table:

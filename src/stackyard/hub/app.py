@@ -205,6 +205,9 @@ class Service:
             return _refusal(HubError(400, "a name in the request is not UTF-8"))
         except ClientDisconnect:
             return Response(status_code=400)  # Nobody reads it: the line is cut.
+        except OSError as error:  # a disk that is full or not ours: to ask again does not help
+            status = HTTPStatus.INSUFFICIENT_STORAGE
+            return _refusal(HubError(status, f"the disk of this Hub: {error.strerror}"))
 
     async def _handle(self, request: Request) -> Response:
         if request.method not in _READ and _BROWSER & set(request.headers):
@@ -226,6 +229,12 @@ class Service:
         return JSONResponse(
             {"type": "user", "id": "local", "name": "local", "orgs": [], "auth": token}
         )
+
+    async def auth_check(self, _request: Request, repo: str) -> Response:
+        self.repositories.get(repo)
+        with self.objects.incoming() as incoming:  # who may ask may write, if the disk lets us
+            incoming.write(repo.encode())
+        return JSONResponse({})
 
     async def validate_yaml(self, request: Request) -> Response:
         content = _text(await _json(request), "content")
@@ -632,6 +641,8 @@ _ROUTES: tuple[tuple[frozenset[str], re.Pattern[str], str], ...] = tuple(
         (_READ, "/api/datasets", "list_repositories"),
         (_READ, _API, "info"),
         (_READ, f"{_API}/revision/{_REV}", "info"),
+        (_READ, f"{_API}/auth-check", "auth_check"),
+        (_READ, f"{_API}/auth-check/write", "auth_check"),
         (_READ, f"{_API}/refs", "refs"),
         (_READ, f"{_API}/tree/{_REV}(?:/(?P<path>.*))?", "tree"),
         (_READ, f"{_API}/commits/{_REV}", "commits"),

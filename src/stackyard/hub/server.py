@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from pathlib import Path
@@ -20,6 +21,18 @@ START_SECONDS = 30.0
 
 STOP_SECONDS = 5
 """How long requests that are under way may take to end when the server stops."""
+
+
+def reach_loopback_directly() -> None:
+    """Keeps HTTP clients of this process, and of those it starts, from asking a proxy for our servers.
+
+    HTTP clients of Python take proxies from HTTP_PROXY and ask them for 127.0.0.1 too, unless NO_PROXY
+    names it. Of its two spellings some read one and some the other.
+    """
+    told = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    names = [name.strip() for name in told.split(",") if name.strip()]
+    every = ",".join([*names, *(host for host in (HOST, "localhost") if host not in names)])
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = every
 
 
 class EmbeddedHub:
@@ -55,6 +68,7 @@ class EmbeddedHub:
         return f"http://{HOST}:{self._socket.getsockname()[1]}"
 
     def start(self) -> Self:
+        reach_loopback_directly()
         self._socket = _listen(self._port)
         config = uvicorn.Config(
             create_app(self.root, part_bytes=self._part_bytes),

@@ -4,7 +4,7 @@ The room is pure: values in, values out. `store.registry` keeps the log and its 
 disk; `cli.optout` is what people type.
 """
 
-from stackyard.optout.matching import match, match_requests, tombstones, violations
+from stackyard.optout.matching import match, match_requests, reached, tombstones, violations
 from stackyard.optout.near import near_pairs
 from stackyard.optout.params import Params
 from stackyard.optout.registry import Checkpoint, Registry, checkpoint, extends, pending
@@ -22,6 +22,7 @@ __all__ = [
     "near_pairs",
     "parse",
     "pending",
+    "reached",
     "tombstones",
     "violations",
 ]

@@ -246,6 +246,13 @@ def _origin_ranks(
     return of_origin, with_globs
 
 
+def reached(request: Request, params: Params) -> frozenset[str]:
+    """Names of repositories and accounts that a request is for, by its own name and by aliases."""
+    if request.selector.kind not in {"owner", "repo", "path"}:
+        return frozenset()
+    return frozenset(_names(request.selector.name, _alias_classes(params.aliases)))
+
+
 def _names_of_origins(origins: pa.Table) -> list[tuple[str, set[str]]]:
     """Host of each origin, and the folded names that it goes by: its own, and that of its address."""
     named = []

@@ -10,9 +10,12 @@ import pyarrow.parquet as pq
 
 from stackyard import optout, pii
 from stackyard.dedup import Index
+from stackyard.optout.absence import Presence
+from stackyard.pipeline import growth
 from stackyard.pipeline.dedup import deduplicated
 from stackyard.pipeline.failures import without_contents
 from stackyard.pipeline.pii import allowed
+from stackyard.pipeline.previous import hub_endpoint, newest_release
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.release import plan
 from stackyard.pipeline.tables import by_file, live_listing
@@ -21,6 +24,7 @@ from stackyard.record import FILE_KEY
 from stackyard.release import gate
 from stackyard.release.manifest import Manifest
 from stackyard.release.tables import row_of
+from stackyard.store.hub import HubDataset
 from stackyard.store.registry import open_registry
 
 
@@ -43,13 +47,17 @@ def _check(project: Project) -> tuple[gate.Check, ...]:
         leaks=_leaks(project, release),
     )
     paths = [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()]
-    return gate.check(
+    made = gate.check(
         text,
         sorted(paths),
         lambda path: (folder / path).open("rb"),
         evidence,
         project.params.release,
     )
+    with hub_endpoint(project) as endpoint:
+        last = newest_release(project, HubDataset(project.params.publish.repo, endpoint))
+        grown = growth.checks(project, release, Presence.of(planned.rows), last)
+        return (*made, *grown)
 
 
 def require(project: Project) -> tuple[gate.Check, ...]:

@@ -18,15 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stackyard.errors import VerificationError
+from stackyard.client.opened import Opened, open_version
 from stackyard.hub import EmbeddedHub
+from stackyard.pipeline.growth import require_growth
+from stackyard.pipeline.keys import PUBLIC
 from stackyard.pipeline.project import Project
 from stackyard.record import BLOB_ID, FILE_KEY, FILES
 from stackyard.release.diff import ROW_COLUMNS
-from stackyard.release.manifest import File, Manifest, identity
+from stackyard.release.manifest import File, Manifest, Previous, identity
 from stackyard.release.semver import version_key
 from stackyard.store import files
-from stackyard.store.hub import HubDataset
+from stackyard.store.hub import HubDataset, untagged_at
 
 RELEASED = pa.schema([FILES.field(name) for name in ("repo_name", "path", "blob_id")])
 """Rows of the last release, for the policy `released_wins`."""
@@ -56,34 +58,49 @@ def latest(dataset: HubDataset) -> tuple[str, str] | None:
     return version, versions[version]
 
 
+def newest_release(project: Project, dataset: HubDataset) -> Opened | None:
+    """The Hub's newest release, signed by this project's key; None before the first.
+
+    Raises:
+        VerificationError: it is not what its tag says, or main is beyond it: a tag is hidden or gone.
+    """
+    newest = latest(dataset)
+    opened, known = None, None
+    if newest is not None:
+        key = (project.root / PUBLIC).read_text(encoding="ascii").strip()
+        opened = open_version(dataset, newest[0], key)
+        known = Previous(newest[0], opened.release.sha256)
+    untagged_at(dataset, dataset.head(), known)
+    return opened
+
+
 def newest_is_here(project: Project) -> bool:
     """Whether the tree in `release/` is the Hub's newest version."""
     here = released_here(project)
     with hub_endpoint(project) as endpoint:
-        dataset = HubDataset(project.params.publish.repo, endpoint)
-        newest = latest(dataset)
-        if here is None or newest is None:
-            return False
-        return identity(_manifest(dataset, *newest)) == identity(here)
+        newest = newest_release(project, HubDataset(project.params.publish.repo, endpoint))
+        return here is not None and newest is not None and newest.release.sha256 == identity(here)
 
 
 def fetch_previous(project: Project, bump: str) -> None:
     """Gets the last release's words, as inputs of stages dedup and release.
 
     Raises:
-        VerificationError: the Hub's newest version is not what its tag says.
+        VerificationError: the Hub's newest version is not what its tag says, or is beyond what this
+            project knows of opt-outs.
         EnvironmentFault: the Hub cannot be reached.
     """
     with hub_endpoint(project) as endpoint:
         dataset = HubDataset(project.params.publish.repo, endpoint)
-        newest = latest(dataset)
-        manifest = None if newest is None else _manifest(dataset, *newest)
+        newest = newest_release(project, dataset)
+        if newest is not None:
+            require_growth(project, newest)
         here = released_here(project)
-        same = manifest is not None and here is not None and identity(manifest) == identity(here)
+        same = newest is not None and here is not None and newest.release.sha256 == identity(here)
         with files.replacing_folder(project.workspace.root / "previous") as folder:
             files.write_bytes(folder / "bump.json", json.dumps({"bump": bump}).encode())
-            if newest is not None and manifest is not None:
-                _write(project, dataset, newest[1], manifest, folder, from_here=same)
+            if newest is not None:
+                _write(project, dataset, newest.commit, newest.manifest, folder, from_here=same)
     with files.replacing_folder(project.workspace.root / "released") as folder:
         files.write_table(folder / "rows.parquet", _released_rows(project))
 
@@ -136,18 +153,6 @@ def row_columns(path: Path, edition: str, shard: str) -> pa.Table:
     )
 
 
-def _manifest(dataset: HubDataset, version: str, commit: str) -> Manifest:
-    manifest = Manifest.parse(dataset.read(commit, "manifest.json"))
-    if manifest.version != version:
-        raise VerificationError(
-            f"the tag v{version} of {dataset.repo} holds another version",
-            expected=version,
-            found=manifest.version,
-            next_step="somebody moved the tag: find out who before anything is published",
-        )
-    return manifest
-
-
 def _write(
     project: Project,
     dataset: HubDataset,
@@ -161,8 +166,9 @@ def _write(
     shutil.rmtree(scratch, ignore_errors=True)
 
     def got(file: File) -> Path:
-        if from_here:
-            return project.release_folder / file.path
+        here = project.release_folder / file.path
+        if from_here and here.is_file() and files.sha256_of(here) == file.sha256:
+            return here
         target = scratch / file.path
         dataset.download(commit, file.path, target, sha256=file.sha256, size_bytes=file.size_bytes)
         return target

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stackyard.errors import EnvironmentFault
+import yaml
+
+from stackyard.errors import EnvironmentFault, Superseded, VerificationError
 from stackyard.params import plain
 from stackyard.pipeline import fetch, gate, previous
 from stackyard.pipeline.execute import is_up_to_date
@@ -18,12 +20,15 @@ from stackyard.release.report import RunReport
 from stackyard.stages import STAGES
 from stackyard.store import git
 from stackyard.store.dvc import DvcProject
+from stackyard.store.hub import HubDataset, require_newest
 from stackyard.store.hub import publish as publish_tree
 
 COMMITTED = (
     ".dvc", ".dvcignore", ".gitignore", "dvc.lock", "dvc.yaml", "params.yaml", "registry", "sources.yaml",
 )  # fmt: skip
 """What of a project a release commits: all that is not made."""
+
+LOCK = "dvc.lock"
 
 
 @dataclass(frozen=True)
@@ -162,12 +167,43 @@ def publish(project: Project, outcome: Outcome) -> Outcome:
 
     Raises:
         EnvironmentFault: DVC's remote, the Hub or git cannot be reached.
-        VerificationError: the version is there with another manifest.
+        Superseded: another release came meanwhile; git is as it was.
+        VerificationError: the version is there with another manifest, or git's tag is of another release.
     """
-    version = outcome.run.version
-    DvcProject(project.root).push()
-    git.commit(project.root, COMMITTED, f"Release {outcome.run.name} {version}")
+    name, version = outcome.run.name, outcome.run.version
+    before = previous.released_here(project)
     with previous.hub_endpoint(project) as endpoint:
-        done = publish_tree(project.release_folder, outcome.run.name, version, endpoint=endpoint)
-    git.tag(project.root, f"data-v{version}", f"{outcome.run.name} {version}")
+        dataset = HubDataset(name, endpoint)
+        if outcome.is_new and before is not None:
+            require_newest(dataset, before.previous, version)
+        DvcProject(project.root).push()
+        made = git.commit(project.root, COMMITTED, f"Release {name} {version}")
+        try:
+            done = publish_tree(project.release_folder, name, version, endpoint=endpoint)
+        except Superseded:
+            if made is not None:
+                git.take_back(project.root, made)
+            raise
+    _tag(project, name, version)
     return replace(outcome, uploaded=done.uploaded)
+
+
+def _tag(project: Project, name: str, version: str) -> None:
+    """Tags the commit that records the release; a tag that is there must be of one that records it too."""
+    tag = git.tag_name(project.root, version)
+    if not git.has_tag(project.root, tag):
+        git.tag(project.root, tag, f"{name} {version}")
+        return
+    here = (project.root / LOCK).read_bytes()
+    if recorded(git.file_at(project.root, tag, LOCK)) != recorded(here):
+        raise VerificationError(
+            f"git's tag {tag} is of another release than {name}@{version}, which is published",
+            expected="a commit whose dvc.lock records this release",
+            next_step=f"see `git show {tag}`; delete or rename it, and run this again",
+        )
+
+
+def recorded(lock: bytes) -> object:
+    """What a dvc.lock says of the tree in `release/`."""
+    stages = (yaml.safe_load(lock) or {}).get("stages", {})
+    return stages.get("release", {}).get("outs")

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from stackyard.errors import EnvironmentFault
 from stackyard.stages import Stage
+from stackyard.store.git import without_git_variables
 
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -85,7 +86,7 @@ class DvcProject:
 
         DVC looks up stages in the process's working folder, so that is where it runs.
         """
-        with contextlib.chdir(self._root):
+        with contextlib.chdir(self._root), without_git_variables():
             yield from self._opened(what)
 
     def _opened(self, what: str) -> Iterator[Repo]:
@@ -111,6 +112,6 @@ def init_dvc(root: Path) -> None:
     config = root / ".dvc" / "config"
     if config.exists():
         return
-    with contextlib.redirect_stdout(io.StringIO()):  # it greets
+    with contextlib.redirect_stdout(io.StringIO()), without_git_variables():  # it greets
         Repo.init(str(root), subdir=not (root / ".git").exists()).close()
     config.write_text(CONFIG, encoding="utf-8")

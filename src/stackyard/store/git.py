@@ -1,15 +1,59 @@
-"""The project's own git: a release commits dvc.lock and tags `data-v<version>`."""
+"""The project's own git: a release commits dvc.lock and tags `data-v<version>`.
+
+Git is always asked by `_git`: with the settings of STRICT, without the variables by which a hook or a
+shell points git at another repository (`clean_environment`), and never at a prompt.
+
+Source: git(1) "ENVIRONMENT VARIABLES", githooks(5): a hook runs with GIT_DIR and GIT_INDEX_FILE set.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from stackyard.errors import EnvironmentFault, VerificationError
 
 FALLBACK_IDENTITY = ("-c", "user.name=Stackyard", "-c", "user.email=stackyard@localhost")
 """Who commits where git has no identity configured, as on a build machine."""
+
+STRICT = (
+    "core.fsmonitor=false",  # no daemon that outlives a run
+    "core.editor=false",  # nobody is there to edit
+    "gc.auto=0",
+    "maintenance.auto=false",
+)
+"""Settings of every call. Signing and hooks stay as the project has them: `check_usable` tries both."""
+
+_KEPT = re.compile(r"GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|GIT_CONFIG_GLOBAL|(?!GIT_).*")
+"""Who commits and which configuration is the user's may be told to git; which repository may not."""
+
+SECONDS_MAX = 300
+"""A commit takes well below a second; a program that signs and waits for a person never ends."""
+
+_PROBE = "stackyard-probe-"
+"""Prefix of the tag that `check_usable` makes and deletes."""
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment for children: without GIT_* that would lead git elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
+    return kept | {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C"}
+
+
+@contextmanager
+def without_git_variables() -> Iterator[None]:
+    """Takes these variables out of this process's environment for a while: for libraries that read it."""
+    taken = {name: value for name, value in os.environ.items() if not _KEPT.fullmatch(name)}
+    for name in taken:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
 
 
 def init_git(root: Path) -> None:
@@ -18,14 +62,43 @@ def init_git(root: Path) -> None:
         _git(root, "init", "-q", "-b", "main")
 
 
-def commit(root: Path, paths: Sequence[str], message: str) -> bool:
-    """Commits these paths and nothing else; returns whether there was anything to commit."""
-    there = [path for path in paths if (root / path).exists()]
+def commit(root: Path, paths: Sequence[str], message: str) -> str | None:
+    """Commits these paths and nothing else; the commit, or None if there was nothing to commit."""
+    there = _existing(root, paths)
     _git(root, "add", "--", *there)
     if not _git(root, "diff", "--cached", "--quiet", "--", *there, check=False).returncode:
-        return False
+        return None
     _git(root, *_identity(root), "commit", "-q", "-m", message, "--only", "--", *there)
-    return True
+    return _git(root, "rev-parse", "HEAD").stdout.strip()
+
+
+def take_back(root: Path, made: str) -> None:
+    """Moves the branch back from a commit that was just made; files and index stay as they are."""
+    parent = _git(root, "rev-parse", "-q", "--verify", f"{made}^", check=False)
+    if parent.returncode:  # the first commit of all has none
+        _git(root, "update-ref", "-d", "HEAD", made)
+    else:
+        _git(root, "update-ref", "HEAD", parent.stdout.strip(), made)
+
+
+def tag_name(root: Path, version: str) -> str:
+    """The tag of a release: with the project's folder, where that is not the top of its repository."""
+    prefix = _git(root, "rev-parse", "--show-prefix").stdout.rstrip("\n")
+    parts = [_ref_part(part) for part in prefix.split("/") if part]
+    return "/".join([*parts, f"data-v{version}"])
+
+
+def _ref_part(name: str) -> str:
+    """A folder's name as a part of a ref's (git-check-ref-format(1)): what that refuses as %XX."""
+    odd = re.compile(rb"[^A-Za-z0-9_.-]|^\.|\.(?=\.)|\.$|\.(?=lock$)")
+    return odd.sub(lambda found: b"%%%02X" % found[0][0], os.fsencode(name)).decode("ascii")
+
+
+def release_tags(root: Path) -> dict[str, str]:
+    """Version -> tag, of all tags of releases of this project, in no order."""
+    pattern = tag_name(root, "")
+    listed = _git(root, "tag", "--list", f"{pattern}*").stdout.split()
+    return {name.removeprefix(pattern): name for name in listed}
 
 
 def tag(root: Path, name: str, message: str) -> None:
@@ -40,34 +113,86 @@ def has_tag(root: Path, name: str) -> bool:
     return _git(root, "rev-parse", "-q", "--verify", ref, check=False).returncode == 0
 
 
+def check_usable(root: Path, paths: Sequence[str]) -> None:
+    """Tries all that a release needs of git, with its signing and its hooks for tags; leaves nothing.
+
+    (1) The index can be written, and is not in the middle of a merge. (2) The paths may be added.
+    (3) A commit and (4) a tag can be made, and be signed where git is told to sign.
+
+    Raises:
+        EnvironmentFault: git cannot do one of these.
+    """
+    _git(root, "update-index", "-q", "--refresh")  # (1)
+    _git(root, "add", "--dry-run", "--", *_existing(root, paths))  # (2)
+    signs = _git(root, "config", "--type=bool", "commit.gpgSign", check=False).stdout.strip()
+    sign = ["-S"] if signs == "true" else []
+    tree = _git(root, "write-tree").stdout.strip()
+    made = _git(
+        root, *_identity(root), "commit-tree", *sign, "-m", "A try, before a release", tree
+    ).stdout.strip()  # (3)
+    for left in _git(root, "tag", "--list", f"{_PROBE}*").stdout.split():
+        _git(root, "tag", "-d", left)
+    probe = f"{_PROBE}{os.getpid()}"
+    _git(root, *_identity(root), "tag", "-a", probe, "-m", "A try, before a release", made)  # (4)
+    _git(root, "tag", "-d", probe)
+
+
 def file_at(root: Path, revision: str, path: str) -> bytes:
     """A file as it was at a tag or commit.
 
     Raises:
         VerificationError: the revision has no such file.
     """
-    done = subprocess.run(
-        ["git", "-C", str(root), "show", f"{revision}:./{path}"], capture_output=True, check=False
-    )
+    done = _run(root, ["show", f"{revision}:./{path}"])
     if done.returncode:
         raise VerificationError(f"git has no {path} at {revision}")
     return done.stdout
 
 
+def _existing(root: Path, paths: Sequence[str]) -> list[str]:
+    return [path for path in paths if (root / path).exists()]
+
+
 def _identity(root: Path) -> tuple[str, ...]:
-    known = _git(root, "config", "user.email", check=False).returncode == 0
+    named = os.environ.get("GIT_COMMITTER_EMAIL") and os.environ.get("GIT_AUTHOR_EMAIL")
+    known = named or _git(root, "config", "user.email", check=False).returncode == 0
     return () if known else FALLBACK_IDENTITY
 
 
 def _git(root: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    command = ["git", "-C", str(root), *arguments]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError as error:
-        raise EnvironmentFault("git is not installed", next_step="install git") from error
+    done = _run(root, arguments)
+    said = done.stderr.decode(errors="replace").strip()
     if check and done.returncode:
+        command = next((each for each in arguments if each in _COMMANDS), arguments[0])
         raise EnvironmentFault(
-            f"git {arguments[0]} failed in {root}: {done.stderr.strip()}",
+            f"git {command} failed in {root}: {said}",
             next_step="see `git status` there",
         )
-    return done
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(errors="surrogateescape"), said
+    )
+
+
+_COMMANDS = frozenset({"commit", "commit-tree", "tag"})
+"""Commands that come after settings of their own."""
+
+
+def _run(root: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    settings = [word for setting in STRICT for word in ("-c", setting)]
+    environment: Mapping[str, str] = clean_environment()
+    try:
+        return subprocess.run(
+            ["git", "-C", str(root), *settings, *arguments],
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            timeout=SECONDS_MAX,
+        )
+    except FileNotFoundError as error:
+        raise EnvironmentFault("git is not installed", next_step="install git") from error
+    except subprocess.TimeoutExpired as error:
+        raise EnvironmentFault(
+            f"git took over {SECONDS_MAX} seconds in {root}",
+            next_step="see whether a hook or a program that signs waits for somebody",
+        ) from error

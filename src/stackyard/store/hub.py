@@ -6,13 +6,16 @@ client reads HF_ENDPOINT once, at import.
 
 Always holds: a version's tag is made after the one commit that holds all of the version, so a
 reader sees the last release or this one (law 8), and a publish that was killed anywhere is ended by
-running it again. Reading never goes through the client's cache: with a dead server, a deleted
+running it again. A release goes on top of the one that its manifest names as `previous`, and of no other:
+the commit's parent is a head of main that was seen to be at that one, so of two releases that were
+computed from one, the Hub takes one. Reading never goes through the client's cache: with a dead server, a deleted
 repository or a bad token that cache hands out withdrawn data.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -33,6 +36,7 @@ from huggingface_hub import (
     constants,
     get_session,
     hf_hub_url,
+    set_client_factory,
 )
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -51,8 +55,17 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]
     enable_progress_bars,
     hf_raise_for_status,
 )
+from huggingface_hub.utils._http import hf_request_event_hook
 
-from stackyard.errors import EnvironmentFault, StackyardError, UsageError, VerificationError
+from stackyard.errors import (
+    EnvironmentFault,
+    StackyardError,
+    Superseded,
+    UsageError,
+    VerificationError,
+)
+from stackyard.release.manifest import Manifest, Previous
+from stackyard.release.names import MANIFEST
 
 MAIN = "main"
 
@@ -93,6 +106,22 @@ _BARE = "purge-"
 _VERSION_TAG = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 T = TypeVar("T")
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def _before_request(request: httpx2.Request) -> None:
+    """What the client does before a request; HF_HUB_OFFLINE is about networks, so not about loopback."""
+    if request.url.host not in _LOOPBACK:
+        hf_request_event_hook(request)
+
+
+def _client() -> httpx2.Client:
+    hooks = {"request": [_before_request]}
+    return httpx2.Client(event_hooks=hooks, follow_redirects=True, timeout=TIMEOUT)
+
+
+set_client_factory(_client)
 
 
 @dataclass(frozen=True)
@@ -146,7 +175,11 @@ class LocalFile:
 
 
 class _Moved(Exception):
-    pass
+    """A try was in vain. Its cause is an error of ours if the Hub was busy, not if main moved."""
+
+    def fault(self, repo: str) -> StackyardError:
+        """What to tell when no try is left."""
+        return self.__cause__ if isinstance(self.__cause__, StackyardError) else _contested(repo)
 
 
 @dataclass(frozen=True)
@@ -219,12 +252,7 @@ class HubDataset:
 
     def versions(self) -> dict[str, str]:
         """Version -> commit id of all released versions, in the order of versions."""
-        found = {}
-        for name, commit in self._refs()[1].items():
-            match = _VERSION_TAG.fullmatch(name)
-            if match is not None:
-                found[tuple(int(part) for part in match.groups())] = commit
-        return {".".join(map(str, key)): found[key] for key in sorted(found)}
+        return _versions(self._refs()[1])
 
     def resolve(self, version: str) -> str:
         """Commit id of a version, as the server says now.
@@ -362,6 +390,7 @@ class HubDataset:
 
     def edit(self, path: str, change: Callable[[bytes | None], bytes], title: str) -> str:
         """Commits a change of one small file on main; the new head. No change, no commit."""
+        lost = _Moved()
         for _ in range(ATTEMPTS):
             head = self.head()
             before = self.read_if_there(head, path)
@@ -370,9 +399,17 @@ class HubDataset:
                 return head
             try:
                 return self._commit(head, [CommitOperationAdd(path, after)], title)
-            except _Moved:
-                continue
-        raise _contested(self.repo)
+            except _Moved as moved:
+                lost = moved
+        raise lost.fault(self.repo)
+
+    def check_writable(self) -> None:
+        """Asks the Hub whether we may write to the dataset; nothing is written.
+
+        Raises:
+            EnvironmentFault: we may not, or the Hub has no room.
+        """
+        self._call(lambda: self._api().auth_check(self.repo, repo_type="dataset", write=True))
 
     def purge(self, versions: Iterable[str]) -> Purged:
         """Takes versions off the Hub for good, as far as its API allows, and checks that it did.
@@ -494,7 +531,7 @@ class HubDataset:
             if seconds is None:
                 self._refuse(cause)
             time.sleep(seconds)
-            raise _Moved from error
+            raise _Moved from _translated(cause, self.repo, self.url)
         return info.oid
 
     def _tag(self, name: str, commit: str) -> None:
@@ -507,7 +544,7 @@ class HubDataset:
             )
         except StackyardError as error:
             if _status(error.__cause__) == CONFLICT:
-                raise _Moved from error
+                raise _Moved from None
             raise
 
 
@@ -516,7 +553,6 @@ def publish(
     repo: str,
     version: str,
     *,
-    manifest_path: str = "manifest.json",
     endpoint: str | None = None,
     token: str | None = None,
 ) -> Published:
@@ -526,44 +562,61 @@ def publish(
     branch already has, by hash, are not sent again; files that the release lacks are deleted.
 
     Raises:
-        VerificationError: the version is published already, with another manifest.
+        VerificationError: the version is published already, with another manifest, or main is at a
+            release whose tag is gone.
         UsageError: the version is no semantic version, or the tree has no manifest.
+        Superseded: the Hub's newest release is not the one that this one was computed from.
         EnvironmentFault: the Hub cannot be reached, or stays busy.
     """
     if not _VERSION_TAG.fullmatch(f"v{version}"):
         raise UsageError(f"{version!r} is no version", expected="three numbers, like 0.1.0")
     local = local_files(release_dir)
-    if manifest_path not in local:
-        raise UsageError(f"{release_dir} holds no {manifest_path}: it is not a release")
+    if MANIFEST not in local:
+        raise UsageError(f"{release_dir} holds no {MANIFEST}: it is not a release")
     dataset = HubDataset(repo, endpoint, token)
     dataset.ensure()
     uploaded: dict[str, None] = {}
+    lost = _Moved()
     for _ in range(ATTEMPTS):
         try:
-            done = _converge(dataset, local, version, manifest_path, uploaded)
-        except _Moved:
+            done = _converge(dataset, local, version, uploaded)
+        except _Moved as moved:
+            lost = moved
             continue
         return Published(done.commit, tuple(sorted(uploaded)), done.already and not uploaded)
-    raise _contested(repo)
+    raise lost.fault(repo)
+
+
+def require_newest(dataset: HubDataset, previous: Previous | None, version: str) -> None:
+    """Passes while a release that was computed from `previous` may still be published.
+
+    Raises:
+        Superseded: another release came meanwhile.
+    """
+    newest = _newest(dataset, dataset.versions())
+    if newest != previous and (newest is None or newest.version != version):
+        raise _superseded(dataset.repo, newest, previous)
 
 
 def _converge(
     dataset: HubDataset,
     local: Mapping[str, LocalFile],
     version: str,
-    manifest_path: str,
     uploaded: dict[str, None],
 ) -> Published:
-    """(1) If the tag is there: check and stop. (2) Plan. (3) Commit. (4) Read back. (5) Tag."""
+    """(1) If the tag is there: check and stop. (2) The newest release, and main, must be where this one
+    goes on from. (3) Plan. (4) Commit. (5) Read back. (6) Tag.
+    """
     head, tags = dataset._refs()  # noqa: SLF001 - one module, two views of it
     commit = tags.get(f"v{version}")
     if commit is not None:  # (1)
-        _check_same(dataset, commit, local[manifest_path], version)
+        _check_same(dataset, commit, local[MANIFEST], version)
         return Published(commit, (), already=True)
-    remote = dataset.files(head)  # (2)
+    _check_follows(dataset, head, _versions(tags), local[MANIFEST])  # (2)
+    remote = dataset.files(head)  # (3)
     adds = [file for path, file in local.items() if not file.equals(remote.get(path))]
     gone = sorted(remote.keys() - local.keys() - HUB_FILES)
-    if adds or gone:  # (3)
+    if adds or gone:  # (4)
         operations: list[CommitOperationAdd | CommitOperationDelete] = [
             CommitOperationDelete(path, is_folder=False) for path in gone
         ]
@@ -571,14 +624,105 @@ def _converge(
         uploaded |= dict.fromkeys(file.path for file in adds)
         head = dataset._commit(head, operations, f"Release {version}")  # noqa: SLF001
         remote = dataset.files(head)
-    for path in sorted(local.keys() | (remote.keys() - HUB_FILES)):  # (4)
+    for path in sorted(local.keys() | (remote.keys() - HUB_FILES)):  # (5)
         if path not in local or not local[path].equals(remote.get(path)):
             raise EnvironmentFault(
                 f"the Hub does not hold what was sent: {path} of {dataset.repo} differs at {head}",
                 next_step="nothing is tagged yet: run the release again",
             )
-    dataset._tag(f"v{version}", head)  # (5) # noqa: SLF001
+    dataset._tag(f"v{version}", head)  # (6) # noqa: SLF001
     return Published(head, (), already=False)
+
+
+def _check_follows(
+    dataset: HubDataset, head: str, versions: Mapping[str, str], manifest: LocalFile
+) -> None:
+    """Checks that the newest release is the one that the manifest names as `previous`, and that main is
+    there too, or is at this very release, which a run that was killed has not tagged.
+
+    Main at a later release without a tag means that another run is between its commit and its tag, or
+    was killed there: its tag is made for it, so that the chain has one end again.
+
+    Raises:
+        Superseded: another release came meanwhile.
+        VerificationError: main is at a release that the tags do not lead to.
+    """
+    previous = _previous_in(manifest.source.read_bytes())
+    newest = _newest(dataset, versions)
+    if newest != previous:
+        raise _superseded(dataset.repo, newest, previous)
+    there = untagged_at(dataset, head, newest)
+    if there is not None and there.manifest_sha256 != manifest.sha256:
+        dataset._tag(f"v{there.version}", head)  # noqa: SLF001
+        raise _superseded(dataset.repo, there, previous)
+
+
+def untagged_at(dataset: HubDataset, head: str, newest: Previous | None) -> Previous | None:
+    """The release that main is at, if that is later than the newest tag.
+
+    Anything else on main is no release of this dataset, or an older one: the next release goes over it.
+
+    Raises:
+        VerificationError: it does not follow the newest tag, so tags are hidden or were deleted.
+    """
+    text = dataset.read_if_there(head, MANIFEST)
+    try:
+        there = None if text is None else Manifest.parse(text)
+    except StackyardError:
+        return None
+    if text is None or there is None or there.name != dataset.repo:
+        return None
+    if newest is not None and _numbers(there.version) <= _numbers(newest.version):
+        return None
+    if there.previous != newest:
+        raise VerificationError(
+            f"main of {dataset.repo} is at release {there.version}, and no tag leads there",
+            expected=f"a tag of {there.previous.version}"
+            if there.previous
+            else "a tag of it alone",
+            found=f"{newest.version} as the newest tag" if newest else "no tag of a version",
+            next_step="the Hub hides tags, or somebody deleted them: find out who before you publish",
+        )
+    return Previous(there.version, hashlib.sha256(text).hexdigest())
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _versions(tags: Mapping[str, str]) -> dict[str, str]:
+    """Version -> commit id, in the order of versions."""
+    found = {name[1:]: commit for name, commit in tags.items() if _VERSION_TAG.fullmatch(name)}
+    return {version: found[version] for version in sorted(found, key=_numbers)}
+
+
+def _newest(dataset: HubDataset, versions: Mapping[str, str]) -> Previous | None:
+    """The newest released version and the hash of its manifest."""
+    if not versions:
+        return None
+    version, commit = list(versions.items())[-1]
+    text = dataset.read(commit, MANIFEST)
+    return Previous(version, hashlib.sha256(text).hexdigest())
+
+
+def _previous_in(manifest: bytes) -> Previous | None:
+    """What a manifest of ours says that it follows."""
+    told = json.loads(manifest).get("previous")
+    return None if told is None else Previous(**told)
+
+
+def _superseded(repo: str, newest: Previous | None, previous: Previous | None) -> Superseded:
+    def name(release: Previous | None) -> str:
+        if release is None:
+            return "no release"
+        return f"{release.version}, manifest {release.manifest_sha256[:12]}"
+
+    return Superseded(
+        f"another release of {repo} came meanwhile; nothing was published",
+        expected=f"{name(previous)}: what this one was computed from",
+        found=f"{name(newest)}: the newest on the Hub",
+        next_step="run it again: it will be computed from the newest",
+    )
 
 
 def _check_same(dataset: HubDataset, commit: str, manifest: LocalFile, version: str) -> None:

@@ -325,6 +325,22 @@ def _complete_receipts(project: Path, names: Sequence[str]) -> dict[str, bytes]:
     return complete
 
 
+def receipts_in_force(project: Path) -> dict[str, dict[str, Any]]:
+    """Request -> its receipt, of those that are applied and were not withdrawn.
+
+    A receipt of a request that names a forge is left out: an origin of the same name on another forge
+    may come later. Where the private part is not, there are none.
+    """
+    paths = _Paths(project)
+    if not _is_operator(paths) and not os.environ.get(URL_VARIABLE):
+        return {}
+    log = open_registry(project)
+    wanted = [r for r in log.effective() if log.statuses[r.request].versions]
+    with Private(paths.private) as private:
+        stored = {r.request: private.receipt(r.request) for r in wanted if not r.selector.host}
+    return {name: receipts.from_bytes(raw) for name, raw in stored.items() if raw is not None}
+
+
 def published(log: Registry) -> dict[str, bytes]:
     """Files of a release's registry/ folder: the public log on one page, checkpoint and key."""
     return {
@@ -673,6 +689,7 @@ __all__ = [
     "open_writer",
     "prove_receipt",
     "published",
+    "receipts_in_force",
     "record_applied",
     "released_rows",
     "signing_key",

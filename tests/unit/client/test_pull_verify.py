@@ -24,7 +24,7 @@ from stackyard.errors import EnvironmentFault, UsageError, VerificationError
 from stackyard.hub import EmbeddedHub
 from stackyard.record import bucket_of
 from stackyard.release.manifest import Manifest, describe
-from stackyard.store.hub import HubDataset, publish
+from stackyard.store.hub import HubDataset
 from tests.unit.client.publisher import REPO, ROWS, Publisher
 
 KIND_PATHS = [
@@ -326,7 +326,9 @@ def test_another_key_than_the_pinned_one_is_refused(
 def test_a_tag_that_holds_another_version_is_refused(
     hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset, tmp_path: Path
 ) -> None:
-    publish(publisher.release(), REPO, "0.3.0", endpoint=hub.endpoint)
+    publisher.publish(hub)
+    api = HfApi(endpoint=hub.endpoint)
+    api.create_tag(REPO, tag="v0.3.0", revision="v0.1.0", repo_type="dataset")
     with pytest.raises(VerificationError, match="asked for"):
         pull(dataset, "0.3.0", tmp_path / "copy")
 

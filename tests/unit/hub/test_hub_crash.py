@@ -49,7 +49,7 @@ def server_process(root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
         close_session()
 
 
-def release(folder: Path, seed: int) -> Path:
+def release(folder: Path, seed: int, previous: dict[str, str] | None = None) -> Path:
     files = {
         f"data/{n}.parquet": b"PAR1\0" + hashlib.shake_128(b"%d %d" % (n, seed)).digest(100_000)
         for n in range(8)
@@ -58,7 +58,7 @@ def release(folder: Path, seed: int) -> Path:
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    (folder / "manifest.json").write_text(json.dumps({"seed": seed}))
+    (folder / "manifest.json").write_text(json.dumps({"previous": previous, "seed": seed}))
     return folder
 
 
@@ -84,7 +84,9 @@ def test_a_hub_killed_while_it_writes_holds_nothing_torn_and_the_rerun_converges
     tmp_path: Path, delay_seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "sleep", lambda _seconds: None)  # The client waits for a dead Hub.
-    one, two = release(tmp_path / "one", 1), release(tmp_path / "two", 2)
+    one = release(tmp_path / "one", 1)
+    digest = hashlib.sha256((one / "manifest.json").read_bytes()).hexdigest()
+    two = release(tmp_path / "two", 2, {"version": "0.1.0", "manifest_sha256": digest})
     root = tmp_path / "hub"
     with EmbeddedHub(root) as hub:
         first = publish(one, REPO, "0.1.0", endpoint=hub.endpoint).commit

@@ -40,13 +40,23 @@ def hub(tmp_path: Path) -> Iterator[EmbeddedHub]:
         yield running
 
 
-def release(folder: Path, files: dict[str, bytes]) -> Path:
+def release(folder: Path, files: dict[str, bytes], follows: tuple[str, Path] | None = None) -> Path:
+    """A tree, computed from a version that lies in another folder."""
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     listing = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-    (folder / "manifest.json").write_text(json.dumps(listing, sort_keys=True))
+    (folder / "manifest.json").write_text(
+        json.dumps({"files": listing, "previous": previous(follows)}, sort_keys=True)
+    )
     return folder
+
+
+def previous(follows: tuple[str, Path] | None) -> dict[str, str] | None:
+    if follows is None:
+        return None
+    text = (follows[1] / "manifest.json").read_bytes()
+    return {"version": follows[0], "manifest_sha256": hashlib.sha256(text).hexdigest()}
 
 
 def shard(seed: int, size_bytes: int = 200_000) -> bytes:
@@ -101,10 +111,11 @@ def test_publish_of_another_manifest_under_a_published_version_is_refused(
 def test_next_version_sends_what_changed_and_deletes_what_is_gone(
     hub: EmbeddedHub, tmp_path: Path
 ) -> None:
-    publish(release(tmp_path / "one", FILES), REPO, "0.1.0", endpoint=hub.endpoint)
+    one = release(tmp_path / "one", FILES)
+    publish(one, REPO, "0.1.0", endpoint=hub.endpoint)
     files = FILES | {"data/permissive/C/00-ff.parquet": shard(3)}
     del files["data/permissive/Python/80-ff.parquet"]
-    two = release(tmp_path / "two", files)
+    two = release(tmp_path / "two", files, ("0.1.0", one))
     done = publish(two, REPO, "0.2.0", endpoint=hub.endpoint)
     assert done.uploaded == ("data/permissive/C/00-ff.parquet", "manifest.json")
     assert content_at(hub, "0.2.0").keys() == {*files, "manifest.json", ".gitattributes"}
@@ -114,11 +125,13 @@ def test_next_version_sends_what_changed_and_deletes_what_is_gone(
 def test_unchanged_shards_are_not_received_again_by_the_server(tmp_path: Path) -> None:
     files = {f"data/permissive/Python/{i:02x}.parquet": shard(i) for i in range(10)}
     with counting_hub(tmp_path / "hub") as (endpoint, received):
-        publish(release(tmp_path / "one", files), REPO, "0.1.0", endpoint=endpoint)
+        one = release(tmp_path / "one", files)
+        publish(one, REPO, "0.1.0", endpoint=endpoint)
         assert received[0] > 10 * 200_000
         received[0] = 0
         files["data/permissive/Python/03.parquet"] = shard(99, 1_000)
-        publish(release(tmp_path / "two", files), REPO, "0.1.1", endpoint=endpoint)
+        two = release(tmp_path / "two", files, ("0.1.0", one))
+        publish(two, REPO, "0.1.1", endpoint=endpoint)
         assert received[0] < 30_000
 
 
@@ -212,10 +225,12 @@ def test_publish_to_a_hub_that_stays_busy_ends_with_an_environment_fault(tmp_pat
 
 
 def test_publish_keeps_the_files_of_the_hub_itself(hub: EmbeddedHub, tmp_path: Path) -> None:
-    publish(release(tmp_path / "one", FILES), REPO, "0.1.0", endpoint=hub.endpoint)
+    one = release(tmp_path / "one", FILES)
+    publish(one, REPO, "0.1.0", endpoint=hub.endpoint)
     dataset = HubDataset(REPO, hub.endpoint)
     dataset.edit("yanked.json", lambda _before: b"{}\n", "Yank")
-    publish(release(tmp_path / "two", {"a": b"a"}), REPO, "0.2.0", endpoint=hub.endpoint)
+    two = release(tmp_path / "two", {"a": b"a"}, ("0.1.0", one))
+    publish(two, REPO, "0.2.0", endpoint=hub.endpoint)
     assert set(dataset.files(dataset.head())) == {
         ".gitattributes",
         "yanked.json",
@@ -225,7 +240,8 @@ def test_publish_keeps_the_files_of_the_hub_itself(hub: EmbeddedHub, tmp_path: P
 
 
 def test_publish_while_somebody_else_commits_converges(hub: EmbeddedHub, tmp_path: Path) -> None:
-    publish(release(tmp_path / "r", FILES), REPO, "0.1.0", endpoint=hub.endpoint)
+    one = release(tmp_path / "r", FILES)
+    publish(one, REPO, "0.1.0", endpoint=hub.endpoint)
     dataset = HubDataset(REPO, hub.endpoint)
     stop = threading.Event()
 
@@ -239,7 +255,7 @@ def test_publish_while_somebody_else_commits_converges(hub: EmbeddedHub, tmp_pat
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        folder = release(tmp_path / "two", FILES | {"new": b"new"})
+        folder = release(tmp_path / "two", FILES | {"new": b"new"}, ("0.1.0", one))
         done = publish(folder, REPO, "0.2.0", endpoint=hub.endpoint)
     finally:
         stop.set()
@@ -339,14 +355,13 @@ class Trap:
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("at", range(1, 11))
+@pytest.mark.parametrize("at", range(1, 13))
 def test_publish_killed_at_any_request_and_run_again_converges(
     tmp_path: Path, zygote: Zygote, at: int, *, after: bool
 ) -> None:
     one = release(tmp_path / "one", FILES)
-    two = release(
-        tmp_path / "two", {**FILES, "removals.jsonl": b"{}\n", "data/c.parquet": shard(7)}
-    )
+    changed = {**FILES, "removals.jsonl": b"{}\n", "data/c.parquet": shard(7)}
+    two = release(tmp_path / "two", changed, ("0.1.0", one))
     trap = Trap(create_app(tmp_path / "hub"), at, after=after)
     with serving(trap) as endpoint:
         publish(one, REPO, "0.1.0", endpoint=endpoint)
@@ -396,9 +411,11 @@ def test_missing_dataset_version_and_file_are_told_apart(hub: EmbeddedHub, tmp_p
 
 
 def test_versions_are_in_the_order_of_versions(hub: EmbeddedHub, tmp_path: Path) -> None:
-    for version in ("0.9.0", "0.10.0", "0.2.1"):
-        folder = release(tmp_path / version, {"v": version.encode()})
+    follows = None
+    for version in ("0.2.1", "0.9.0", "0.10.0"):
+        folder = release(tmp_path / version, {"v": version.encode()}, follows)
         publish(folder, REPO, version, endpoint=hub.endpoint)
+        follows = (version, folder)
     HfApi(endpoint=hub.endpoint).create_tag(REPO, tag="vintage", repo_type="dataset")
     assert list(HubDataset(REPO, hub.endpoint).versions()) == ["0.2.1", "0.9.0", "0.10.0"]
 

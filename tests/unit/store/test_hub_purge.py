@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,11 +32,19 @@ def hub(tmp_path: Path) -> Iterator[EmbeddedHub]:
     close_session()
 
 
-def release(folder: Path, files: dict[str, bytes]) -> Path:
-    for path, content in (files | {"manifest.json": repr(sorted(files)).encode()}).items():
+def release(folder: Path, files: dict[str, bytes], follows: tuple[str, Path] | None = None) -> Path:
+    manifest = {"files": sorted(files), "previous": previous(follows)}
+    for path, content in (files | {"manifest.json": json.dumps(manifest).encode()}).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
     return folder
+
+
+def previous(follows: tuple[str, Path] | None) -> dict[str, str] | None:
+    if follows is None:
+        return None
+    text = (follows[1] / "manifest.json").read_bytes()
+    return {"version": follows[0], "manifest_sha256": hashlib.sha256(text).hexdigest()}
 
 
 def stored(hub: EmbeddedHub, content: bytes) -> bool:
@@ -44,7 +53,7 @@ def stored(hub: EmbeddedHub, content: bytes) -> bool:
 
 def two_versions(hub: EmbeddedHub, tmp_path: Path) -> HubDataset:
     one = release(tmp_path / "1", {"s.parquet": SECRET, "k.parquet": KEPT, "note.md": TEXT})
-    two = release(tmp_path / "2", {"k.parquet": KEPT, "n.parquet": NEW})
+    two = release(tmp_path / "2", {"k.parquet": KEPT, "n.parquet": NEW}, ("0.1.0", one))
     publish(one, REPO, "0.1.0", endpoint=hub.endpoint)
     publish(two, REPO, "0.1.1", endpoint=hub.endpoint)
     return HubDataset(REPO, hub.endpoint)
@@ -106,7 +115,9 @@ def test_purging_again_changes_nothing(hub: EmbeddedHub, tmp_path: Path) -> None
 def test_a_release_after_a_purge_is_published_as_ever(hub: EmbeddedHub, tmp_path: Path) -> None:
     dataset = two_versions(hub, tmp_path)
     dataset.purge(["0.1.0"])
-    third = release(tmp_path / "3", {"k.parquet": KEPT, "z.parquet": blob(9)})
+    third = release(
+        tmp_path / "3", {"k.parquet": KEPT, "z.parquet": blob(9)}, ("0.1.1", tmp_path / "2")
+    )
     done = publish(third, REPO, "0.2.0", endpoint=hub.endpoint)
     assert done.uploaded == ("manifest.json", "z.parquet")
     assert list(dataset.versions()) == ["0.1.1", "0.2.0"]
@@ -115,7 +126,9 @@ def test_a_release_after_a_purge_is_published_as_ever(hub: EmbeddedHub, tmp_path
 def test_what_was_purged_can_be_released_again(hub: EmbeddedHub, tmp_path: Path) -> None:
     dataset = two_versions(hub, tmp_path)
     dataset.purge(["0.1.0"])
-    third = release(tmp_path / "3", {"k.parquet": KEPT, "s.parquet": SECRET})
+    third = release(
+        tmp_path / "3", {"k.parquet": KEPT, "s.parquet": SECRET}, ("0.1.1", tmp_path / "2")
+    )
     publish(third, REPO, "0.2.0", endpoint=hub.endpoint)
     assert dataset.read(dataset.resolve("0.2.0"), "s.parquet") == SECRET
 
@@ -125,7 +138,9 @@ def test_purge_broken_off_at_any_call_is_ended_by_the_next(
     hub: EmbeddedHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
 ) -> None:
     dataset = two_versions(hub, tmp_path)
-    third = release(tmp_path / "3", {"k.parquet": KEPT, "z.parquet": blob(9)})
+    third = release(
+        tmp_path / "3", {"k.parquet": KEPT, "z.parquet": blob(9)}, ("0.1.1", tmp_path / "2")
+    )
     publish(third, REPO, "0.1.2", endpoint=hub.endpoint)
     trees = {v: dataset.files(dataset.resolve(v)) for v in ("0.1.1", "0.1.2")}
     left = iter(range(nth))
