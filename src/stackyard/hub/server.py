@@ -45,7 +45,8 @@ class EmbeddedHub:
         port: a TCP port of 127.0.0.1; 0 takes a free one.
 
     Raises:
-        EnvironmentFault: (from `start`) the port is taken, or the server does not come up.
+        EnvironmentFault: (from `start`) the port is taken, the directory cannot be used, or the server
+            does not come up.
     """
 
     def __init__(self, root: Path, port: int = 0, *, part_bytes: int = PART_BYTES) -> None:
@@ -69,9 +70,16 @@ class EmbeddedHub:
 
     def start(self) -> Self:
         reach_loopback_directly()
+        try:
+            app = create_app(self.root, part_bytes=self._part_bytes)
+        except OSError as error:
+            raise EnvironmentFault(
+                f"the embedded Hub cannot use its directory {self.root}: {error.strerror}",
+                next_step="look at the disk and at who owns that directory",
+            ) from error
         self._socket = _listen(self._port)
         config = uvicorn.Config(
-            create_app(self.root, part_bytes=self._part_bytes),
+            app,
             log_config=None,
             log_level="critical",
             access_log=False,

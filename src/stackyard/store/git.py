@@ -122,7 +122,19 @@ def check_usable(root: Path, paths: Sequence[str]) -> None:
     Raises:
         EnvironmentFault: git cannot do one of these.
     """
-    _git(root, "update-index", "-q", "--refresh")  # (1)
+    if _git(
+        root, "update-index", "-q", "--refresh", check=False
+    ).returncode:  # (1) and says nothing
+        raise EnvironmentFault(
+            f"git cannot write its index in {root}",
+            next_step="look for an index.lock in its folder, of a git that runs or was killed",
+        )
+    for head in ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"):
+        if not _git(root, "rev-parse", "-q", "--verify", head, check=False).returncode:
+            raise EnvironmentFault(
+                f"git is in the middle of something in {root}: there is a {head}",
+                next_step="end it, or give it up (`git merge --abort`), then run this again",
+            )
     _git(root, "add", "--dry-run", "--", *_existing(root, paths))  # (2)
     signs = _git(root, "config", "--type=bool", "commit.gpgSign", check=False).stdout.strip()
     sign = ["-S"] if signs == "true" else []
