@@ -18,6 +18,7 @@ from stackyard.pipeline.preflight import preflight
 from stackyard.pipeline.previous import hub_endpoint
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.takedown import pending_ids
+from stackyard.stages import STAGES
 from stackyard.store import git
 from stackyard.store.hub import HubDataset
 from tests.unit.pipeline.conftest import LATER, ORIGINS, Machine, add_source, opt_out
@@ -202,7 +203,7 @@ def test_loser_of_a_race_writes_nothing_anywhere(
     add_source(b)
     project = ready_project(b)
     previous.fetch_previous(project, "auto")
-    here.run_stages(project, here.STAGES)
+    here.run_stages(project, STAGES)
     outcome = publish.outcome_of(project, dry_run=False)
     head = run_git(b, "rev-parse", "HEAD")
     opt_out(a, "--owner", "hubot")
