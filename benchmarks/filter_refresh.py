@@ -62,8 +62,6 @@ DEPENDENCIES = [
     r"(^|\/)Carthage\/Build\/",
 ]
 
-VERSION = r"(?:[ \t] \d+(?:\.\d+)*+)?"  # what the one pattern with a subroutine calls
-
 # Patterns that take quadratic or exponential time on hostile text, and linear ones in their place.
 BOUNDED = {
     r"(?i)^begin[\s\S]*^end": r"(?i)\A(?>[\s\S]*?^begin)[\s\S]*^end",
@@ -167,7 +165,8 @@ def portable(pattern: str) -> str:
     if pattern.startswith("(?xi)"):  # verbose: blanks count in classes only
         blanks = re.compile(r"(\[[^\]]*\])|\s+")
         pattern = "(?i)" + blanks.sub(lambda m: m[1] or "", pattern.removeprefix("(?xi)"))
-    pattern = pattern.replace(r"\g<version>", VERSION)
+    pattern = pattern.replace(r"[ \t] \d", r"[ \t]\d")  # of one that was verbose and lost its flag
+    pattern = re.sub(r"\\g<(\w+)>", lambda m: group(pattern, m[1]), pattern)
     pattern = re.sub(r"\(\?<[a-z]\w*>", "(?:", pattern)
     pattern = BOUNDED.get(pattern, pattern)
     pattern = pattern.removeprefix("(?-m)")  # the default there; to PCRE `m` is another flag
@@ -175,6 +174,17 @@ def portable(pattern: str) -> str:
     flags = re.compile(r"\(\?([imx]+)([):])")
     pattern = flags.sub(lambda m: f"(?{m[1].replace('m', 's')}{m[2]}", pattern)
     return pattern.replace(r"\h", "[0-9A-Fa-f]")
+
+
+def group(pattern: str, name: str) -> str:
+    """A named group's own text, as a group: what a call of it, `\\g<name>`, stands for."""
+    start = pattern.index(f"(?<{name}>")
+    level = 0
+    for at in range(start, len(pattern)):
+        level += (pattern[at] == "(") - (pattern[at] == ")")
+        if level == 0:
+            return "(?:" + pattern[start + len(f"(?<{name}>") : at + 1]
+    raise SystemExit(f"no group {name!r} in {pattern!r}")
 
 
 def write_spdx(package: Path) -> None:

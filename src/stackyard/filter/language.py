@@ -467,6 +467,8 @@ def shebang(head: bytes) -> str | None:
         if not words:
             return None
         script = words[0].rsplit(b"/", 1)[-1]
+    if script == b"osascript" and b"-l" in match[2]:
+        return None  # what follows `-l` is a language, not an interpreter
     script = re.sub(rb"^([a-z]+[0-9])(?:\.[0-9]+)+$", rb"\1", script)
     if script == b"sh":
         executed = _EXEC.search(b"\n".join(head.split(b"\n", 5)[:5]))

@@ -34,6 +34,8 @@ def row(path: str, content: bytes) -> dict[str, object]:
         ("a.pl", b":- module(a, []).\nf(X) :- g(X).\n", "Prolog", "heuristics"),
         ("a.txt", b"/* -*- mode: c -*- */\n", "C", "modeline"),
         ("a.unheard", b"some words\n", None, None),
+        ("a.txt", b"[Adblock Plus 3.1]\n! Title: x\n", "Adblock Filter List", "heuristics"),
+        ("a.txt", b"[uBlock Origin; AdGuard 2.0]\n", "Adblock Filter List", "heuristics"),
         ("noname", b'<?xml version="1.0"?>\n<a/>\n', "XML", "xml"),
         ("a.1", b'.TH LS 1 "May 2020"\n.SH NAME\nls\n', "Roff Manpage", "heuristics"),
         ("a.py", b"\x00", None, None),
@@ -141,6 +143,8 @@ def test_modeline_names_its_mode(line: bytes, mode: str | None) -> None:
         (b"#! /usr/bin/env FOO=1 ruby -w", "ruby"),
         (b"#!/usr/bin/env", None),
         (b"#!", None),
+        (b"#!/usr/bin/osascript", "osascript"),
+        (b"#!/usr/bin/env osascript -l JavaScript", None),
         (b"# !/bin/sh", None),
     ],
 )
