@@ -12,6 +12,7 @@ Definitions, to the byte:
                      space (a backslash unit may follow at once); escapes: >= 8 units of a
                      backslash, u and four hex digits
     visible          characters outside <...>, <script> and <style>, white space runs as one
+    notebook         of a Jupyter notebook the sources of its cells are counted, not its outputs
     generated mark   one of GENERATED_MARKS in the first 5 lines (4,096 bytes), letter case ignored
 """
 
@@ -29,6 +30,7 @@ import pyarrow.compute as pc
 from stackyard.detector import Scope
 from stackyard.filter.buffers import bytes_of, one_array
 from stackyard.filter.measure import measure
+from stackyard.filter.notebook import without_outputs
 from stackyard.record import BLOB_ID, blob_digest
 
 GENERATED_MARKS = (
@@ -70,6 +72,7 @@ class QualityDetector:
     modules: Sequence[str] = (
         "stackyard.filter.quality",
         "stackyard.filter.measure",
+        "stackyard.filter.notebook",
         "stackyard.filter.text",
         "stackyard.filter.charset",
         "stackyard.filter.buffers",
@@ -86,7 +89,7 @@ class QualityDetector:
             one_array(batch["blob_id"], BLOB_ID),
             one_array(batch["encoding"], pa.string()),
         )
-        counts, marks = measure(*bytes_of(text), _letters(), _marks())
+        counts, marks = measure(*bytes_of(without_outputs(text)), _letters(), _marks())
         void = pc.is_null(text).to_numpy(zero_copy_only=False)
         columns = [pa.array(counts[:, i], mask=void) for i in range(len(_COUNTS))]
         return pa.table(
