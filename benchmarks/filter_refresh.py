@@ -62,6 +62,26 @@ DEPENDENCIES = [
     r"(^|\/)Carthage\/Build\/",
 ]
 
+# Programming languages that may look like markup, JSON, C or a template (`filter.form`): by the modes in
+# which editors show them, and those of Linguist's samples that do (`filter_train.py` lists them).
+MODES = {
+    "markup": r"xml|html|svg|php|jsp|coldfusion|smarty|ftl|razor",
+    "json": r"javascript|json|typescript|jsx",
+    "include": r"c_cpp|clike|objectivec",
+    "template": r"handlebars|html",
+}
+SEEN = {
+    "markup": "C#|Classic ASP|Csound Document|Gosu|Lasso|Oxygene|Slash|JavaScript|TypeScript|TSX",
+    "json": "Jsonnet|CUE|Nickel|Pkl|Python|Starlark",
+    "include": (
+        "ATS|AngelScript|Answer Set Programming|CWeb|Csound|Csound Document|Cuda|DIGITAL Command Language|"
+        "Filterscript|FreeBASIC|HIP|HLSL|HyPhy|IGOR Pro|Lex|LigoLANG|Linker Script|Logos|MQL4|MQL5|Metal|"
+        "NWScript|OMNeT++ MSG|Objective-C|Objective-C++|Ox|POV-Ray SDL|Pawn|Pro*C|Promela|RenderScript|Rez|"
+        "SQF|SWIG|Slice|SourcePawn|Terra|Unix Assembly|XS|Yacc|Zephir|xBase|C|C++|GLSL|Ragel"
+    ),
+    "template": "Glimmer JS|Glimmer TS",
+}
+
 # Patterns that take quadratic or exponential time on hostile text, and linear ones in their place.
 BOUNDED = {
     r"(?i)^begin[\s\S]*^end": r"(?i)\A(?>[\s\S]*?^begin)[\s\S]*^end",
@@ -130,11 +150,23 @@ def write_linguist(package: Path) -> None:
             "generic": GENERIC,
             "languages": languages,
             "heuristics": heuristics,
+            "forms": {form: like(form, read["languages.yml"]) for form in MODES},
             "vendor": read["vendor.yml"],
             "documentation": read["documentation.yml"],
             "dependencies": DEPENDENCIES,
             "generated": [pattern for pattern in generated if pattern not in DEPENDENCIES],
         },
+    )
+
+
+def like(form: str, languages: dict[str, dict[str, Any]]) -> list[str]:
+    """The languages that may look like a form."""
+    mode = re.compile(MODES[form])
+    return sorted(
+        name
+        for name, entry in languages.items()
+        if name in SEEN[form].split("|")
+        or any(mode.search(entry.get(key) or "") for key in ("ace_mode", "codemirror_mode"))
     )
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import json
+import operator
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.detector import Scope
+from stackyard.filter import form
 from stackyard.filter.buffers import bytes_of, one_array
 from stackyard.filter.generated import generated
 from stackyard.filter.paths import PathRules
@@ -75,6 +77,7 @@ class LanguageDetector:
     scope: Scope = "file"
     modules: Sequence[str] = (
         "stackyard.filter.language",
+        "stackyard.filter.form",
         "stackyard.filter.generated",
         "stackyard.filter.paths",
         "stackyard.filter.text",
@@ -99,7 +102,7 @@ class LanguageDetector:
             if empty:
                 number[row] = 0
                 continue
-            code = rules.name_code(name) if sign == 0 else -1
+            code = rules.name_code(name, int(sign))
             if code < 0:
                 content = data[offsets[row] : offsets[row + 1]]
                 code = rules.content_code(name, content, int(sign))
@@ -178,13 +181,13 @@ class Heuristic:
         self._database: Any = None
         self._slow: list[tuple[int, re.Pattern[bytes]]] = []
 
-    def languages(self, head: Any) -> Languages:
-        """Languages of the first rule that holds; empty if none does."""
+    def languages(self, head: Any) -> tuple[Languages, bool]:
+        """Languages of the first rule that holds, empty if none does; whether it asks for anything."""
         hits = self._hits(head)
         for languages, conditions in self._rules:
             if all(negative != (not hits.isdisjoint(any_of)) for negative, any_of in conditions):
-                return languages
-        return ()
+                return languages, len(conditions) > 0
+        return (), False
 
     def _hits(self, head: Any) -> set[int]:
         if self._database is None and not self._slow:
@@ -235,9 +238,13 @@ def _collect(number: int, _start: int, _end: int, _flags: int, hits: set[int]) -
 
 @dataclass(frozen=True)
 class _Name:
-    """What a file name alone says: a final code, or -1 and what the content has to choose from."""
+    """What a file name alone says: a final code, or -1 and what the content has to choose from.
+
+    `doubted` has the bits of `form` under which the content is asked all the same.
+    """
 
     code: int
+    doubted: int
     by_filename: Languages
     by_extension: Languages
     is_generic: bool
@@ -273,6 +280,11 @@ class Linguist:
             for extension in heuristic.extensions:
                 self._heuristic_of.setdefault(extension.lower(), number)
         self.paths = PathRules({name: data[name] for name in _PATH_SETS})
+        self._usual = {
+            name: sum(bit for key, bit in form.FORMS.items() if name in data["forms"][key])
+            for name, entry in data["languages"].items()
+            if entry.get("type") == "programming"
+        }
         self._codes: dict[Verdict, int] = {Verdict(None, None): 0}
         self._names: dict[str, _Name] = {}
 
@@ -289,9 +301,10 @@ class Linguist:
             }
         )
 
-    def name_code(self, name: str) -> int:
+    def name_code(self, name: str, signs: int) -> int:
         """Code of what the name alone decides, -1 if the content must be read."""
-        return self._name(name).code
+        known = self._name(name)
+        return -1 if signs & (_SHEBANG | _MODELINE | known.doubted) else known.code
 
     def content_code(self, name: str, content: Any, signs: int) -> int:
         """Code of a file whose content must be read: `content` is its text as uint8."""
@@ -322,7 +335,7 @@ class Linguist:
         heuristic = min(
             (self._heuristic_of[e] for e in extensions if e in self._heuristic_of), default=-1
         )
-        code = -1
+        code, doubted = -1, 0
         left = by_filename
         if len(left) == 1:
             code = self._code(Verdict(left[0], "filename"))
@@ -330,14 +343,21 @@ class Linguist:
             left = _narrow(left, by_extension)
             if len(left) == 1:
                 code = self._code(Verdict(left[0], "extension"))
+                doubted = self._doubted(left)
         return _Name(
             code,
+            doubted,
             by_filename,
             by_extension,
             is_generic,
             _MANUAL.search(folded) is not None,
             self._heuristics[heuristic] if heuristic >= 0 else None,
         )
+
+    def _doubted(self, languages: Languages) -> int:
+        """Forms that are in none of some languages; none where one of these is no programming language."""
+        usual = [self._usual.get(name, form.EVERY) for name in languages]
+        return form.EVERY & ~functools.reduce(operator.or_, usual, 0)
 
     def _by_content(self, name: str, content: Any, signs: int) -> Verdict:
         known = self._name(name)
@@ -346,7 +366,10 @@ class Linguist:
         for strategy, found in self._steps(known, content, signs):
             narrowed = _narrow(left, found) if strategy in _NARROWING else found
             if len(narrowed) == 1:
-                return Verdict(narrowed[0], strategy)
+                verdict = Verdict(narrowed[0], strategy)
+                if strategy != "extension" or left:
+                    return verdict
+                return self._unless_plain(verdict, (), content, signs)
             if narrowed:
                 left = narrowed
             if strategy == "extension" and not left:
@@ -354,13 +377,37 @@ class Linguist:
                 if len(left) == 1:
                     return Verdict(left[0], "xml")
         if known.heuristic is not None:
-            found = known.heuristic.languages(head)
+            found, is_asked = known.heuristic.languages(head)
             if len(found) == 1:
-                return Verdict(found[0], "heuristics")
+                verdict = Verdict(found[0], "heuristics")
+                return verdict if is_asked else self._unless_plain(verdict, left, content, signs)
             left = found or left
         if not left:
             return Verdict(None, None)
+        plain = self._plain(left, left, content, signs)
+        if plain is not None:
+            return Verdict(plain, "content")
         return self._tie(name, bytes(head[:_TIE_BYTES]), left)
+
+    def _unless_plain(
+        self, verdict: Verdict, others: Languages, content: Any, signs: int
+    ) -> Verdict:
+        """What a name or a default says, unless the content is plainly in another language."""
+        if verdict.language is None or verdict.language not in self._usual:
+            return verdict
+        plain = self._plain((verdict.language,), others, content, signs)
+        return verdict if plain is None else Verdict(plain, "content")
+
+    def _plain(self, left: Languages, others: Languages, content: Any, signs: int) -> str | None:
+        """The language of the content's form, if none of those left ever has it, or if it is one of the
+        others that the name could mean.
+        """
+        doubted = signs & self._doubted(left)
+        found = form.language(content.tobytes(), doubted) if doubted else None
+        if found is None and others and signs & form.SHAPES:
+            shape = form.language(content.tobytes(), signs & form.SHAPES)
+            found = shape if shape in others else None
+        return found
 
     def _steps(self, known: _Name, content: Any, signs: int) -> Iterator[tuple[str, Languages]]:
         if signs & _MODELINE:
@@ -529,13 +576,16 @@ def _has_clue(data: Any, start: int, end: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _signs(data: Any, offsets: Any) -> Any:
-    """Bits of each text: _SHEBANG if it begins with `#!`, _MODELINE if it may hold a modeline."""
+    """Bits of each text: _SHEBANG if it begins with `#!`, _MODELINE if it may hold a modeline, and
+    the clues of `form`.
+    """
     count = len(offsets) - 1
     signs = np.zeros(count, np.uint8)
     for row in range(count):
         start, end = offsets[row], offsets[row + 1]
         if end - start < 3:
             continue
+        signs[row] = form.clues(data, start, end)
         if data[start] == 35 and data[start + 1] == 33:
             signs[row] |= _SHEBANG
         first, last = line_ends(data[start:end], MODELINE_LINES, MODELINE_LINES)
