@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,9 +18,11 @@ from hypothesis import strategies as st
 from stackyard.pii import (
     Look,
     Params,
+    assignments,
     decide,
     detect,
     detectors,
+    lexer,
     redact,
     scan,
     second_scan,
@@ -133,7 +136,8 @@ WHOLE = ("author_name", "mac_address", "national_id", "username")
 def candidates_without_the_automaton(text: bytes) -> Iterator[tuple[int, int]]:
     """Every end of every match of an anchor, by Python's `re`; all ends for rules and plugins."""
     engine = detect._engine(WHOLE)
-    checks = (*detect._CHECKS, *(c for name in WHOLE for c in detect._OPT_IN_CHECKS[name]))
+    checks = (*detect._CHECKS, *(c for name in WHOLE for c in detect._OPT_IN_CHECKS[name]),
+              (assignments.WORD_ANCHOR, True, "words"))  # fmt: skip
     anchors = [(re.compile(a, re.DOTALL | (re.IGNORECASE if c else 0)), f) for a, c, f in checks]
     for number, target in enumerate(engine.targets):
         own = [pattern for pattern, check in anchors if check == target]
@@ -150,9 +154,13 @@ def test_findings_are_those_of_all_detectors_without_the_automaton(text: bytes) 
     detection = Detection(opt_in=WHOLE)
     column = pa.array([text], pa.large_binary())
     found = [findings for _, _, findings in find_in_column(column, detection)]
-    everywhere = candidates_without_the_automaton(text)
-    targets = detect._engine(WHOLE).targets
-    assert (found or [[]])[0] == inspect(text, everywhere, targets, detection)
+    everywhere = sorted(candidates_without_the_automaton(text), key=lambda each: each[::-1])
+    engine = detect._engine(WHOLE)
+    words = np.array([end for number, end in everywhere if number == engine.words], np.int64)
+    bounds = np.full((len(words), 2), (0, len(text)), np.int64)
+    read = lexer.assignments(np.frombuffer(text, np.uint8), words, bounds)
+    assigned = [assignments.Assigned(*row) for row in read.tolist()]
+    assert (found or [[]])[0] == inspect(text, everywhere, assigned, engine.targets, detection)
 
 
 SPANS = st.lists(

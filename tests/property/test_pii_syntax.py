@@ -130,7 +130,7 @@ def test_quoted_strings_of_code_stay_closed(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"s": "{\\"k\\": \\"%s\\"}"}', '{"s": "{\\"k\\": \\"<SECRET_HIGH_ENTROPY>\\"}"}'),
+        ('{"s": "{\\"token\\": \\"%s\\"}"}', '{"s": "{\\"token\\": \\"<SECRET_KEYWORD>\\"}"}'),
         ('"\\njo@initech.org" padded by words', '"\\n<EMAIL>" padded by words'),
     ],
 )

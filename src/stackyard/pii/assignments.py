@@ -1,44 +1,57 @@
 """Values that code gives to a name like password, token or secret; URLs with a password; JWTs.
 
-In: a text and where a candidate ends. Out: findings, scored by what the name says and by how much
-the value looks drawn or chosen. Always holds: a check reads a bounded window.
+In: what `lexer` read, or a text and where a candidate ends. Out: findings, scored by what the name says
+and by how much the value looks drawn or chosen. Always holds: a check reads a bounded window.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
-from stackyard.pii import allow, strength
+from stackyard.pii import allow, lexer, strength
 from stackyard.pii.checks import jwt_header
 from stackyard.pii.findings import ALLOWED_SCORE, Finding
-from stackyard.pii.rules import ASSIGN, NAME_REST, OPENING
 
-_WORD_LIST = (b"pass", b"pwd", b"secret", b"token", b"key", b"cred", b"auth", b"bearer")
-_WORDS = b"(?:" + b"|".join(_WORD_LIST) + b")"
-ASSIGNMENT_ANCHOR = _WORDS + NAME_REST + ASSIGN + OPENING + rb"[^\s'\"`<>(){}\[\],;$]{4}"
+WORD_ANCHOR = (
+    rb"(?:pass|pwd|pswd|pw[ds]?[\"'= :]|secret|token|key|cred|auth|bearer|login|sign_?in|identified|salt|"
+    rb"connect|contrase|senha|kennwort|clave|parol)"
+)
+"""Words that a secret's name has in it, in the languages that people name passwords in; `lexer` reads on."""
+
 URL_ANCHOR = rb"://[^\s/:@'\"<>]{0,64}:[^\s/@'\"<>]{1,128}@"
 JWT_ANCHOR = rb"eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{4}"
 
 BEFORE, AFTER = 160, 320
 """Bytes read before and after the end of a candidate."""
 
-_ASSIGNMENT = re.compile(
-    rb"(?i)(?P<name>" + _WORDS + rb"[\w.\-]{0,40})"
-    rb"[\\'\"\])}]{0,4}[ \t]{0,24}(?P<sign>" + ASSIGN + rb")"
-    rb"(?:[\\]?(?:[a-z]|@)?(?P<quote>['\"`])(?P<quoted>[^'\"`\r\n]{4,256})['\"`]"
-    rb"|(?P<bare>[^\s'\"`,;<>(){}\[\]\\]{6,256})(?=[\s,;'\"&<\\]|$))"
-)
+RANDOM_SCORE, CHOSEN_SCORE, WORD_SCORE, OTHER_SCORE = 0.8, 0.7, 0.4, 0.2
+"""A drawn value under a secret's name; a chosen one under a password's; a word there; a value under
+a name that says something else."""
+
+SHORT_VALUE = 16
+GENERIC_VALUE_MIN = 20
+"""Characters from which a drawn value under a bare `key` counts as a key."""
+
+PASSWORD, KEY, GENERIC, LOGIN, OTHER = "password", "key", "generic", "login", "other"
 
 _PASSWORD_NAME = re.compile(
-    rb"(?i)pass(?:word|wd|phrase|code)?s?$|pwd$|^pw$|pass(?:word|wd|phrase)"
+    rb"(?i)pass(?:word|wd|phrase|code|wort|ord)?s?\d{0,2}$|p(?:ass)?wd\d{0,2}$|pswd$|(?:^|[_.-])pw$|(?<=[a-z])Pw$|"
+    rb"pass(?:word|wd|phrase)|(?:user|admin|root|db|database|my|ftp|smtp|mail)_?pass|contrase|senha|kennwort|"
+    rb"clave$|parol[ae]?$|identified$"
 )
-_QUOTED_END = re.compile(rb"['\"]")
 _KEY_NAME = re.compile(
     rb"(?i)secret|token|credential|(?:api|access|auth|private|client|encrypt\w*|sign\w*|master|service|"
     rb"account|storage|shared|session|app|application|crypt\w*|cipher|aes|hmac|license|admin|db|"
-    rb"database|deploy|webhook|consumer|subscription|secure|security|root|server)[._-]?keys?$|"
-    rb"apikey|bearer|authorization|auth$"
+    rb"database|deploy|webhook|consumer|subscription|secure|security|root|server|jwt)[._-]?keys?$|"
+    rb"(?:auth|logged_?in|nonce|security|app|secret)[._-](?:keys?|salt)$|apikey|bearer|authorization|auth$"
+)
+_LOGIN_NAME = re.compile(
+    rb"(?i)^(?:do_?|http_?)?(?:login|log_?in|sign_?in|authenticate|auth|credentials?|basic_?auth(?:entication)?|"
+    rb"connect|set_?(?:basic_?)?auth|set_?credentials?|\w*credentials?|\w*authentication(?:token)?|"
+    rb"http\w*auth|basic_?credentials?|authorize|login_?as|\w*auth)$"
 )
 _OTHER_NAME = re.compile(
     rb"(?i)public|pubkey|primary|foreign|sort_?key|cache|partition|index|lookup|hot_?key|short|monkey|"
@@ -54,71 +67,96 @@ _OTHER_NAME = re.compile(
 _CODE = re.compile(r"^[A-Za-z_][\w.]*$|[=:&|?]|^\*/")
 """An unquoted value that is a name or an expression."""
 
-RANDOM_SCORE, CHOSEN_SCORE, WORD_SCORE, OTHER_SCORE = 0.8, 0.7, 0.4, 0.2
-"""A drawn value under a secret's name; a chosen one under a password's; a word there; a value under
-a name that says something else."""
+_VERB = re.compile(rb"(?i)^(?:set|with|use|put)_?|^(?=pass(?:word|wd|phrase)$)")
+"""What a call that takes a secret is called: `setPassword`, `.password`; not `checkPassword`."""
 
-SHORT_VALUE = 16
-GENERIC_VALUE_MIN = 20
-"""Characters from which a drawn value under a bare `key` counts as a key."""
+_VERBS = frozenset({b"pass", b"key", b"auth", b"token", b"login", b"connect"})
+"""Names that are words of prose where a blank follows."""
 
+_QUOTES = frozenset({b'"', b"'", b"`"})
+_FORM_END = re.compile(rb"&(?:amp;)?[A-Za-z_][\w.-]*=|&(?:amp;)?$")
 
-def assignment(text: bytes, end: int) -> Iterator[Finding]:
-    """Values assigned on the line of a candidate, near it."""
-    low, high = max(0, end - BEFORE), min(len(text), end + AFTER)
-    low = max(low, text.rfind(b"\n", low, end) + 1)
-    for match in _assignments_to(text, low, end, high):
-        group = "quoted" if match["quoted"] is not None else "bare"
-        start, stop = match.span(group)
-        if stop < end:
-            continue
-        value = text[start:stop].rstrip(b"\\")
-        stop = start + len(value)
-        sign, name = match["sign"].strip(), _whole_name(text, match)
-        is_said = sign not in {b",", b"("}
-        if group == "bare" and not is_said:
-            continue
-        if sign == b"(":
-            name = name.rsplit(b".", 1)[-1]
-        elif sign == b"," and not _QUOTED_END.search(text, match.end("name"), match.start("sign")):
-            continue
-        score = _worth(
-            name, value.decode("utf-8", "replace"), is_quoted=group == "quoted", is_said=is_said
-        )
-        if score:
-            if allow.first_that_holds(allow.SECRET, text, start, stop):
-                score = ALLOWED_SCORE
-            yield Finding(start, stop, "secret_keyword", "assignment", score)
+WEIGHED = 4096
+"""Names whose class is kept: code names its secrets by few words."""
 
 
-def _assignments_to(text: bytes, low: int, end: int, high: int) -> Iterator[re.Match[bytes]]:
-    """Assignments to a name with a word before a candidate's end, the nearest first."""
-    before = text[low:end].lower()
-    starts = {low + before.rfind(word) for word in _WORD_LIST} | {
-        low + before.rfind(word, 0, max(0, before.rfind(word))) for word in _WORD_LIST
-    }
-    for start in sorted(starts - {low - 1}, reverse=True):
-        match = _ASSIGNMENT.match(text, start, high)
-        if match is not None:
-            yield match
-
-
-_NAME_BYTES = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
-NAME_BYTES_MAX = 64
-
-
-def _whole_name(text: bytes, match: re.Match[bytes]) -> bytes:
-    """The name from its beginning: the pattern starts at the word in it that woke the check."""
-    before = text[max(0, match.start() - NAME_BYTES_MAX) : match.start()]
-    return before[len(before.rstrip(_NAME_BYTES)) :] + match["name"]
-
-
-def _worth(name: bytes, value: str, *, is_quoted: bool, is_said: bool) -> float:
-    """What the name and the value say together; 0 where neither says anything."""
-    is_drawn = strength.is_random(value)
+@lru_cache(maxsize=WEIGHED)
+def name_class(name: bytes) -> str:
+    """What a whole name says of its value."""
     if _OTHER_NAME.search(name):
-        return OTHER_SCORE if is_drawn else 0.0
+        return OTHER
     if _PASSWORD_NAME.search(name):
+        return PASSWORD
+    if _KEY_NAME.search(name):
+        return KEY
+    return LOGIN if _LOGIN_NAME.search(name) else GENERIC
+
+
+class Assigned(NamedTuple):
+    """One assignment that `lexer` read: spans in bytes of the text, sign, form and mark."""
+
+    name_start: int
+    name_end: int
+    start: int
+    end: int
+    sign: int
+    form: int
+    mark: int
+
+
+def assignment(text: bytes, read: Assigned) -> Iterator[Finding]:
+    """A value under a secret's name, as `lexer` read it."""
+    start, end = read.start, read.end
+    if read.form == lexer.BARE and (form := _FORM_END.search(text, start, end)):
+        end = form.start()
+    value = text[start:end].rstrip(b"\\")
+    end = start + len(value)
+    if text.startswith(b"base64:", start) or text.startswith(b"{noop}", start):
+        start = text.index(b":" if value.startswith(b"b") else b"}", start) + 1
+        value = text[start:end]
+    is_name_quoted = text[read.name_end : read.name_end + 1] in _QUOTES
+    score = _score(
+        text[read.name_start : read.name_end], value, read, is_name_quoted=is_name_quoted
+    )
+    if not score:
+        return
+    if allow.first_that_holds(allow.SECRET, text, start, end):
+        score = ALLOWED_SCORE
+    yield Finding(start, end, "secret_keyword", "assignment", score)
+
+
+def _score(name: bytes, value: bytes, read: Assigned, *, is_name_quoted: bool) -> float:
+    """What name, sign and value say together; 0 where they say nothing."""
+    text = value.decode("utf-8", "replace")
+    is_call = read.sign == lexer.CALL
+    if is_call:
+        name = name.rsplit(b".", 1)[-1]
+    if read.mark == lexer.PAIRED:
+        is_login = name_class(name.rsplit(b".", 1)[-1]) == LOGIN and not _is_argument_name(text)
+        return _worth(PASSWORD, text, is_quoted=True, is_said=True) if is_login else 0.0
+    kind = name_class(name)
+    if kind == LOGIN:
+        return 0.0
+    is_quoted = read.form != lexer.BARE
+    if read.sign == lexer.BLANK and (kind == GENERIC or name.lower() in _VERBS):
+        return 0.0
+    if not is_quoted and is_name_quoted and kind == PASSWORD and not strength.is_random(text):
+        return 0.0  # beside a quoted name, a bare word is an expression
+    is_said = read.sign not in {lexer.COMMA, lexer.CALL} or (is_call and bool(_VERB.search(name)))
+    if read.mark == lexer.WRAPPED and kind == PASSWORD and not strength.is_random(text):
+        return 0.0
+    return _worth(kind, text, is_quoted=is_quoted, is_said=is_said)
+
+
+def _is_argument_name(value: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z_]+", value)) and name_class(value.encode()) != GENERIC
+
+
+def _worth(kind: str, value: str, *, is_quoted: bool, is_said: bool) -> float:
+    is_drawn = strength.is_random(value)
+    if kind == OTHER:
+        return OTHER_SCORE if is_drawn else 0.0
+    if kind == PASSWORD:
         if is_drawn:
             return RANDOM_SCORE
         if not is_quoted and _CODE.search(value):
@@ -128,7 +166,7 @@ def _worth(name: bytes, value: str, *, is_quoted: bool, is_said: bool) -> float:
         return WORD_SCORE if is_quoted else 0.0
     if not is_drawn:
         return 0.0
-    if _KEY_NAME.search(name):
+    if kind == KEY:
         return RANDOM_SCORE if len(value) >= SHORT_VALUE else CHOSEN_SCORE
     is_generic_key = is_quoted and is_said and not strength.is_hex(value)
     return CHOSEN_SCORE if is_generic_key and len(value) >= GENERIC_VALUE_MIN else WORD_SCORE
@@ -152,7 +190,8 @@ def option(text: bytes, end: int) -> Iterator[Finding]:
     for match in _OPTION.finditer(text, max(0, end - 80), min(len(text), end + AFTER)):
         if match.start() < end <= match.end():
             value = match["value"].decode("utf-8", "replace")
-            score = _worth(match["name"], value, is_quoted=False, is_said=True)
+            kind = name_class(match["name"].strip(b"-"))
+            score = _worth(kind, value, is_quoted=False, is_said=True)
             if score and not allow.first_that_holds(allow.SECRET, text, *match.span("value")):
                 yield Finding(*match.span("value"), "secret_keyword", "option", score)
 

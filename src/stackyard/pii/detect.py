@@ -6,10 +6,9 @@ are those that the exact checks give without the automaton; work on one blob is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numba
 import numpy as np
@@ -17,9 +16,20 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from stackyard.detector import Detector, Scope
-from stackyard.pii import allow, assignments, blocks, names, numbers, personal, phones, strength
+from stackyard.pii import (
+    allow,
+    assignments,
+    blocks,
+    lexer,
+    names,
+    numbers,
+    personal,
+    phones,
+    sieve,
+    strength,
+)
+from stackyard.pii.assignments import Assigned
 from stackyard.pii.automaton import CHUNK_BYTES, Automaton, TooMany
-from stackyard.pii.checks import encodes_text, mixed
 from stackyard.pii.escapes import between_escapes
 from stackyard.pii.findings import ALLOWED_SCORE, FACTS, FACTS_KEY, LIMIT, Finding
 from stackyard.pii.lines import CONTINUATION, CONTINUATION_MASK, Line, Lines
@@ -38,7 +48,6 @@ _CHECKS: tuple[tuple[bytes, bool, Check], ...] = (
     (personal.IPV4_ANCHOR, False, personal.ipv4),
     (personal.IPV6_ANCHOR, False, personal.ipv6),
     *((anchor, False, blocks.private_key) for anchor in blocks.ANCHORS),
-    (assignments.ASSIGNMENT_ANCHOR, True, assignments.assignment),
     (assignments.URL_ANCHOR, False, assignments.url_password),
     (assignments.OPTION_ANCHOR, True, assignments.option),
     (assignments.USER_ANCHOR, False, assignments.user_option),
@@ -57,12 +66,25 @@ _OPT_IN_CHECKS: Mapping[str, tuple[tuple[bytes, bool, Check], ...]] = {
 }
 
 
-Target = Plugin | Rule | Check
+WORDS = "words"
+"""The target of words that `lexer` reads on from."""
+
+Target = Plugin | Rule | Check | Literal["words"]
+
+_SIEVES: Mapping[object, int] = {
+    "entropy-base64": sieve.BASE64,
+    "entropy-hex": sieve.HEX,
+    "keyword": sieve.QUOTED_LINE,
+    numbers.card: sieve.CARD,
+}
+"""What is asked of candidates before Python sees them, by check or by name of a plugin."""
 
 
 class _Engine(NamedTuple):
     automaton: Automaton
     targets: tuple[Target, ...]
+    sieves: npt.NDArray[np.int8]
+    words: int
 
 
 @cache
@@ -81,7 +103,15 @@ def _engine(opt_in: tuple[str, ...]) -> _Engine:
     for rule in rules():
         patterns.append((rule.anchor, rule.is_caseless))
         targets.append(rule)
-    return _Engine(Automaton(patterns), tuple(targets))
+    patterns.append((assignments.WORD_ANCHOR, True))
+    targets.append("words")
+    sieves = [
+        _SIEVES.get(getattr(target, "slug", target), sieve.ANY)
+        if isinstance(target, Plugin) or callable(target)
+        else sieve.ANY
+        for target in targets
+    ]
+    return _Engine(Automaton(patterns), tuple(targets), np.array(sieves, np.int8), len(targets) - 1)
 
 
 ENTITIES = frozenset(
@@ -187,8 +217,9 @@ def _find_in_rows(
     engine = _engine(detection.opt_in)
     base, shifts = int(offsets[first]), np.arange(1, last - first + 2)
     starts = offsets[first : last + 1] - base + shifts
+    chunk = _apart(view[base : int(offsets[last])], starts)
     try:
-        patterns, ends = engine.automaton.scan(_apart(view[base : int(offsets[last])], starts))
+        patterns, ends = engine.automaton.scan(chunk)
     except TooMany:
         if last - first == 1:
             text = bytes(view[base : int(offsets[last])])
@@ -198,24 +229,60 @@ def _find_in_rows(
         yield from _find_in_rows(view, offsets, valid, (first, middle), detection)
         yield from _find_in_rows(view, offsets, valid, (middle, last), detection)
         return
+    survivors = _narrow(chunk, starts, patterns, ends, engine)
+    del chunk  # a text may be as large
+    for row, candidates, assigned in survivors.by_row():
+        if valid[first + row]:
+            text = bytes(view[int(offsets[first + row]) : int(offsets[first + row + 1])])
+            findings = inspect(text, candidates, assigned, engine.targets, detection)
+            if findings:
+                yield first + row, text, findings
+
+
+class Survivors(NamedTuple):
+    """What Python has to look at in a chunk, sorted by row: offsets are into the row's text."""
+
+    rows: npt.NDArray[np.int64]
+    patterns: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    assigned_rows: npt.NDArray[np.int64]
+    assigned: npt.NDArray[np.int64]
+
+    def by_row(self) -> Iterator[tuple[int, list[tuple[int, int]], list[Assigned]]]:
+        """Candidates (pattern, end) and assignments of each row that has any."""
+        for row in np.union1d(self.rows, self.assigned_rows):
+            a, b = np.searchsorted(self.rows, [row, row + 1])
+            c, d = np.searchsorted(self.assigned_rows, [row, row + 1])
+            candidates = zip(self.patterns[a:b].tolist(), self.ends[a:b].tolist(), strict=True)
+            yield (
+                int(row),
+                list(candidates),
+                [Assigned(*each) for each in self.assigned[c:d].tolist()],
+            )
+
+
+def _narrow(
+    chunk: npt.NDArray[np.uint8],
+    starts: npt.NDArray[np.int64],
+    patterns: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+    engine: _Engine,
+) -> Survivors:
+    """What is left of candidates after the sieves, and the assignments that words lead to.
+
+    `starts` are the offsets of the chunk's texts, and one past the line end after the last.
+    """
     rows = np.searchsorted(starts, ends, side="left") - 1
-    is_inside = (
-        (rows >= 0)
-        & (rows < last - first)
-        & (ends < starts[np.minimum(rows, last - first - 1) + 1])
-    )
-    patterns, ends, rows = patterns[is_inside], ends[is_inside], rows[is_inside]
-    ends -= starts[rows]
-    cuts = np.flatnonzero(np.diff(rows)) + 1
-    for group in np.split(np.arange(len(rows)), cuts) if len(rows) else ():
-        row = first + int(rows[group[0]])
-        if not valid[row]:
-            continue
-        text = bytes(view[int(offsets[row]) : int(offsets[row + 1])])
-        candidates = zip(patterns[group].tolist(), ends[group].tolist(), strict=True)
-        findings = inspect(text, candidates, engine.targets, detection)
-        if findings:
-            yield row, text, findings
+    is_inside = (rows >= 0) & (rows < len(starts) - 1)
+    rows, patterns, ends = rows[is_inside], patterns[is_inside], ends[is_inside]
+    bounds = np.stack([starts[rows], starts[rows + 1] - 1], axis=1)
+    is_word = patterns == engine.words
+    read = lexer.assignments(chunk, ends[is_word], bounds[is_word])
+    own = np.searchsorted(starts, read[:, 0], side="right") - 1
+    read[:, :4] -= starts[own, None]
+    kept = ~is_word & (ends <= bounds[:, 1])
+    kept[kept] = sieve.passes(chunk, engine.sieves[patterns[kept]], ends[kept], bounds[kept])
+    return Survivors(rows[kept], patterns[kept], (ends - starts[rows])[kept], own, read)
 
 
 def _apart(texts: memoryview, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
@@ -236,7 +303,8 @@ def _lay(
 
 def inspect(
     text: bytes,
-    candidates: Iterator[tuple[int, int]],
+    candidates: Iterable[tuple[int, int]],
+    assigned: Iterable[Assigned],
     targets: Sequence[Target],
     detection: Detection,
 ) -> list[Finding]:
@@ -253,6 +321,8 @@ def inspect(
     }
     for pattern, end in candidates:
         target = targets[pattern]
+        if isinstance(target, str):
+            continue
         if isinstance(target, Rule):
             work += CHECK_WORK
             ends_of.setdefault(target, []).append(end)
@@ -272,9 +342,11 @@ def inspect(
             rule = "work" if work > detection.work_max else "findings"
             found.add(Finding(0, 0, LIMIT, rule, 1.0))
             break
+    for each in assigned:
+        found.update(_whole(text, assignments.assignment(text, each)))
     for provider, ends in ends_of.items():
         found.update(_whole(text, provider.find(text, ends)))
-    return sorted(_with_neighbours(text, found))
+    return sorted(found)
 
 
 def _whole(text: bytes, findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -284,58 +356,6 @@ def _whole(text: bytes, findings: Iterable[Finding]) -> Iterator[Finding]:
             start, end = between_escapes(text, finding.start, finding.end)
             if start < end:
                 yield finding._replace(start=start, end=end)
-
-
-ISOLATED_MAX = 8
-"""Unnamed drawn strings up to which those of a file count as keys; more of them are data: test
-vectors, fonts, tables."""
-
-ISOLATED_SCORE = 0.7
-UNNAMED_CHARS_MIN, UNNAMED_CHARS_MAX = 24, 128
-_HASH_BEFORE = re.compile(
-    rb"(?i)(?:sha-?\d*|md5|hash|digest|checksum|integrity|etag|fingerprint|signature|nonce|uuid|guid|"
-    rb"version|commit|revision|rev|resolved|id|ids|url|src|href|path|name|class|font|image|data)"
-    rb"['\"\])]{0,2}\s*(?:[=:(,]|=>)\s*[\[({]?\s*$"
-)
-
-
-def _with_neighbours(text: bytes, found: set[Finding]) -> Iterator[Finding]:
-    """Findings, where unnamed strings of high entropy are weighed by what else the text holds."""
-    drawn = {
-        f for f in found if f.rule == "detect-secrets/entropy-base64" and _is_unnamed_key(text, f)
-    }
-    for finding in found:
-        if finding in drawn and len(drawn) <= ISOLATED_MAX:
-            yield finding._replace(score=max(finding.score, ISOLATED_SCORE))
-        else:
-            yield finding
-
-
-_LINE_BEFORE = re.compile(rb"['\"],?[ \t+\\.&]*\r?\n[ \t]*[brf]?['\"]$")
-_LINE_AFTER = re.compile(rb"['\"],?[ \t+\\.&]*\r?\n[ \t]*[brf]?['\"]")
-
-
-def _is_piece(text: bytes, finding: Finding) -> bool:
-    """Whether a string goes on from the line before or on the next one: a table or a long literal."""
-    before = text[max(0, finding.start - CONTEXT_BYTES) : finding.start]
-    after = text[finding.end : finding.end + CONTEXT_BYTES]
-    return bool(_LINE_BEFORE.search(before) or _LINE_AFTER.match(after))
-
-
-def _is_unnamed_key(text: bytes, finding: Finding) -> bool:
-    value = text[finding.start : finding.end]
-    return (
-        finding.score > ALLOWED_SCORE
-        and UNNAMED_CHARS_MIN <= len(value) <= UNNAMED_CHARS_MAX
-        and mixed(value)
-        and not encodes_text(value)
-        and strength.is_random(value.decode("ascii", "replace"))
-        and not _is_piece(text, finding)
-        and not _HASH_BEFORE.search(text[max(0, finding.start - CONTEXT_BYTES) : finding.start - 1])
-    )
-
-
-CONTEXT_BYTES = 48
 
 
 def _from_plugin(plugin: Plugin, text: bytes, line: Line) -> Iterator[Finding]:

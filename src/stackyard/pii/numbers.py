@@ -14,20 +14,41 @@ from stackyard.pii.checks import luhn
 from stackyard.pii.findings import ALLOWED_SCORE, Finding
 
 CARD_ANCHORS = (
-    rb"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{3}",
-    rb"3[47][0-9]{2}[ -][0-9]{6}[ -][0-9]{5}",
+    rb"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}",
+    rb"3[0-9]{3}[ -][0-9]{6}[ -][0-9]{2}",
+    rb"(?:1800|0604)[ -]?[0-9]{4}[ -]?[0-9]{4}",
 )
+"""The first twelve digits of a card, in groups of four or (American Express, Diners) of four and six."""
+
 _CARD = re.compile(
-    rb"(?<![0-9A-Za-z_.+/=-])(?<![0-9] )(?:[2-6][0-9]{3}([ -]?)[0-9]{4}\1[0-9]{4}\1[0-9]{4}(?:[0-9]{3})?|"
-    rb"3[47][0-9]{2}([ -]?)[0-9]{6}\2[0-9]{5})(?![0-9A-Za-z_+/=]|\.[0-9]|-[0-9A-Za-z]| [0-9])"
+    rb"(?<![0-9A-Za-z_.+/=-])(?<![0-9] )(?:[0-6][0-9]{3}([ -]?)[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,4}(?:\1?[0-9]{1,3})?)?|"
+    rb"3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![0-9A-Za-z_+/=]|\.[0-9]|-[0-9A-Za-z]| [0-9])"
 )
-_ISSUER = re.compile(
-    rb"4|5[1-5]|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)|3[47]|6(?:011|4[4-9]|5|2)|"
-    rb"35(?:2[89]|[3-8][0-9])"
+_ISSUERS: tuple[tuple[re.Pattern[bytes], frozenset[int]], ...] = tuple(
+    (re.compile(prefix), frozenset(lengths))
+    for prefix, lengths in (
+        (rb"4", (13, 16, 19)),
+        (rb"5[1-5]|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)|220[0-4]", (16,)),
+        (rb"3[47]|2131|1800", (15,)),
+        (rb"30[0-5]|309|3[689]", (14,)),
+        (rb"35(?:2[89]|[3-8][0-9])|62", (16, 17, 18, 19)),
+        (rb"6011|64[4-9]|65|60[38]", (16, 17, 18, 19)),
+        (rb"50|5[6-8]|6304|6390|67|0604", tuple(range(12, 20))),
+    )
 )
+"""Prefixes and lengths: Visa; Mastercard and Mir; American Express and JCB's old ranges; Diners; JCB and
+UnionPay; Discover and RuPay; Maestro. From the issuers' public ranges, as ISO/IEC 7812 assigns them."""
+
 _CARD_WORD = re.compile(
-    rb"(?i)card|visa|amex|american.?express|discover|maestro|\bcc\b|cc_?num|credit|debit|\bpan\b|payment|jcb"
+    rb"(?i)card|visa|amex|american.?express|discover|maestro|\bcc\b|cc_?num|credit|debit|\bpan\b|payment|jcb|diners|"
+    rb"carte|tarjeta|karte|carta\b|cart[\xc3\xa3a]o|cvv|expir|billing|charge"
 )
+_PROSE = re.compile(rb"(?:^|[\s\"'>])(?:[A-Za-z',]{1,20} ){2}(?:[A-Za-z]{1,12}[:#]? ?)?[\"'(]?$")
+"""Two words and perhaps a third: a number in a sentence is not one of code."""
+
+LONG_CARD = 15
+"""Digits from which a number needs no word beside it: shorter ones are ids and telephone numbers too often."""
+
 TEST_CARDS = frozenset(
     number.encode()
     for number in (
@@ -51,19 +72,26 @@ def card(text: bytes, end: int) -> Iterator[Finding]:
         if match.start() >= end:
             return
         digits = match[0].replace(b" ", b"").replace(b"-", b"")
-        if match.end() < end or not _ISSUER.match(digits) or not luhn(digits):
+        if match.end() < end or not _is_issued(digits) or not luhn(digits):
             continue
         if len(set(digits)) <= DISTINCT_MIN:
             continue
         before = text[max(0, match.start() - CONTEXT_BYTES) : match.start()]
-        score = 0.4
-        if _CARD_WORD.search(before.rsplit(b"\n", 2)[-1] if b"\n" in before else before):
+        after = text[match.end() : match.end() + CONTEXT_BYTES // 2].split(b"\n", 1)[0]
+        near = before.rsplit(b"\n", 2)[-1] if b"\n" in before else before
+        is_long = len(digits) >= LONG_CARD
+        score = 0.4 if is_long else 0.2
+        if _CARD_WORD.search(near) or _CARD_WORD.search(after):
             score = 0.9
-        elif len(digits) != len(match[0]):
+        elif is_long and (len(digits) != len(match[0]) or _PROSE.search(near)):
             score = 0.75
         if digits in TEST_CARDS:
             score = ALLOWED_SCORE
         yield Finding(*match.span(), "card", "card", score, "valid")
+
+
+def _is_issued(digits: bytes) -> bool:
+    return any(len(digits) in lengths for prefix, lengths in _ISSUERS if prefix.match(digits))
 
 
 DISTINCT_MIN = 2
@@ -82,11 +110,14 @@ IBAN_LENGTHS: Mapping[bytes, int] = {
 }  # fmt: skip
 """Length of an IBAN by country (SWIFT IBAN registry, release 99)."""
 
+_COUNTRIES = b"|".join(sorted(IBAN_LENGTHS))
 IBAN_ANCHOR = (
-    rb"(?:" + b"|".join(sorted(IBAN_LENGTHS)) + rb")[0-9]{2}(?:[ ]?[A-Z0-9]{4}){2}[ ]?[A-Z0-9]{3}"
+    rb"(?:(?:" + _COUNTRIES + rb")[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2}[ -]?[A-Z0-9]{3}|"
+    rb"(?:" + _COUNTRIES.lower() + rb")[0-9]{2}(?:[ -]?[a-z0-9]{4}){2}[ -]?[a-z0-9]{3})"
 )
 _IBAN = re.compile(
-    rb"(?<![A-Za-z0-9_+/])([A-Z]{2}[0-9]{2}(?:[ ]?[A-Z0-9]{4}){2,7}(?:[ ]?[A-Z0-9]{1,4})?)"
+    rb"(?<![A-Za-z0-9_+/])(?:[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?|"
+    rb"[a-z]{2}[0-9]{2}(?:[ -]?[a-z0-9]{4}){2,7}(?:[ -]?[a-z0-9]{1,4})?)"
 )
 
 
@@ -95,16 +126,27 @@ def iban(text: bytes, end: int) -> Iterator[Finding]:
     for match in _IBAN.finditer(text, max(0, end - 40), min(len(text), end + 40)):
         if match.start() >= end:
             return
-        length = IBAN_LENGTHS.get(match[0][:2], 0)
+        length = IBAN_LENGTHS.get(match[0][:2].upper(), 0)
         stop, seen = match.start(), 0
         while stop < match.end() and seen < length:
-            seen += text[stop : stop + 1] != b" "
+            seen += text[stop : stop + 1] not in {b" ", b"-"}
             stop += 1
         follows = text[stop : stop + 1]
         if seen < length or stop < end or follows.isalnum() or follows in {b"_", b"/", b"+"}:
             continue
-        if iban_holds(text[match.start() : stop].replace(b" ", b"")):
+        plain = text[match.start() : stop].replace(b" ", b"").replace(b"-", b"")
+        if iban_holds(plain) and (
+            plain.isupper() or sum(map(bytes.isdigit, _each(plain))) >= IBAN_DIGITS_MIN
+        ):
             yield Finding(match.start(), stop, "iban", "iban", 0.95, "valid")
+
+
+IBAN_DIGITS_MIN = 12
+"""Digits of an IBAN in small letters: one hash in 97 has its checksum, so it must look like an account."""
+
+
+def _each(value: bytes) -> Iterator[bytes]:
+    return (value[i : i + 1] for i in range(len(value)))
 
 
 MAC_ANCHOR = rb"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}"

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from stackyard.pii.params import SCORE_MIN
+
 Find = Callable[[bytes], list[dict[str, Any]]]
 
 DRAWN = "".join(random.Random(7).choices(string.ascii_letters + string.digits, k=24))
@@ -109,8 +111,7 @@ def test_jwt_with_a_decodable_header_is_one_token(find: Find) -> None:
     assert redacted(find, f"x={broken}", "jwt") == []
 
 
-def test_unnamed_drawn_strings_count_only_where_they_are_few(find: Find) -> None:
-    source = random.Random(5)
-    keys = ["".join(source.choices(string.ascii_letters + string.digits, k=40)) for _ in range(20)]
-    assert redacted(find, f'run("{keys[0]}")') == [keys[0]]
-    assert redacted(find, "\n".join(f'    "{key}",' for key in keys)) == []
+def test_unnamed_drawn_string_is_left_to_paranoid(find: Find) -> None:
+    drawn = "".join(random.Random(5).choices(string.ascii_letters + string.digits, k=40))
+    (score,) = {row["score"] for row in find(f'run("{drawn}")'.encode())}
+    assert 0 < score < SCORE_MIN["high"]
