@@ -359,11 +359,9 @@ def _measure(result: Result, done: Ran, project: Project, *, time_files: bool) -
         floor, _ = copy_floor_seconds(project.workspace, Path(scratch) / "copy")
     result.copy_floor_seconds = floor
     result.copy_floors = done.cpu_seconds / floor if floor else 0.0
-    spans = project.workspace.table("pii", "spans")
-    if "second" in project.workspace.table("pii", "spans").schema.names:
-        alone = spans.filter(spans["second"])
-        counts = pc.value_counts(alone["rule"].combine_chunks()).to_pylist()
-        result.second_scanner = {each["values"]: each["counts"] for each in counts}
+    rules = project.workspace.table("pii", "second")["rule"].combine_chunks()
+    counts = pc.value_counts(rules).to_pylist()
+    result.second_scanner = {each["values"]: each["counts"] for each in counts}
     if time_files:
         result.slowest, spent = slowest(project)
         result.detectors_copy_floors = {name: seconds / floor for name, seconds in spent.items()}

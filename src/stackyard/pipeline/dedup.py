@@ -126,7 +126,8 @@ def _facts(project: Project, files: pa.Table) -> pa.Table:
     for path in _fact_files(project.workspace.facts_folder(detector)):
         part = store_files.read_table(path)
         places = ids.places(wanted, ids.raw(part["blob_id"]))
-        new = np.flatnonzero((places >= 0) & ~found[places])
+        asked = np.flatnonzero(places >= 0)
+        new = asked[~found[places[asked]]]
         found[places[new]] = True
         here = slice(count, count + new.size)
         rows[here], values[here] = places[new], matrix(part["signature"])[new]

@@ -24,7 +24,7 @@ from stackyard.pipeline.growth import require_growth
 from stackyard.pipeline.keys import PUBLIC
 from stackyard.pipeline.project import Project
 from stackyard.record import BLOB_ID, FILE_KEY, FILES
-from stackyard.release.diff import ROW_COLUMNS
+from stackyard.release.diff import ROW_COLUMNS, empty_rows
 from stackyard.release.manifest import File, Manifest, Previous, identity
 from stackyard.release.semver import version_key
 from stackyard.store import files
@@ -185,8 +185,8 @@ def _write(
             known.append(table.cast(schema))
         else:
             files.write_bytes(folder / "files" / file.path, got(file).read_bytes())
-    if rows:
-        files.write_table(folder / "rows.parquet", pa.concat_tables(rows))
+    none = empty_rows().append_column("shard", pa.array([], pa.string()))
+    files.write_table(folder / "rows.parquet", pa.concat_tables(rows) if rows else none)
     every = pa.concat_tables(known).group_by(list(FILE_KEY), use_threads=False).aggregate([])
     order = pc.sort_indices(every, [(name, "ascending") for name in FILE_KEY])
     files.write_table(folder / "known.parquet", every.take(order).select(FILE_KEY))

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from stackyard.errors import EnvironmentFault, Superseded, VerificationError
+from stackyard import optout
+from stackyard.errors import EnvironmentFault, Superseded, UsageError, VerificationError
 from stackyard.params import plain
 from stackyard.pipeline import fetch, gate, previous
 from stackyard.pipeline.execute import is_up_to_date
@@ -17,11 +18,13 @@ from stackyard.pipeline.tree import last_report
 from stackyard.release import report
 from stackyard.release.manifest import identity
 from stackyard.release.report import RunReport
+from stackyard.release.survivors import require_rows
 from stackyard.stages import STAGES
 from stackyard.store import git
 from stackyard.store.dvc import DvcProject
 from stackyard.store.hub import HubDataset, require_newest
 from stackyard.store.hub import publish as publish_tree
+from stackyard.store.registry import open_registry
 
 COMMITTED = (
     ".dvc", ".dvcignore", ".gitignore", "dvc.lock", "dvc.yaml", "params.yaml", "registry", "sources.yaml",
@@ -158,7 +161,17 @@ def check(project: Project, outcome: Outcome) -> Outcome:
 
     Raises:
         GateRefused: it does not.
+        NothingSurvived: there is nothing in it, and no opt-out is why.
+        UsageError: there is nothing in it, as sources.yaml names no source.
     """
+    pending = len(optout.pending(open_registry(project.root)))
+    before = previous.previous_manifest(project)
+    if before is None and not project.sources:
+        raise UsageError(
+            "sources.yaml names no source; nothing was published",
+            next_step="name some: docs/sources.md says what an entry may hold",
+        )
+    require_rows(outcome.run.totals, before.totals if before else None, pending)
     return replace(outcome, checks=len(gate.require(project)))
 
 
