@@ -9,6 +9,22 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+def shown(text: str) -> str:
+    """A text as a terminal may show it: line feeds stay, and what could move the cursor, hide or reorder
+    is escaped, since names in datasets and answers of servers are anybody's.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character == "\n" or character.isprintable() else _escaped(character)
+        for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
 class StackyardError(Exception):
     """Base of all errors that Stackyard raises on purpose.
 
@@ -38,7 +54,7 @@ class StackyardError(Exception):
             parts.append(f"found: {self.found}")
         if self.next_step:
             parts.append(f"next: {self.next_step}")
-        return "\n  ".join(parts)
+        return shown("\n  ".join(parts))
 
 
 class VerificationError(StackyardError):

@@ -16,10 +16,10 @@ from stackyard.cli import JSON
 
 if TYPE_CHECKING:
     from stackyard.client.explain import Explained
-    from stackyard.client.laws import Finding
     from stackyard.client.opened import Opened
     from stackyard.client.query import Format
     from stackyard.client.trees import Target
+    from stackyard.release.checks import Finding
     from stackyard.store.hub import HubDataset
 
 _PROJECT = click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from stackyard.errors import UsageError, VerificationError
 from stackyard.store.hub import HubDataset
@@ -16,23 +17,34 @@ class Folder:
     root: Path
 
     def read(self, path: str) -> bytes:
-        try:
-            place = self.path(path)
-            return place.read_bytes()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            raise VerificationError(
-                f"{path} is missing", found=f"no such file in {self.root}"
-            ) from None
+        with self.open(path) as source:
+            return source.read()
+
+    def open(self, path: str) -> IO[bytes]:
+        """A file for reading.
+
+        Raises:
+            VerificationError: there is none, or something else than a plain file.
+        """
+        place = self.path(path)
+        if not place.exists():
+            raise VerificationError(f"{path} is missing", found=f"no such file in {self.root}")
+        if not place.is_file():  # a device or a pipe would be waited for
+            raise VerificationError(f"{path} is no plain file")
+        return place.open("rb")
 
     def path(self, path: str) -> Path:
         """Where a file lies.
 
         Raises:
-            VerificationError: there is a link in its place: it could show one thing and then another.
+            VerificationError: there is a link in its way: it could show one thing and then another.
         """
-        place = self.root / path
-        if place.is_symlink():
-            raise VerificationError(f"{path} is a link, not a file")
+        place = self.root
+        for part in path.split("/"):
+            place /= part
+            if place.is_symlink():
+                here = place.relative_to(self.root).as_posix()
+                raise VerificationError(f"{here} is a link, not a file or folder of the copy")
         return place
 
 

@@ -2,30 +2,28 @@
 
     (1) the manifest is believed (see `trust`), and is the one that the lock pins
     (2) the lock lists what its release lists, less what was not asked for
-    (3) every file is there with its size and hash, and nothing else is
-    (4) the registry's log is what its checkpoint was signed for
-    (5) the laws of rows hold (see `laws`)
-    (6) the tag on the Hub is where the lock pinned it
+    (3) the release brings the key that signed it
+    (4) every check of `release.checks` holds: the ones that the publisher's gate makes too
+    (5) the tag on the Hub is where the lock pinned it
 
-(6) needs the Hub; it is left out only where there is no lock, or the caller says so.
+(5) needs the Hub; it is left out only where there is no lock, or the caller says so.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stackyard.client import laws
-from stackyard.client.laws import Finding
 from stackyard.client.licenses import admits, fold
 from stackyard.client.lock import LOCK, Lock, LockedFile, files_in, read_lock
+from stackyard.client.optouts import PublicOptOuts
 from stackyard.client.pull import wanted
 from stackyard.client.trees import Folder
-from stackyard.client.trust import Release, open_registry, open_release
+from stackyard.client.trust import PUBLIC_KEY, Release, open_release, own_key
 from stackyard.errors import StackyardError, UsageError, VerificationError
-from stackyard.release import removals
+from stackyard.release import checks
+from stackyard.release.checks import Finding
 from stackyard.release.manifest import Manifest
 from stackyard.release.names import UNLISTED
 
@@ -79,25 +77,12 @@ def verify(folder: Path, *, key: str | None = None, resolve: Resolve | None = No
         finding = Finding("manifest.json", _line(error))
         return Verified(str(folder), "", trusted or "", bool(trusted), 0, 0, 0, (finding,))
     findings = list(_against_lock(release, lock)) if lock else []  # (1), (2)
+    findings += _own_key(tree, release)  # (3)
     expected = lock.files if lock else tuple(_all_files(release.manifest))
-    good = {}
-    for file in expected:  # (3)
-        what = _file(tree, file)
-        if what is None:
-            good[file.path] = file
-        else:
-            findings.append(Finding(file.path, what))
-    findings += _extra(folder, {file.path for file in expected})
-    try:  # (4)
-        open_registry(tree, release.manifest)
-    except VerificationError as error:
-        findings.append(Finding("registry", _line(error)))
-    try:  # (5)
-        rows, found = _rows(folder, release.manifest, lock, good)
-    except StackyardError as error:
-        rows, found = 0, [Finding("removals.jsonl", _line(error))]
-    findings += found
-    if lock is not None and resolve is not None:  # (6)
+    held = _held(tree, lock, expected)
+    found, rows = checks.check(release.manifest, held, PublicOptOuts())  # (4)
+    findings += found.all()
+    if lock is not None and resolve is not None:  # (5)
         findings += _tag(lock, resolve)
     return Verified(
         name=release.name,
@@ -106,9 +91,34 @@ def verify(folder: Path, *, key: str | None = None, resolve: Resolve | None = No
         pinned=trusted is not None,
         files=len(expected),
         size_bytes=sum(file.size_bytes for file in expected),
-        rows=rows,
+        rows=rows.count,
         findings=tuple(sorted(set(findings))),
     )
+
+
+def _held(tree: Folder, lock: Lock | None, expected: tuple[LockedFile, ...]) -> checks.Held:
+    paths = {path.relative_to(tree.root).as_posix() for path in files_in(tree.root)} - {LOCK}
+    allowed = fold(lock.licenses) if lock and lock.licenses else None
+    return checks.Held(
+        paths=frozenset(paths),
+        open_file=tree.open,
+        expected={file.path: (file.sha256, file.size_bytes) for file in expected},
+        filtered=frozenset(file.path for file in expected if file.source_sha256 is not None),
+        gone=frozenset(lock.removed if lock else ()),
+        admits=None if allowed is None else lambda name: admits(name, allowed),
+    )
+
+
+def _own_key(tree: Folder, release: Release) -> Iterator[Finding]:
+    """A release may leave its key to its publisher to tell; one that it brings must be its own."""
+    if release.manifest.file(PUBLIC_KEY) is None:
+        return
+    try:
+        brought = own_key(tree, release.manifest)
+    except VerificationError:
+        return  # (4) says what is wrong with the file.
+    if brought != release.key:
+        yield Finding(PUBLIC_KEY, f"is not the key that signed: {brought[:64]}")
 
 
 def _against_lock(release: Release, lock: Lock) -> Iterator[Finding]:
@@ -151,64 +161,6 @@ def _against_lock(release: Release, lock: Lock) -> Iterator[Finding]:
 def _all_files(manifest: Manifest) -> Iterator[LockedFile]:
     for file in manifest.files:
         yield LockedFile(file.path, file.sha256, file.size_bytes)
-
-
-def _file(tree: Folder, file: LockedFile) -> str | None:
-    """What is wrong with a file of the copy, or None."""
-    try:
-        path = tree.path(file.path)
-        with path.open("rb") as handle:
-            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
-        size_bytes = path.stat().st_size
-    except VerificationError as error:
-        return error.what
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return "is missing"
-    if size_bytes != file.size_bytes:
-        return f"has {size_bytes} bytes, not {file.size_bytes}"
-    if sha256 != file.sha256:
-        return f"has sha256 {sha256}, not {file.sha256}"
-    return None
-
-
-def _extra(folder: Path, expected: set[str]) -> Iterator[Finding]:
-    for path in files_in(folder):
-        name = path.relative_to(folder).as_posix()
-        if name not in expected | {LOCK, *UNLISTED}:
-            yield Finding(name, "is no file of the release")
-
-
-def _rows(
-    folder: Path, manifest: Manifest, lock: Lock | None, good: dict[str, LockedFile]
-) -> tuple[int, list[Finding]]:
-    """(5) over the files whose hashes hold; what is damaged is told already."""
-    gone = _gone(folder, good) | set(lock.removed if lock else ())
-    allowed = fold(lock.licenses) if lock and lock.licenses else None
-    rows = laws.Rows(gone, None if allowed is None else lambda name: admits(name, allowed))
-    findings: list[Finding] = []
-    for file in manifest.shards:
-        entry = good.get(file.path)
-        if entry is not None and file.shard is not None:
-            filtered = entry.source_sha256 is not None
-            place = folder / file.path
-            findings += rows.shard(place, file.path, file.shard, filtered=filtered)
-    paths = [
-        (file.path, folder / file.path)
-        for file in manifest.files
-        if file.kind == "decisions" and file.path in good
-    ]
-    table, found = laws.decisions(paths)
-    findings += found
-    findings += rows.together(table)
-    if all(file.path in good for file in manifest.files if file.kind == "decisions"):
-        findings += laws.totals(manifest, table)
-    return rows.rows, findings
-
-
-def _gone(folder: Path, good: dict[str, LockedFile]) -> frozenset[str]:
-    if "removals.jsonl" not in good:
-        return frozenset()
-    return removals.gone((folder / "removals.jsonl").read_bytes())
 
 
 def _tag(lock: Lock, resolve: Resolve) -> Iterator[Finding]:

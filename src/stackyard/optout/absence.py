@@ -49,6 +49,39 @@ def key_of(kind: KeyKind, *names: str) -> bytes:
     return hashlib.sha256("\n".join([FORMAT, kind, folded, *rest]).encode()).digest()
 
 
+def keys_of(rows: pa.Table) -> set[bytes]:
+    """Keys of all that rows hold: they have repo_name, path, blob_id and, if there is one, origins."""
+    claims = claims_of(rows)
+    names = pc.unique(claims["repo_name"]).to_pylist()
+    files = claims.group_by(["repo_name", "path"], use_threads=False).aggregate([])
+    blobs = hex_column(pc.unique(claims["blob_id"]).drop_null()).to_pylist()
+    keys = {key_of("repo", name) for name in names}
+    keys |= {key_of("owner", name.split("/", 1)[0]) for name in names}
+    keys |= {key_of("blob", blob) for blob in blobs}
+    keys |= {
+        key_of("path", name, path)
+        for name, path in zip(
+            files["repo_name"].to_pylist(), files["path"].to_pylist(), strict=True
+        )
+    }
+    return keys
+
+
+class Gathered:
+    """The keys of rows that come part by part."""
+
+    def __init__(self) -> None:
+        self._keys: set[bytes] = set()
+
+    def add(self, rows: pa.Table) -> None:
+        """Takes rows as `keys_of` does."""
+        self._keys |= keys_of(rows)
+
+    def document(self) -> bytes:
+        """`Presence.document` of all of them."""
+        return Presence.of_keys(self._keys).document()
+
+
 @dataclass(frozen=True)
 class Presence:
     """The presence tree of a release: its sorted keys."""
@@ -59,20 +92,7 @@ class Presence:
     @classmethod
     def of(cls, rows: pa.Table) -> Presence:
         """From released rows with repo_name, path, blob_id and, if there is one, origins."""
-        claims = claims_of(rows)
-        names = pc.unique(claims["repo_name"]).to_pylist()
-        files = claims.group_by(["repo_name", "path"], use_threads=False).aggregate([])
-        blobs = hex_column(pc.unique(claims["blob_id"]).drop_null()).to_pylist()
-        keys = {key_of("repo", name) for name in names}
-        keys |= {key_of("owner", name.split("/", 1)[0]) for name in names}
-        keys |= {key_of("blob", blob) for blob in blobs}
-        keys |= {
-            key_of("path", name, path)
-            for name, path in zip(
-                files["repo_name"].to_pylist(), files["path"].to_pylist(), strict=True
-            )
-        }
-        return cls.of_keys(keys)
+        return cls.of_keys(keys_of(rows))
 
     @classmethod
     def of_keys(cls, keys: Iterable[bytes]) -> Presence:

@@ -158,7 +158,13 @@ def violations(
         dropped: the decisions of `match` for this release; with them, forks, files of authors and
             exact copies of what requests for such removed are violations too.
     """
-    requests = log.effective()
+    return named_by(rows, log.effective(), params, dropped)
+
+
+def named_by(
+    rows: pa.Table, requests: Sequence[Request], params: Params, dropped: pa.Table | None = None
+) -> pa.Table:
+    """VIOLATIONS of these requests; see `violations`."""
     if not requests or rows.num_rows == 0:
         return VIOLATIONS.empty_table()
     ranks = Ranking(requests)
@@ -608,8 +614,14 @@ def claims_of(rows: pa.Table) -> pa.Table:
 
 
 def _unhex(column: pa.ChunkedArray) -> pa.Array:
-    """Hex blob ids as raw ones."""
+    """Hex blob ids as raw ones.
+
+    Raises:
+        ValueError: they are none: Arrow would read beyond them.
+    """
     text = pa.concat_arrays(column.cast(pa.string()).chunks or [pa.array([], pa.string())])
+    if text.null_count or not pc.all(pc.match_substring_regex(text, "^[0-9a-f]{40}$")).as_py():
+        raise ValueError("a blob_id is not 40 hex digits")
     raw = bytes.fromhex("".join(text.to_pylist()))
     return pa.FixedSizeBinaryArray.from_buffers(BLOB_ID, len(text), [None, pa.py_buffer(raw)])
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stackyard import optout, pii
+from stackyard.client.optouts import PublicOptOuts
 from stackyard.dedup import Index
 from stackyard.optout.absence import Presence
 from stackyard.pipeline import growth
@@ -22,18 +23,19 @@ from stackyard.pipeline.tables import by_file, live_listing
 from stackyard.pipeline.tree import all_decisions
 from stackyard.record import FILE_KEY
 from stackyard.release import gate
+from stackyard.release.checks import Check
 from stackyard.release.manifest import Manifest
 from stackyard.release.tables import row_of
 from stackyard.store.hub import HubDataset
 from stackyard.store.registry import open_registry
 
 
-def check(project: Project) -> tuple[gate.Check, ...]:
+def check(project: Project) -> tuple[Check, ...]:
     """All checks over the tree; nothing is raised for one that does not hold."""
     return without_contents("the release gate", lambda: _check(project))
 
 
-def _check(project: Project) -> tuple[gate.Check, ...]:
+def _check(project: Project) -> tuple[Check, ...]:
     planned = plan(project)
     folder = project.release_folder
     text = (folder / "manifest.json").read_bytes()
@@ -45,6 +47,7 @@ def _check(project: Project) -> tuple[gate.Check, ...]:
         optouts=_named_by_optouts(project, release),
         near_duplicates=_near_duplicates(project, planned.rows),
         leaks=_leaks(project, release),
+        registry=PublicOptOuts(),
     )
     paths = [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()]
     made = gate.check(
@@ -60,7 +63,7 @@ def _check(project: Project) -> tuple[gate.Check, ...]:
         return (*made, *grown)
 
 
-def require(project: Project) -> tuple[gate.Check, ...]:
+def require(project: Project) -> tuple[Check, ...]:
     """The checks, if all hold.
 
     Raises:

@@ -24,6 +24,10 @@ _TOKEN = re.compile(r"~sharp|~star|((?:~[0-9a-f]{2})+)|(_)|([A-Za-z0-9.+-])")
 _SLUG_LENGTH_MAX = 120
 _COMPONENT = re.compile(r"[A-Za-z0-9_+~-][A-Za-z0-9._+~-]*(?<!\.)")
 _PATH_LENGTH_MAX = 512
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, in any folder and with any extension: a file of such a name
+cannot be written there, and writing goes to the device.
+Source: Microsoft, "Naming Files, Paths, and Namespaces"."""
 _RANGE = re.compile(r"([0-9a-f]{2})-([0-9a-f]{2})")
 _SHARD = re.compile(r"data/([a-z_]+)/([^/]+)/([0-9a-f]{2}-[0-9a-f]{2})\.parquet")
 
@@ -33,7 +37,8 @@ def language_slug(language: str) -> str:
     """A language's name as a path component and a config name.
 
     Letters, digits and `+ - .` stay; a space is `_`, `#` is `~sharp`, `*` is `~star`, and every
-    other byte of its UTF-8 is `~` and two hex digits; so is a dot at either end.
+    other byte of its UTF-8 is `~` and two hex digits; so is a dot at either end, and the first letter
+    of a name that Windows keeps for a device (`con`, `aux.x`).
 
     Raises:
         UsageError: the name is empty, too long or not text.
@@ -46,6 +51,8 @@ def language_slug(language: str) -> str:
         raw = "~2e" + raw[1:]
     if raw.endswith("."):
         raw = raw[:-1] + "~2e"
+    if _RESERVED.fullmatch(raw):
+        raw = f"~{ord(raw[0]):02x}{raw[1:]}"
     if not raw or len(raw) > _SLUG_LENGTH_MAX:
         raise UsageError(
             f"{language[:40]!r} cannot name a language",
@@ -121,12 +128,13 @@ def check_path(path: str) -> str:
         UsageError: it is absolute, climbs, is hidden, too long or has other characters.
     """
     plain = len(path) <= _PATH_LENGTH_MAX and all(
-        _COMPONENT.fullmatch(part) for part in path.split("/")
+        _COMPONENT.fullmatch(part) and not _RESERVED.fullmatch(part) for part in path.split("/")
     )
     if not plain or path in UNLISTED:
         raise UsageError(
             f"{path[:120]!r} cannot be a file of a release",
-            expected="a relative path of letters, digits and . _ + ~ -, not the manifest itself",
+            expected="a relative path of letters, digits and . _ + ~ -, of no name that Windows keeps for"
+            " a device, not the manifest itself",
         )
     return path
 

@@ -16,17 +16,23 @@ its origin had it), `version` (the release that made the change). `change` is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import pyarrow as pa
 
 from stackyard.errors import CorruptWorkspace
 from stackyard.params import canonical_json
 from stackyard.release.diff import RowDiff
+from stackyard.release.semver import version_key
 
 Change = Literal["removed", "moved", "restored"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SWHID = re.compile(r"swh:1:cnt:[0-9a-f]{40}")
+_VERSION = re.compile(r"(?:0|[1-9][0-9]{0,8})(?:\.(?:0|[1-9][0-9]{0,8})){2}")
 
 
 @dataclass(frozen=True, order=True)
@@ -62,9 +68,10 @@ def parse(text: bytes) -> Iterator[Removal]:
     for number, line in enumerate(lines[:-1], 1):
         try:
             removal = Removal(**json.loads(line))
-        except (ValueError, TypeError):
+            canonical = canonical_json(removal)
+        except (ValueError, TypeError, RecursionError):
             raise _corrupt(f"line {number}") from None
-        if canonical_json(removal) != line:
+        if canonical != line:
             raise _corrupt(f"line {number}")
         yield removal
     if lines[-1]:
@@ -73,8 +80,41 @@ def parse(text: bytes) -> Iterator[Removal]:
 
 def gone(text: bytes) -> frozenset[str]:
     """content_sha256 of all that was removed and did not come back: what a copy should not hold."""
-    last = {line.content_sha256: line.change for line in parse(text)}
+    return gone_of(parse(text))
+
+
+def gone_of(lines: Iterable[Removal]) -> frozenset[str]:
+    """The same of lines that were read."""
+    last = {line.content_sha256: line.change for line in lines}
     return frozenset(name for name, change in last.items() if change == "removed")
+
+
+def faults(lines: Sequence[Removal], version: str) -> Iterator[str]:
+    """What a reader finds wrong with the lines of a release of this version: form, and order."""
+    restorable: set[str] = set()
+    before: tuple[tuple[int, ...], str] = ((), "")
+    for number, line in enumerate(lines, 1):
+        if not _is_sound(line):
+            yield f"line {number} has a hash, a SWHID, a change or a version that is none"
+            return
+        place = (version_key(line.version), line.content_sha256)
+        if place < before or place[0] > version_key(version):
+            yield f"line {number} is not in the order of releases, or is of a later one"
+        before = place
+        if line.change == "restored" and line.content_sha256 not in restorable:
+            yield f"line {number} restores what was not removed"
+        update = restorable.add if line.change == "removed" else restorable.discard
+        update(line.content_sha256)
+
+
+def _is_sound(line: Removal) -> bool:
+    return (
+        all(isinstance(value, str) for value in (line.content_sha256, line.swhid, line.version))
+        and _SHA256.fullmatch(line.content_sha256) is not None
+        and _SWHID.fullmatch(line.swhid) is not None
+        and _VERSION.fullmatch(line.version) is not None
+        and line.change in get_args(Change)
+    )
 
 
 def _removed(version: str, rows: RowDiff) -> Iterator[Removal]:

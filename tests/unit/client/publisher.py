@@ -15,7 +15,17 @@ from stackyard.hub import EmbeddedHub
 from stackyard.optout import registry as optout_registry
 from stackyard.optout.absence import PRESENCE_PATH, Presence
 from stackyard.record import DECISIONS, blob_digest, bucket_of
-from stackyard.release import card, changelog, diff, dsse, removals, semver, shards
+from stackyard.release import (
+    card,
+    changelog,
+    citation,
+    croissant,
+    diff,
+    dsse,
+    removals,
+    semver,
+    shards,
+)
 from stackyard.release.manifest import (
     Checkpoint,
     Code,
@@ -83,7 +93,7 @@ def table_of(rows: tuple[Row, ...]) -> pa.Table:
             {
                 "blob_id": blob, "directory_id": "swh:1:dir:" + "2" * 40, **key,
                 "branch_name": "main", "revision_date": None, "star_events_count": 0,
-                "fork_events_count": 0, "src_encoding": "UTF-8", "language": row.language,
+                "fork_events_count": 0, "src_encoding": "utf-8", "language": row.language,
                 "is_vendor": False, "is_generated": False, "length_bytes": len(row.text),
                 "extension": row.path.rpartition(".")[2], "filename": row.path.rpartition("/")[2],
                 "license_type": "permissive", "detected_licenses": [row.license],
@@ -137,7 +147,9 @@ class Publisher:
         gone = (self.tree / "removals.jsonl").read_bytes() if self.tree else b""
         documents = {
             "CHANGELOG.md": changelog.render(told, manifest, step, rows).encode(),
+            "CITATION.cff": citation.render(manifest).encode(),
             "README.md": card.render(manifest).encode(),
+            "croissant.json": croissant.render(manifest),
             "removals.jsonl": removals.render(gone, version, rows),
         }
         for path, content in documents.items():
@@ -183,7 +195,7 @@ class Publisher:
                 files_kept=len(table),
                 dropped=(Dropped("dedup", "exact", 1), Dropped("filter", "license", 1)),
                 bytes_seen=1000,
-                bytes_kept=500,
+                bytes_kept=sum(table["length_bytes"].to_pylist()),
                 content_bytes=sum(share.content_bytes for share in counted.languages),
                 languages=counted.languages,
                 licenses=counted.licenses,
@@ -223,10 +235,17 @@ class Publisher:
         table = pa.Table.from_pylist(
             [dict(zip(schema.names, row, strict=True)) for row in rows], schema
         )
-        path = "decisions/00-ff.parquet"
-        (folder / path).parent.mkdir(exist_ok=True)
-        pq.write_table(table, folder / path)
-        return [describe(path, (folder / path).read_bytes())]
+        files = []
+        for buckets in ("00-7f", "80-ff"):
+            mine = [
+                bucket_range(bucket_of(row[0]), PARAMS.bucket_ranges) == buckets for row in rows
+            ]
+            if any(mine):
+                path = f"decisions/{buckets}.parquet"
+                (folder / path).parent.mkdir(exist_ok=True)
+                pq.write_table(table.filter(mine), folder / path)
+                files.append(describe(path, (folder / path).read_bytes()))
+        return files
 
     def publish(self, hub: EmbeddedHub, rows: tuple[Row, ...] = ROWS) -> str:
         """Releases and publishes; the version."""

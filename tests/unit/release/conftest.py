@@ -12,11 +12,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from stackyard.optout.absence import Gathered
 from stackyard.params import plain
-from stackyard.record import ATTRIBUTES, CLUSTERS, DECISIONS, LISTING, ORIGINS, blob_digest
+from stackyard.record import (
+    ATTRIBUTES,
+    CLUSTERS,
+    DECISIONS,
+    FILE_KEY,
+    LISTING,
+    ORIGINS,
+    blob_digest,
+    hex_column,
+)
 from stackyard.release import (
     card,
     changelog,
+    checks,
     citation,
     croissant,
     diff,
@@ -25,6 +36,7 @@ from stackyard.release import (
     semver,
     shards,
 )
+from stackyard.release.checks import Check
 from stackyard.release.manifest import (
     Checkpoint,
     Code,
@@ -39,6 +51,25 @@ from stackyard.release.params import Params
 from stackyard.release.totals import Tally, tally, totals
 
 REVISION = f"swh:1:rev:{1:040x}"
+
+
+class Looked:
+    """The room of opt-outs, where the log is nobody's and no request is listed."""
+
+    def __init__(self) -> None:
+        self._gathered = Gathered()
+
+    def open(self, manifest: Manifest, open_file: checks.Open) -> list[str]:
+        with open_file("registry/log.jsonl") as source:
+            count = source.read().count(b"\n")
+        return [] if count == manifest.registry.size else [f"{count} events"]
+
+    def add(self, rows: pa.Table) -> list[str]:
+        self._gathered.add(rows)
+        return []
+
+    def document(self) -> bytes:
+        return self._gathered.document()
 
 
 @dataclass(frozen=True)
@@ -72,10 +103,9 @@ class Release:
             raise FileNotFoundError(path)
         return io.BytesIO(self.tree[path])
 
-    def checks(self) -> tuple[gate.Check, ...]:
-        return gate.check(
-            self.tree["manifest.json"], self.tree, self.open, self.evidence, self.params
-        )
+    def checks(self) -> tuple[Check, ...]:
+        evidence = dataclasses.replace(self.evidence, registry=Looked())
+        return gate.check(self.tree["manifest.json"], self.tree, self.open, evidence, self.params)
 
     def broken(self) -> list[tuple[int, str]]:
         return [(one.law, one.name) for one in self.checks() if not one.holds]
@@ -112,6 +142,7 @@ def build_release(
     listed: list[File] = []
     counted = Tally()
     tables = []
+    names = Gathered()
     for plan in shards.plan(rows, params):
         part = rows.take(pa.array(plan.rows))
         of = [_text(blob, texts) for blob in part["blob_id"].to_pylist()]
@@ -122,6 +153,8 @@ def build_release(
         sink = io.BytesIO()
         done = shards.write([table], sink, plan.edition, params)
         tree[plan.path] = sink.getvalue()
+        if plan.edition == "ids" or "ids" not in params.editions:
+            names.add(table)
         shard = Shard(plan.edition, plan.language, plan.bucket_range, done.rows, done.content_bytes)
         listed.append(File(plan.path, done.sha256, done.size_bytes, "shard", shard))
         if plan.edition != "ids":
@@ -131,9 +164,13 @@ def build_release(
     listing = _listing([*files, *dropped])
     decisions = (_decisions(dropped), unpublished)
     published = io.BytesIO()
-    pq.write_table(pa.concat_tables(decisions), published)
+    every = pa.concat_tables(decisions)
+    every = every.sort_by([(key, "ascending") for key in FILE_KEY])
+    ids = hex_column(every["blob_id"])
+    pq.write_table(every.set_column(3, "blob_id", ids), published)
     tree["decisions/00-ff.parquet"] = published.getvalue()
     tree["registry/log.jsonl"] = b"{}\n" * registry_size
+    tree["registry/presence.json"] = names.document()
     new_rows = pa.concat_tables(tables) if tables else diff.empty_rows()
     draft = Manifest(
         name=name,
@@ -151,7 +188,11 @@ def build_release(
                     *listed,
                     *(
                         describe(path, tree[path])
-                        for path in ("decisions/00-ff.parquet", "registry/log.jsonl")
+                        for path in (
+                            "decisions/00-ff.parquet",
+                            "registry/log.jsonl",
+                            "registry/presence.json",
+                        )
                     ),
                 ],
                 key=lambda file: file.path,

@@ -1,0 +1,272 @@
+"""What holds of every released row by itself: a table of rules, each over the columns of a row group.
+
+In: rows of a shard, as a file of anybody's has them. Out: which rows break a rule; a null breaks it too.
+Always holds: a rule is compiled code over Arrow buffers; what it says of a row depends on that row and
+its shard alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stackyard.record import blob_digest
+from stackyard.release.manifest import Shard
+from stackyard.release.tables import one_chunk
+
+LICENSE_TYPES = {
+    "permissive": ("permissive",),
+    "no_license": ("no_license",),
+    "ids": ("permissive", "no_license"),
+}
+"""What each edition may hold (law 7)."""
+
+_CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
+_CLIMBS = r"^$|^[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)|(?:^|/)\.?/|/\.?$|^\.$|^[A-Za-z]:[/\\]"
+_PATH_CHARS_MAX = 4096
+"""As many bytes as `ingest.path_bytes_max` lets in by default, which is PATH_MAX of Linux."""
+
+_HEX = "^[0-9a-f]{40}$"
+_DIRECTORY = "^swh:1:dir:[0-9a-f]{40}$"
+_REVISION = "^swh:1:(?:rev|dir):[0-9a-f]{40}$"
+_REPO = r"^[A-Za-z0-9][A-Za-z0-9._+-]*/[A-Za-z0-9._][A-Za-z0-9._+-]*$"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._ +-]{0,63}$"
+_EXPRESSION = r"^[A-Za-z0-9.+:() -]+$"
+_WORDS = r"^[a-z0-9]+(?:[_-][a-z0-9]+)*$"
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """A rule: the check that it is a part of, what is said of a row that breaks it, and which rows do."""
+
+    check: str
+    what: str
+    breaks: Callable[[pa.Table, Shard], Mask]
+
+    def rows(self, group: pa.Table, shard: Shard) -> pa.Array:
+        return pa.array(self.breaks(group, shard))
+
+
+def is_sha256(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return pc.fill_null(pc.match_substring_regex(column, "^[0-9a-f]{64}$"), fill_value=False)
+
+
+def hex_of(digests: bytes) -> pa.Array:
+    """Joined 32-byte digests as a column of hex."""
+    text = digests.hex()
+    return pa.array([text[at : at + 64] for at in range(0, len(text), 64)], pa.string())
+
+
+def _bad(holds: pa.Array | pa.ChunkedArray) -> Mask:
+    """Where a condition does not hold, or is null."""
+    array = one_chunk(pc.fill_null(holds, fill_value=False))
+    return ~np.asarray(array.to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _matches(column: pa.Array | pa.ChunkedArray, regex: str) -> pa.Array:
+    return pc.match_substring_regex(one_chunk(column), regex)
+
+
+def _unlike(name: str, regex: str) -> Callable[[pa.Table, Shard], Mask]:
+    return lambda group, _shard: _bad(_matches(group[name], regex))
+
+
+def _below(name: str, least: int) -> Callable[[pa.Table, Shard], Mask]:
+    return lambda group, _shard: _bad(pc.greater_equal(group[name], least))
+
+
+def is_path(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Whether paths stay in their folder on any system, and hold no control character (ingest.paths)."""
+    array = one_chunk(column)
+    odd = pc.match_substring_regex(array, f"{_CLIMBS}|{_CONTROL}")
+    short = pc.less_equal(pc.utf8_length(array), _PATH_CHARS_MAX)
+    return pc.and_(pc.invert(odd), short)
+
+
+def _has_control(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return pc.match_substring_regex(one_chunk(column), _CONTROL)
+
+
+def _repo(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return pc.and_(_matches(column, _REPO), pc.invert(_matches(column, r"/\.\.?$")))
+
+
+def _any_of(lists: pa.Array, wrong: Mask) -> Mask:
+    """Rows with a wrong element in a list; or with a null for a list."""
+    parents = np.asarray(pc.list_parent_indices(lists))
+    out = np.zeros(len(lists), bool)
+    out[parents[wrong]] = True
+    return out | np.asarray(pc.is_null(lists).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _fields(lists: pa.Array) -> tuple[pa.Array, Callable[[str], pa.Array]]:
+    flat = pc.list_flatten(lists)
+    return flat, lambda name: pc.struct_field(flat, name)
+
+
+def _license_type(group: pa.Table, shard: Shard) -> Mask:
+    allowed = pa.array(LICENSE_TYPES.get(shard.edition, ()), pa.string())
+    return _bad(pc.is_in(one_chunk(group["license_type"]), value_set=allowed))
+
+
+def _bare(group: pa.Table, _shard: Shard) -> Mask:
+    """Permissive without an expression or evidence; a null list is no evidence."""
+    permissive = ~_bad(pc.equal(group["license_type"], "permissive"))
+    stated = pc.greater(pc.list_value_length(one_chunk(group["license_evidence"])), 0)
+    has = ~_bad(stated) & ~_bad(_matches(group["license_expression"], _EXPRESSION))
+    return permissive & ~has
+
+
+def _evidence(group: pa.Table, _shard: Shard) -> Mask:
+    lists = one_chunk(group["license_evidence"])
+    flat, part = _fields(lists)
+    wrong = _bad(pc.is_valid(flat))
+    for name in ("kind", "detector"):
+        wrong |= _bad(_matches(part(name), _WORDS))
+    wrong |= _bad(_matches(part("expression"), _EXPRESSION))
+    wrong |= _bad(pc.invert(_has_control(part("path")))) | _bad(is_path(part("path")))
+    score, start, end = part("score"), part("start_byte"), part("end_byte")
+    wrong |= _bad(pc.and_(pc.greater_equal(score, 0.0), pc.less_equal(score, 1.0)))
+    wrong |= _bad(pc.and_(pc.greater_equal(start, 0), pc.less_equal(start, end)))
+    return _any_of(lists, wrong)
+
+
+def _detected(group: pa.Table, _shard: Shard) -> Mask:
+    lists = one_chunk(group["detected_licenses"])
+    flat = pc.list_flatten(lists)
+    return _any_of(lists, _bad(_matches(flat, _EXPRESSION)) | _falls(lists, flat))
+
+
+def _falls(lists: pa.Array, keys: pa.Array) -> Mask:
+    """Elements that are not above the one before them in their list, by bytes."""
+    parents = np.asarray(pc.list_parent_indices(lists))
+    out = np.zeros(len(keys), bool)
+    if len(keys) > 1:
+        rises = ~_bad(pc.less(keys[:-1], keys[1:]))
+        out[1:] = (parents[1:] == parents[:-1]) & ~rises
+    return out
+
+
+def _origins(group: pa.Table, _shard: Shard) -> Mask:
+    """Well-formed, sorted, each once, the row's own file among them."""
+    lists = one_chunk(group["origins"])
+    flat, part = _fields(lists)
+    wrong = _bad(pc.is_valid(flat)) | _bad(_repo(part("repo_name")))
+    wrong |= _bad(_matches(part("revision_id"), _REVISION)) | _bad(is_path(part("path")))
+    names = ("repo_name", "revision_id", "path")
+    wrong |= _falls(lists, pc.binary_join_element_wise(*map(part, names), "\0"))
+    parents = pc.list_parent_indices(lists)
+    own = np.ones(len(flat), bool)
+    for name in names:
+        own &= ~_bad(pc.equal(part(name), one_chunk(group[name]).take(parents)))
+    has_own = np.zeros(len(lists), bool)
+    has_own[np.asarray(parents)[own]] = True
+    return _any_of(lists, wrong) | ~has_own
+
+
+def _redactions(group: pa.Table, _shard: Shard) -> Mask:
+    lists = one_chunk(group["redactions"])
+    _, part = _fields(lists)
+    wrong = _bad(_matches(part("entity"), _WORDS)) | _bad(pc.greater_equal(part("count"), 1))
+    return _any_of(lists, wrong | _falls(lists, part("entity")))
+
+
+def _blob(group: pa.Table, _shard: Shard) -> Mask:
+    """An unredacted text in UTF-8 without a mark is the blob itself: same name, same length."""
+    if "content" not in group.column_names:
+        return np.zeros(len(group), bool)
+    plain = pc.and_(
+        pc.equal(one_chunk(group["src_encoding"]), "utf-8"),
+        pc.equal(pc.list_value_length(one_chunk(group["redactions"])), 0),
+    )
+    at = np.flatnonzero(~_bad(plain))
+    part = group.select(["content", "blob_id", "length_bytes"]).take(pa.array(at))
+    same_length = pc.equal(pc.binary_length(part["content"]), part["length_bytes"])
+    texts = one_chunk(part["content"]).cast(pa.large_binary())
+    named = pa.array([blob_digest(text.as_buffer()).hex() for text in texts], pa.string())
+    out = np.zeros(len(group), bool)
+    out[at] = _bad(pc.and_(same_length, pc.equal(named, one_chunk(part["blob_id"]))))
+    return out
+
+
+def _paths(group: pa.Table, _shard: Shard) -> Mask:
+    return _bad(is_path(group["path"]))
+
+
+def _filename(group: pa.Table, _shard: Shard) -> Mask:
+    last = pc.replace_substring_regex(one_chunk(group["path"]), r"^(?s:.*)/", "")
+    return _bad(pc.equal(last, group["filename"]))
+
+
+def _extension(group: pa.Table, _shard: Shard) -> Mask:
+    """What stands after the name's last dot, in lower case; or nothing."""
+    told, name = one_chunk(group["extension"]), pc.utf8_lower(one_chunk(group["filename"]))
+    last = pc.replace_substring_regex(name, r"^(?s:.*)\.", "")
+    return _bad(pc.or_(pc.equal(told, ""), pc.equal(last, told)))
+
+
+def _branch(group: pa.Table, _shard: Shard) -> Mask:
+    return _bad(pc.invert(pc.fill_null(_has_control(group["branch_name"]), fill_value=False)))
+
+
+def _repo_names(group: pa.Table, _shard: Shard) -> Mask:
+    return _bad(_repo(group["repo_name"]))
+
+
+ROW_RULES = (
+    RowRule("redactions", "counts redactions wrongly", _redactions),
+    RowRule("licence evidence", "has a licence type that is not its edition's", _license_type),
+    RowRule("licence evidence", "is permissive without a licence or evidence", _bare),
+    RowRule("licence evidence", "has evidence that lacks a part or is out of range", _evidence),
+    RowRule("licence evidence", "has detected licences that are none, or out of order", _detected),
+    RowRule("origins", "is not among its origins, or these are malformed or out of order", _origins),
+    RowRule("identifiers", "blob_id is not 40 hex digits", _unlike("blob_id", _HEX)),
+    RowRule("identifiers", "dedup_cluster is not 40 hex digits", _unlike("dedup_cluster", _HEX)),
+    RowRule("identifiers", "directory_id is no SWHID of a directory", _unlike("directory_id", _DIRECTORY)),
+    RowRule("identifiers", "revision_id is no SWHID of a revision", _unlike("revision_id", _REVISION)),
+    RowRule("identifiers", "content_sha256 is not 64 hex digits", lambda g, _: _bad(is_sha256(one_chunk(g["content_sha256"])))),
+    RowRule("identifiers", "the content is not that of blob_id and length_bytes", _blob),
+    RowRule("sizes", "length_bytes is negative", _below("length_bytes", 0)),
+    RowRule("sizes", "star_events_count is negative", _below("star_events_count", 0)),
+    RowRule("sizes", "fork_events_count is negative", _below("fork_events_count", 0)),
+    RowRule("sizes", "cluster_size is below 1", _below("cluster_size", 1)),
+    RowRule("names", "repo_name is not owner/repo", _repo_names),
+    RowRule("names", "the path leaves its folder or holds a control character", _paths),
+    RowRule("names", "filename is not the last part of the path", _filename),
+    RowRule("names", "extension is not that of the name", _extension),
+    RowRule("names", "branch_name holds a control character", _branch),
+    RowRule("names", "src_encoding is no name of an encoding", _unlike("src_encoding", _NAME)),
+)  # fmt: skip
+"""In the order of the checks; each is asked of every row group."""
+
+
+def faults_of_decisions(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """What does not hold of a table of decisions (strings), and the rows."""
+    ingest = pc.equal(table["stage"], "ingest")
+    # What ingest drops for its path keeps it as it was, escaped: it may climb, and may be empty.
+    plain = pc.if_else(
+        pc.fill_null(ingest, fill_value=False),
+        pc.invert(_has_control(table["path"])),
+        is_path(table["path"]),
+    )
+    blob = pc.or_(
+        pc.is_null(table["blob_id"]),
+        pc.fill_null(_matches(table["blob_id"], _HEX), fill_value=False),
+    )
+    for what, holds in (
+        ("is of stage optout, which is never published", pc.not_equal(table["stage"], "optout")),
+        ("has a stage or rule that is no name", pc.and_(_matches(table["stage"], _WORDS), _matches(table["rule"], _WORDS))),
+        ("repo_name is not owner/repo", _repo(table["repo_name"])),
+        ("revision_id is no SWHID of a revision", _matches(table["revision_id"], _REVISION)),
+        ("the path leaves its folder or holds a control character", plain),
+        ("blob_id is not 40 hex digits", blob),
+        ("evidence holds a control character", pc.invert(_has_control(table["evidence"]))),
+    ):  # fmt: skip
+        yield what, table.filter(pa.array(_bad(holds)))
