@@ -29,7 +29,7 @@ from stackyard.optout.absence import Presence
 from stackyard.optout.registry import Registry
 from stackyard.params import build
 from stackyard.pipeline.project import Project
-from stackyard.release.gate import Check
+from stackyard.release.checks import Check
 from stackyard.release.manifest import Manifest, Previous
 from stackyard.store.registry import open_registry as registry_here
 from stackyard.store.registry import receipts_in_force
