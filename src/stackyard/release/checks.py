@@ -659,7 +659,12 @@ def _changelog(
     if REMOVALS not in good:
         return
     with held.open_file(REMOVALS) as source:
-        mine = f'"version":"{manifest.version}"}}\n'.encode() in source.read()
+        lines = source.read().split(b"\n")
+    end = f'"version":"{manifest.version}"}}'.encode()
+    # Canonical JSON begins with `change`; a content that came back was removed before.
+    mine = any(
+        line.endswith(end) and not line.startswith(b'{"change":"restored"') for line in lines
+    )
     if ("\n### Removed\n" in rest) != mine:
         found.tell(
             "removals",

@@ -161,10 +161,7 @@ def test_a_link_in_the_place_of_a_folder_is_told(copy: Path, dataset: HubDataset
     away = copy.parent / "away"
     shutil.move(copy / "data", away)
     (copy / "data").symlink_to(away)
-    assert not check(copy, dataset).holds
-    assert all(
-        "link" in found.what for found in check(copy, dataset).findings if "/" in found.where
-    )
+    assert "data" in where(check(copy, dataset))
 
 
 def test_a_pipe_in_the_place_of_a_file_is_told_and_not_waited_for(
