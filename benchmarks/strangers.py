@@ -36,6 +36,7 @@ from stackyard.ingest.params import Params
 from stackyard.ingest.sources import Source, load_sources
 from stackyard.params import digest
 from stackyard.pipeline.project import Project
+from stackyard.store import files
 
 ROOT = Path(__file__).parents[1]
 CAT_FILE = "/usr/lib/apt/apt-helper"
@@ -174,18 +175,19 @@ class Store:
         Raises:
             EnvironmentFault: this is no Debian machine, or the archive cannot be reached.
         """
-        apt = Apt(self.folder / "apt", MACHINE)
-        apt.configure()
-        if not apt.has_lists():
-            apt.update(_source({"name": "debian/index", "sha256": "0" * 64, **_ANY}))
-        texts = []
-        for path in sorted((self.folder / "apt" / "lists").glob("*_Sources*")):
-            done = subprocess.run(
-                [CAT_FILE, "cat-file", str(path)], capture_output=True, check=False, text=True
-            )
-            if done.returncode:
-                raise EnvironmentFault(f"{path} cannot be read", found=done.stderr[:200])
-            texts.append(done.stdout)
+        with caches.locked(self.folder, "apt"):
+            apt = Apt(self.folder / "apt", MACHINE)
+            apt.configure()
+            if not apt.has_lists():
+                apt.update(_source({"name": "debian/index", "sha256": "0" * 64, **_ANY}))
+            texts = []
+            for path in sorted((self.folder / "apt" / "lists").glob("*_Sources*")):
+                done = subprocess.run(
+                    [CAT_FILE, "cat-file", str(path)], capture_output=True, check=False, text=True
+                )
+                if done.returncode:
+                    raise EnvironmentFault(f"{path} cannot be read", found=done.stderr[:200])
+                texts.append(done.stdout)
         return packages("\n\n".join(texts))
 
     def entry(self, package: Package, params: Params) -> dict[str, str]:
@@ -215,7 +217,10 @@ class Store:
             return alone
         get = ["apt-get", "source", "--download-only", "--only-source", "-qq", name]
         apt = Apt(self.folder / "apt", MACHINE)
-        with tempfile.TemporaryDirectory(dir=self.folder) as made:
+        with (
+            caches.locked(self.folder, "apt"),
+            tempfile.TemporaryDirectory(dir=self.folder) as made,
+        ):
             folder = Path(made)
             done = apt.run(get, _source(entry), folder)
             dscs = sorted(folder.glob("*.dsc"))
@@ -226,10 +231,7 @@ class Store:
             if not (folder / package.orig).is_file():
                 done = apt.run([*get[:2], "--tar-only", *get[2:]], _source(entry), folder)
             if not package.orig or not (folder / package.orig).is_file():
-                lines = [line for line in done.stderr.splitlines() if line.startswith("E: ")]
-                raise EnvironmentFault(
-                    re.sub(r"\S+://\S+/", "", lines[0] if lines else "no archive")
-                )
+                raise EnvironmentFault(_apt_error(done.stderr))
             caches.keep(self.folder, package.orig_sha256, where, _moves(folder / package.orig))
         return alone
 
@@ -244,7 +246,7 @@ class Store:
                 found = caches.sha256_of(path)
                 caches.keep(self.folder, found, package.purl, _moves(path))
             pins[package.purl] = found
-            self._pins.write_text(json.dumps(pins, indent=1, sort_keys=True), "utf-8")
+            files.write_bytes(self._pins, json.dumps(pins, indent=1, sort_keys=True).encode())
         return str(pins[package.purl])
 
 
