@@ -35,6 +35,7 @@ from stackyard.ingest.packages import MACHINE, Apt, check_dsc, npm, pypi
 from stackyard.ingest.params import Params
 from stackyard.ingest.sources import Source, load_sources
 from stackyard.params import digest
+from stackyard.pipeline.detect import detectors
 from stackyard.pipeline.project import Project
 from stackyard.store import files
 
@@ -365,7 +366,7 @@ def _measure(result: Result, done: Ran, project: Project, *, time_files: bool) -
     counts = pc.value_counts(rules).to_pylist()
     result.second_scanner = {each["values"]: each["counts"] for each in counts}
     if time_files:
-        result.slowest, spent = slowest(project)
+        result.slowest, spent = slowest(project, detectors(project))
         result.detectors_copy_floors = {name: seconds / floor for name, seconds in spent.items()}
 
 

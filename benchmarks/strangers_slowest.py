@@ -10,7 +10,7 @@ import cProfile
 import itertools
 import pstats
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,6 @@ import pyarrow as pa
 
 from stackyard import filter as filter_room
 from stackyard.detector import Detector
-from stackyard.pipeline.detect import detectors
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tables import live_listing
 from stackyard.record import BATCH
@@ -51,12 +50,14 @@ class Slow(NamedTuple):
     function: str = ""
 
 
-def slowest(project: Project, count: int = 3) -> tuple[list[Slow], dict[str, float]]:
+def slowest(
+    project: Project, detectors: Sequence[Detector], count: int = 3
+) -> tuple[list[Slow], dict[str, float]]:
     """The files that took longest, slowest first, and CPU seconds by detector over all files."""
     batches = list(_batches(project))
     found: list[Slow] = []
     spent: dict[str, float] = {}
-    for detector in detectors(project):
+    for detector in detectors:
         if not batches:
             break
         _timed(detector, batches[0].slice(0, 4))  # compiles what is compiled at first use
@@ -69,7 +70,8 @@ def slowest(project: Project, count: int = 3) -> tuple[list[Slow], dict[str, flo
         for at in suspects:
             found.extend(_singly(detector, batches[at], rate, empty))
     found.sort(key=lambda slow: -slow.seconds)
-    return [_profiled(project, batches, slow) for slow in found[:count]], spent
+    by_name = {detector.name: detector for detector in detectors}
+    return [_profiled(by_name[each.detector], batches, each) for each in found[:count]], spent
 
 
 def _batches(project: Project) -> Iterator[pa.Table]:
@@ -124,8 +126,7 @@ def _singly(detector: Detector, batch: pa.Table, rate: float, empty: float) -> I
         )
 
 
-def _profiled(project: Project, batches: list[pa.Table], slow: Slow) -> Slow:
-    detector = next(each for each in detectors(project) if each.name == slow.detector)
+def _profiled(detector: Detector, batches: list[pa.Table], slow: Slow) -> Slow:
     batch = next(batch for batch in batches if slow.name in batch["name"].to_pylist())
     row = batch.slice(batch["name"].to_pylist().index(slow.name), 1).select(BATCH.names)
     profile = cProfile.Profile()

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import yaml
 
 from benchmarks.strangers_draw import KINDS, Draw, Package, order, packages
+from benchmarks.strangers_slowest import slowest
+from stackyard.detector import Scope
+from stackyard.params import canonical_json
+from stackyard.pipeline import fetch, ingest
+from stackyard.pipeline.init import init_project
+from stackyard.pipeline.project import Project
+from stackyard.record import BLOB_ID
 
 STANZA = """Package: {name}
 Binary: {name}
@@ -73,3 +86,42 @@ def test_draw_hands_out_each_package_once_and_counts_what_is_too_large() -> None
     assert sorted(each.name for each in draw.too_large) == ["p6", "p7", "p8"]
     assert all(a.name != b.name for a, b in itertools.pairwise(taken))
     assert draw.next_for(KINDS.index("npm")) is None
+
+
+class Dawdler:
+    """A detector that takes a while over texts with the word `slow`."""
+
+    name = "dawdler"
+    scope: Scope = "blob"
+    modules: Sequence[str] = ()
+    distributions: Sequence[str] = ()
+    params = canonical_json({})
+    schema = pa.schema([("blob_id", BLOB_ID)])
+
+    def detect(self, batch: pa.Table) -> pa.Table:
+        for text in batch["text"].to_pylist():
+            end = time.process_time() + (0.2 if b"slow" in bytes(text or b"") else 0.0)
+            while time.process_time() < end:
+                pass
+        return batch.select(["blob_id"])
+
+
+def test_slowest_finds_the_file_the_detector_and_the_function(tmp_path: Path) -> None:
+    root = tmp_path / "p"
+    init_project(root, None)
+    for number in range(20):
+        path = root / "src" / f"f{number:02}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"text {number} {'slow' if number == 13 else 'quick'}\n" * 9)
+    entry = {"kind": "directory", "path": "src", "name": "octo-org/app"}
+    (root / "sources.yaml").write_text(yaml.safe_dump([entry]))
+    project = Project.at(root)
+    for stage in (fetch, ingest):
+        for unit in stage.units(project):
+            stage.run(project, unit)
+        stage.finish(project)
+    found, spent = slowest(project, [Dawdler()], count=1)
+    assert [(each.name, each.detector) for each in found] == [("octo-org/app/f13.txt", "dawdler")]
+    assert found[0].seconds > 0.1
+    assert found[0].function
+    assert spent["dawdler"] > 0.1
