@@ -59,7 +59,8 @@ LICENSE_EVIDENCE = pa.list_(
     )
 )
 """What let a file in: the path (in the same revision) that said so, as what kind of evidence
-(`license-file`, `spdx-tag`, `header`, `metadata`, `readme`), by which detector, with which SPDX
+(`license-file`, `spdx-tag`, `header`, `part` of a file, `metadata`, `readme`, `listed` text of a folder for
+licences), by which detector, with which SPDX
 expression, score 0..1 and matched range."""
 
 ATTRIBUTES = pa.schema(

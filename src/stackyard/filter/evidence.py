@@ -4,7 +4,7 @@ In: files and the facts of statements. Out: for every file the number of its sta
 numbered statement says. Always holds: what a file says itself beats what a directory says; among
 directories the nearest that says anything; what one place says in several ways holds all at once,
 unless metadata names a choice between just those licences. Only REUSE annotations that say so hold
-beside a file's own words.
+beside a file's own words, and these hold beside their directory's where they are of a part alone.
 """
 
 from __future__ import annotations
@@ -12,16 +12,25 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.filter.buffers import one_array
-from stackyard.filter.expression import UNRECOGNIZED, conjunction, families
-from stackyard.filter.manifests import BINDING
+from stackyard.filter.expression import RESTRICTED, UNRECOGNIZED, conjunction, families
+from stackyard.filter.manifests import BINDING, TERMS
 from stackyard.record import BLOB_ID
+
+PART: Final = "part"
+"""Kind of what a file says of a part of itself: it holds beside what its directory says."""
+
+LISTED: Final = "listed"
+"""Kind of licence texts in a folder for them: they count for what is above it where nothing else does."""
+
+README: Final = re.compile(r"(?i)(?:^|/)readme(?:\.(?:md|markdown|rst|txt|adoc|org))?$")
+"""Paths of files that speak for their directory in prose."""
 
 _SEPARATOR = pa.scalar("\0", pa.large_string())
 
@@ -32,6 +41,17 @@ class Rows:
 
     starts: np.ndarray
     rows: np.ndarray
+
+    @property
+    def count(self) -> int:
+        return len(self.starts) - 1
+
+    def with_lists(self, others: Rows, shift: int) -> Rows:
+        """These lists, and others behind them with `shift` more in each row number."""
+        return Rows(
+            np.concatenate([self.starts, others.starts[1:] + len(self.rows)]),
+            np.concatenate([self.rows, others.rows + shift]),
+        )
 
     def expand(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of items in their order, and the offsets of each item's."""
@@ -71,21 +91,38 @@ def gather(files: pa.Table, own: pa.Table, spoken: pa.Table) -> Stated:
         own: facts `license-text`.
         spoken: facts `license-file`.
     """
-    own_lists, own_of = _own(files, own)
     spoken = _placed(files, spoken)
-    place_lists, place_of = _places(files, spoken)
-    own_texts = [own_expression(stated) for stated in _stated(own, own_lists)]
-    place_texts = [_place_expression(stated) for stated in _stated(spoken, place_lists)]
-    both, pairs = _bound(own_of, place_of, spoken, place_lists)
-    pair_texts = [conjunction(tuple(sorted({own_texts[o], place_texts[p]}))) for o, p in pairs]
-    texts = [*own_texts, *place_texts, *pair_texts]
+    said, of_places = _is_said(own), _is_said(spoken)
+    own_lists, own_of = _own(files, own, said)
+    place_lists, place_of = _places(files, spoken, of_places)
+    weak_own, weak_own_of = _own(files, own, ~said)
+    weak_place, weak_place_of = _places(files, spoken, ~of_places)
+    own_stated, place_stated = _stated(own, own_lists), _stated(spoken, place_lists)
+    # A README speaks for its directory: what it names in passing is not what it is under.
+    quiet = np.array([all(kind != "spdx-tag" and text != RESTRICTED for kind, text in stated) for stated in own_stated], bool)  # fmt: skip
+    readmes = pc.match_substring_regex(files["path"], README.pattern).to_numpy().astype(bool)
+    own_of = np.where(readmes & (own_of >= 0) & quiet[own_of], -1, own_of) if len(quiet) else own_of
+    own_texts = [own_expression(stated) for stated in own_stated]
+    is_part = np.array([{kind for kind, _ in stated} == {PART} for stated in own_stated], bool)
+    place_texts = [_place_expression(stated) for stated in place_stated]
+    both, pairs = _bound(own_of, place_of, _binds(spoken, place_lists), is_part)
+    texts = [
+        *(_whole_of(text, part) for text, part in zip(own_texts, is_part, strict=True)),
+        *place_texts,
+        *[UNRECOGNIZED] * weak_own.count,
+        *(_listed_expression(stated) for stated in _stated(spoken, weak_place)),
+        *(conjunction(tuple(sorted({own_texts[o], place_texts[p]}))) for o, p in pairs),
+    ]
     names = sorted(set(texts))
     code = {name: i for i, name in enumerate(names)}
     # The last item is that of files that nothing speaks for.
     codes = np.array([*(code[text] for text in texts), len(names)], np.int64)
-    nothing, count_own, count_place = len(texts), len(own_texts), len(place_texts)
-    item = np.where(own_of >= 0, own_of, np.where(place_of >= 0, place_of + count_own, nothing))
-    item = np.where(both >= 0, both + count_own + count_place, item)
+    item, count = np.full(files.num_rows, len(texts), np.int64), 0
+    layers = ((own_lists, own_of), (place_lists, place_of), (weak_own, weak_own_of), (weak_place, weak_place_of))  # fmt: skip
+    for lists, of in layers:
+        item = np.where((item == len(texts)) & (of >= 0), of + count, item)
+        count += lists.count
+    item = np.where(both >= 0, both + count, item)
     evidence = pa.concat_tables(
         [
             own.select(list(_STATED)).add_column(
@@ -94,16 +131,13 @@ def gather(files: pa.Table, own: pa.Table, spoken: pa.Table) -> Stated:
             spoken.select(["path", *_STATED]),
         ]
     ).combine_chunks()
-    merged = Rows(
-        np.concatenate([own_lists.starts, place_lists.starts[1:] + len(own_lists.rows)]),
-        np.concatenate([own_lists.rows, place_lists.rows + own.num_rows]),
-    )
+    shifts = (0, own.num_rows, 0, own.num_rows)
+    merged = Rows(np.zeros(1, np.int64), np.empty(0, np.int64))
+    for (lists, _), shift in zip(layers, shifts, strict=True):
+        merged = merged.with_lists(lists, shift)
     for own_item, place_item in pairs:
-        rows, _ = merged.expand(np.array([own_item, place_item + count_own]))
-        merged = Rows(
-            np.append(merged.starts, merged.starts[-1] + len(rows)),
-            np.concatenate([merged.rows, rows]),
-        )
+        rows, _ = merged.expand(np.array([own_item, place_item + own_lists.count]))
+        merged = merged.with_lists(Rows(np.array([0, len(rows)]), rows), 0)
     merged = Rows(np.append(merged.starts, merged.starts[-1]), merged.rows)
     rows, offsets = merged.expand(item)
     return Stated(
@@ -115,19 +149,42 @@ def gather(files: pa.Table, own: pa.Table, spoken: pa.Table) -> Stated:
     )
 
 
+def _is_said(table: pa.Table) -> np.ndarray:
+    """Rows that name what holds: all but those that count only where nothing else is said."""
+    weak = pc.is_in(table["kind"], value_set=pa.array([TERMS, LISTED]))
+    return pc.invert(weak).to_numpy(zero_copy_only=False)
+
+
+def _binds(spoken: pa.Table, places: Rows) -> np.ndarray:
+    """Places whose statements hold beside what a file says itself."""
+    if places.count == 0:
+        return np.zeros(0, bool)
+    binding = pc.equal(spoken["detector"], BINDING).to_numpy().astype(bool)
+    return np.logical_or.reduceat(binding[places.rows], places.starts[:-1])
+
+
+def _listed_expression(stated: tuple[tuple[str, str], ...]) -> str:
+    """Texts in a folder for licences hold all at once; terms alone are unknown ones."""
+    listed = tuple(sorted({text for kind, text in stated if kind == LISTED}))
+    return conjunction(listed) if listed else UNRECOGNIZED
+
+
+def _whole_of(text: str, is_part: bool) -> str:
+    """What is said of a part alone leaves the rest open."""
+    return conjunction(tuple(sorted({text, UNRECOGNIZED}))) if is_part else text
+
+
 def _bound(
-    own_of: np.ndarray, place_of: np.ndarray, spoken: pa.Table, places: Rows
+    own_of: np.ndarray, place_of: np.ndarray, place_binds: np.ndarray, is_part: np.ndarray
 ) -> tuple[np.ndarray, list[tuple[int, int]]]:
     """Files for which a place speaks though they speak themselves: the number of each one's pair
     (-1: none), and the distinct pairs (own item, place item).
     """
-    binds = pc.equal(spoken["detector"], BINDING).to_numpy().astype(bool)
     none = np.full(len(own_of), -1, np.int64)
-    if not binds.any():
-        return none, []
-    place_binds = np.logical_or.reduceat(binds[places.rows], places.starts[:-1])
     files = np.flatnonzero((own_of >= 0) & (place_of >= 0))
-    files = files[place_binds[place_of[files]]]
+    files = files[place_binds[place_of[files]] | is_part[own_of[files]]]
+    if len(files) == 0:
+        return none, []
     pairs, which = np.unique(
         np.stack([own_of[files], place_of[files]], axis=1), axis=0, return_inverse=True
     )
@@ -135,16 +192,17 @@ def _bound(
     return none, [(int(own_item), int(place_item)) for own_item, place_item in pairs]
 
 
-def _own(files: pa.Table, own: pa.Table) -> tuple[Rows, np.ndarray]:
-    """Statement rows by distinct blob, and which of these each file has (-1: none)."""
-    blobs = one_array(own["blob_id"], BLOB_ID)
+def _own(files: pa.Table, own: pa.Table, picked: np.ndarray) -> tuple[Rows, np.ndarray]:
+    """Picked statement rows by distinct blob, and which of these each file has (-1: none)."""
+    at = np.flatnonzero(picked)
+    blobs = one_array(own["blob_id"], BLOB_ID).take(pa.array(at))
     encoded = blobs.dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False)
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=len(encoded.dictionary)) if len(codes) else codes
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     found = pc.index_in(one_array(files["blob_id"], BLOB_ID), value_set=encoded.dictionary)
-    return Rows(starts, order.astype(np.int64)), _filled(found)
+    return Rows(starts, at[order].astype(np.int64)), _filled(found)
 
 
 def _filled(found: pa.Array) -> np.ndarray:
@@ -180,11 +238,13 @@ def _placed(files: pa.Table, spoken: pa.Table) -> pa.Table:
     return placed.combine_chunks()
 
 
-def _places(files: pa.Table, spoken: pa.Table) -> tuple[Rows, np.ndarray]:
-    """Statement rows by distinct place, and the place that speaks for each file (-1: none)."""
+def _places(files: pa.Table, spoken: pa.Table, picked: np.ndarray) -> tuple[Rows, np.ndarray]:
+    """Picked statement rows by distinct place, and the place that speaks for each file (-1: none)."""
     whole = spoken["glob"].is_null().to_numpy()
-    directory, directory_depth, directory_of = _nearest(files, spoken, np.flatnonzero(whole))
-    glob_row, glob_depth = _matching(files, spoken, np.flatnonzero(~whole))
+    directory, directory_depth, directory_of = _nearest(
+        files, spoken, np.flatnonzero(whole & picked)
+    )
+    glob_row, glob_depth = _matching(files, spoken, np.flatnonzero(~whole & picked))
     use_glob = (glob_row >= 0) & (glob_depth >= directory_depth)
     both = use_glob & (glob_depth == directory_depth) & (directory_of >= 0)
     pair = np.stack(
@@ -327,17 +387,24 @@ def _place_expression(stated: tuple[tuple[str, str], ...]) -> str:
     """What one place says: its metadata, and what its licence texts say beyond them.
 
     A licence text that nothing recognises counts where nothing else is said: then it stands. What a
-    README says counts where nothing but a README speaks; and where one GNU licence's text stands
-    without metadata, a README may say that later versions hold too: the text itself leaves it open.
+    README says counts where nothing but a README speaks, or where it limits or denies use; a README
+    may make a choice of just the texts beside it; and where one GNU licence's text stands without
+    metadata, it may say that later versions hold too: the text itself leaves it open.
     """
     firm = tuple(pair for pair in stated if pair[0] != "readme")
+    readme = {text for kind, text in stated if kind == "readme"}
     if not firm:
         return _explained_by("readme", stated)
+    if RESTRICTED in readme:
+        return RESTRICTED
     known = tuple(pair for pair in firm if pair[1] != UNRECOGNIZED or pair[0] == "metadata")
     if not known:
         return UNRECOGNIZED
     said = _explained_by("metadata", known)
-    readme = {text for kind, text in stated if kind == "readme"}
+    if len(readme) == 1 and all(kind != "metadata" for kind, _ in known):
+        (choice,) = readme
+        if " OR " in choice and " AND " in said and families(choice) == families(said):
+            return choice
     if said.endswith("-only") and readme == {said.removesuffix("only") + "or-later"}:
         return said if any(kind == "metadata" for kind, _ in known) else readme.pop()
     return said

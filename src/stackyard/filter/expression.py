@@ -19,6 +19,9 @@ import license_expression
 UNRECOGNIZED: Final = "LicenseRef-unrecognized"
 """A licence that is stated but not known: a text that no detector names, an id that is none."""
 
+RESTRICTED: Final = "LicenseRef-scancode-proprietary-license"
+"""Words that limit or deny the use of what they speak of, whatever licence is named beside them."""
+
 PUBLIC_DOMAIN: Final = "LicenseRef-scancode-public-domain"
 
 _WORDS = {

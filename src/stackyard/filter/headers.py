@@ -3,10 +3,13 @@
 In: texts. Out: statements with canonical expression, detector, score and byte range.
 Always holds: a header is named by its words, never by resemblance; what the words leave open (which
 GPL version) is read as they say it; words that point to a licence file instead ("a BSD-style licence
-that can be found in LICENSE") state nothing here, and that file speaks through its directory.
+that can be found in LICENSE") say that there are terms, and that file speaks through its directory;
+words that limit or deny use hold beside whatever is granted (RESTRICTED).
 
-Three steps, each on less text than the one before: words that every licence uses, in the head of the
-file; the window around them, as plain lower-case words; all rules at once over that window.
+Each step on less text than the one before: words that every licence uses, in the head of the file,
+and words of notices in the rest of it; the window around them, as plain lower-case words; all rules
+at once over that window; where one of them says that there is more to it (limits, parts, licences of
+others), its sentences (`prose`).
 Source: SPDX 3.0.1, annex D (tags); the notices that the licences themselves ask authors to use.
 """
 
@@ -14,6 +17,7 @@ Source: SPDX 3.0.1, annex D (tags); the notices that the licences themselves ask
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator
@@ -24,7 +28,18 @@ import license_expression
 import numba
 import numpy as np
 
-from stackyard.filter.expression import PUBLIC_DOMAIN, canonical, conjunction, simplify
+from stackyard.filter import prose
+from stackyard.filter.evidence import PART
+from stackyard.filter.expression import (
+    PUBLIC_DOMAIN,
+    RESTRICTED,
+    UNRECOGNIZED,
+    canonical,
+    conjunction,
+    families,
+    simplify,
+)
+from stackyard.filter.manifests import TERMS
 from stackyard.filter.texts import append
 
 HEAD_BYTES: Final = 8_192
@@ -61,7 +76,38 @@ _CLUES: Final = (
     rb"unlimited permission",
     rb"copying and distribution",
     rb"warranty",
+    # what limits or denies
+    rb"confidential",
+    rb"proprietary",
+    rb"internal[^\n]{0,60}use|use[^\n]{0,40}internal",
+    rb"prohibited|forbidden|unauthori[sz]ed|trade secret",
+    rb"commercial",
+    rb"rights[^\n]{0,20}reserved",
+    rb"not be (?:copied|reproduced|distributed|redistributed|disclosed|sold|resold|shared)",
+    rb"not (?:copy|distribute|redistribute|share|disclose)",
+    rb"no part of|not for (?:distribution|release|public|resale|redistribution)",
+    rb"(?:research|academic|educational|personal|evaluation)[^\n]{0,30}(?:use|purpose)",
+    rb"(?:not|never|no)[^\n]{0,60}\btrain",
 )
+_NOTICES: Final = (
+    rb"licen[sc]ed (?:under|to|for|only)",
+    rb"(?:released|distributed|available|redistributed|published|provided) under",
+    rb"under (?:the )?(?:same )?terms",
+    rb"same terms",
+    rb"public licen[sc]e|\bgpl",
+    rb"(?:mit|bsd|apache|isc|mozilla)[^\n]{0,30}licen[sc]e",
+    rb"free software",
+    rb"permission is hereby",
+    rb"redistribution and use",
+    rb"public.domain",
+    rb"confidential|proprietary",
+    rb"prohibited|forbidden",
+    rb"commercial use",
+    rb"rights[^\n]{0,20}reserved",
+)
+_NOTICES_MAX: Final = 64
+"""Words of notices that are looked at beyond the head of a file, and as many in its last
+HEAD_BYTES: more are a table of licences, not notices."""
 
 
 def statements(text: bytes) -> list[Statement]:
@@ -92,10 +138,13 @@ def column_statements(data: np.ndarray, offsets: np.ndarray) -> Iterator[tuple[i
         if tag is not None:
             found.setdefault(row, []).append(tag)
     for row, start, stop, words in _windows(data, offsets):
-        expression = header_expression(words)
-        if expression is not None:
-            header = Statement("header", "header-rules", expression, HEADER_SCORE, start, stop)
+        base = offsets[row]
+        for kind, expression in _head_says(words, data[base : base + stop], start):
+            header = Statement(kind, "header-rules", expression, HEADER_SCORE, start, stop)
             found.setdefault(row, []).append(header)
+    for row, start, stop, kind, expression in _notices(data, offsets):
+        notice = Statement(kind, "header-rules", expression, HEADER_SCORE, start, stop)
+        found.setdefault(row, []).append(notice)
     for row in sorted(found):
         for statement in sorted(found[row], key=lambda each: (each.start_byte, each.kind)):
             yield row, statement
@@ -328,6 +377,14 @@ _RULES: Final[tuple[tuple[bytes, str], ...]] = (
     (rb"developers\.google\.com/open-source/licenses/bsd", "BSD-3-Clause"),
     (rb"\bvim licen[sc]e|licen[sc]e:? vim\b", "Vim"),
 )  # fmt: skip
+_TEXT: Final = "text:"
+_IS_TEXT = re.compile(
+    rb"permission to use|origin of this|this is free and|do what the|free software foundation gives|copying and distribution|shall be used for good|the author disclaims"
+)
+"""Rules that match words of a licence itself, not its name: who gives these words gives the licence."""
+_MIT_TEXT = re.compile(
+    rb"permission is hereby granted free of charge to any person obtaining a copy"
+)
 _MIT = (
     rb"permission is hereby granted free of charge to any person obtaining a copy of this",
     rb"(?:under|terms of|by|use) (?:the |a |an )?(?:terms (?:and conditions )?of (?:the )?)?\(?(?:mit|expat|mit/x11|x11/mit)[ -](?:style |open source )?licen[sc]e",
@@ -372,6 +429,33 @@ _GNU = (
 _ADVERT = (rb"all advertising materials mentioning features",)
 _NO_CONDITION = (rb"subject to the following conditions",)
 
+_LIMITS = (
+    rb"confidential|proprietary|trade secret|internal [^.]{0,40}use|use [^.]{0,60}internal|only for internal",
+    rb"prohibited|forbidden|unauthori[sz]ed|unlawful|illegal",
+    rb"commercial",
+    rb"not (?:to )?(?:be )?(?:[a-z]+ ){0,3}(?:copied|reproduced|distributed|redistributed|disclosed|sold|resold|sublicensed|shared|published|transmitted)",
+    rb"not (?:re)?(?:copy|distribute|share|disclose|reproduce|sell|resell|sublicense|host|offer) ",
+    rb"not (?:for|to be) (?:public |general |external |further )?(?:release|distribution|redistribution|disclosure|resale|publication)",
+    rb"(?:nobody|no one|no person|no company|no part|no portion|no piece)",
+    rb"(?:without|with|by) (?:the )?(?:prior |express |expressed |explicit |written ){0,3}(?:consent|authori[sz]ation|permission|approval)",
+    rb"(?:research|academic|educational|personal|evaluation|private|non-?profit|study|trial|hobby|internal)[^.]{0,60} only",
+    rb"(?:only|solely|exclusively|restricted|limited) [^.]{0,30}(?:research|academic|educational|personal|evaluation|private|non-?profit|study|trial)",
+    rb"licen[cs]e agreement|separate agreement|written agreement|unlicensed|source[- ]available|closed[- ]source|licen[cs]ed only",
+    rb"no (?:[a-z]+ )?(?:licen[cs]es?|rights?|permissions?) [^.]{0,60}(?:granted|given|conveyed)",
+    rb"not (?:open[- ]source|free software|licen[cs]ed)",
+    rb"(?:not|never|no|without|forbid|exclud)[^.]{0,80}(?:\btrain|machine learning|artificial intelligence|\bllm|\bai\b|language model|data ?mining)",
+)  # fmt: skip
+_NAMED_SOON = rb"[^.]{0,100}(?:licen[cs]e|gpl|\bmit\b|\bbsd\b|apache|public domain)"
+_PARTS = (
+    rb"\b(?:portions?|parts|pieces|icons?|fonts?|documentation|css|artwork|borrowed|taken|adapted|derived|ported|based on)\b" + _NAMED_SOON,
+    rb"\b(?:includes?|contains?|uses|whose|which is|compatible|unlike|similar|while|whereas|talks to)\b" + _NAMED_SOON,
+    rb"\b(?:no longer|formerly|previously|originally|except (?:for|that|where)|exception of)\b" + _NAMED_SOON,
+)  # fmt: skip
+_TERMS = (
+    rb"governed by|licen[cs]ed under|under the terms|licen[cs]e agreement|rights [^.]{0,20}reserved|subject to (?:the )?(?:terms|licen)",
+    rb"see (?:the )?(?:accompanying |included |top-level )?(?:file )?(?:licen[cs]e|copying)|licen[cs]e (?:that can be )?found|for licen[cs]|licen[cs]e (?:terms|information|file)",
+)  # fmt: skip
+
 _GROUPS: Final[dict[str, tuple[bytes, ...]]] = {
     "mit": _MIT,
     "bsd": _BSD,
@@ -380,6 +464,9 @@ _GROUPS: Final[dict[str, tuple[bytes, ...]]] = {
     "public": _PUBLIC,
     "gnu": _GNU,
     "conditions": _NO_CONDITION,
+    "limits": _LIMITS,
+    "parts": _PARTS,
+    "terms": _TERMS,
     **_BSD_CALLED,
 }
 
@@ -389,6 +476,10 @@ def _rules() -> tuple[Any, list[str]]:
     """All patterns as one database, and the group or expression that each stands for."""
     patterns = [pattern for pattern, _ in _RULES]
     names = [expression for _, expression in _RULES]
+    for pattern, expression in _RULES:
+        if _IS_TEXT.match(pattern):
+            patterns.append(pattern)
+            names.append(_TEXT + expression)
     for group, members in _GROUPS.items():
         patterns.extend(members)
         names.extend([group] * len(members))
@@ -396,15 +487,27 @@ def _rules() -> tuple[Any, list[str]]:
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def header_expression(words: bytes) -> str | None:
-    """Expression of a normalised window, None if its words name no licence."""
+def _hits(words: bytes) -> frozenset[str]:
+    """Groups and expressions whose words stand in a normalised window."""
     database, names = _rules()
     hits: set[int] = set()
     database.scan(words, match_event_handler=_collect_number, context=hits)
-    if not hits:
-        return None
-    groups = {names[hit] for hit in hits}
-    found = groups - _GROUPS.keys()
+    return frozenset(names[hit] for hit in hits)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def header_expression(words: bytes) -> str | None:
+    """Expression of a normalised window, None if its words name no licence."""
+    groups = _hits(words)
+    found = _found(words, groups)
+    if not found:
+        return PUBLIC_DOMAIN if "public" in groups else None
+    return _combined(found, len(found) > 1 and _CHOICE.search(words) is not None)
+
+
+def _found(words: bytes, groups: frozenset[str]) -> frozenset[str]:
+    """The licences that a window names, each as an expression."""
+    found = {name for name in groups - _GROUPS.keys() if not name.startswith(_TEXT)}
     if "EPL-2.0" in found:
         found.discard("EPL-1.0")
     if "gnu" in groups:
@@ -412,9 +515,255 @@ def header_expression(words: bytes) -> str | None:
     if "mit" in groups:
         found.add(_mit(words, groups))
     found.update(_bsd(groups))
-    if not found:
-        return PUBLIC_DOMAIN if "public" in groups else None
-    return _combined(frozenset(found), len(found) > 1 and _CHOICE.search(words) is not None)
+    return frozenset(found)
+
+
+def _head_says(words: bytes, head: Any, start: int) -> list[tuple[str, str]]:
+    """Kind and expression of what a window in the head of a file says.
+
+    Args:
+        words: the window, normalised.
+        head: bytes of the file up to the end of the window, looked at where words alone do not tell.
+        start: where the window begins in it.
+    """
+    groups = _hits(words)
+    if not groups:
+        return []
+    if groups & {"limits", "parts"}:
+        return list(_read(bytes(head.data), start))
+    expression = header_expression(words)
+    if expression is not None:
+        return [("header", expression)]
+    return [(TERMS, UNRECOGNIZED)] if "terms" in groups else []
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _read(head: bytes, start: int) -> tuple[tuple[str, str], ...]:
+    """The same, sentence by sentence."""
+    raw = head[start:]
+    words = normal(np.frombuffer(raw, np.uint8))
+    groups = _hits(words)
+    text = _prose_lines(head, start, len(head)).decode("latin-1")
+    stated: list[tuple[str, str]] = []
+    is_limited = "limits" in groups and _is_limited(text, words, head, start)
+    expression, parts = header_expression(words), _NO_PARTS
+    if "parts" in groups:
+        expression, parts = _by_subject(words, groups, text)
+    if is_limited:
+        known = (RESTRICTED,) if expression is None else (RESTRICTED, expression)
+        stated.append(("header", conjunction(tuple(sorted(known)))))
+    elif expression is not None:
+        stated.append(("header", expression))
+    stated += [(PART, part) for part in parts]
+    if not stated and "terms" in groups:
+        stated.append((TERMS, UNRECOGNIZED))
+    return tuple(stated)
+
+
+_NO_PARTS: Final[tuple[str, ...]] = ()
+
+
+def _by_subject(
+    words: bytes, groups: frozenset[str], text: str
+) -> tuple[str | None, tuple[str, ...]]:
+    """Expression of the whole, and those of parts, of a window that names licences of parts or others."""
+    said = prose.read(text)
+    named: frozenset[str] = frozenset()
+    for sentence in prose.sentences(text):
+        for mention in prose.mentions(sentence.words):
+            named |= families(mention.expression)
+    # What no sentence names stands there as a text of its own, or in words that only the rules know.
+    texts = [name for name in _found(words, groups) if not families(name) <= named]
+    texts += [group.removeprefix(_TEXT) for group in groups if group.startswith(_TEXT)]
+    texts += _bsd(groups) if "bsd" in groups else ()
+    texts += ["MIT"] if _MIT_TEXT.search(words) else []
+    whole = tuple(sorted({*texts, *([said.whole] if said.whole else [])}))
+    expression = None if not whole else _combined(frozenset(whole), is_choice=False)
+    return expression, said.parts
+
+
+_CODE_LINE = re.compile(
+    rb"(?m)^[ \t]*(?:#\s*(?:include|define|if|ifdef|ifndef|pragma|import)\b|[A-Za-z_$@&(\[{].*)$"
+)
+_OPENERS = (
+    (b"/*", b"*/"),
+    (b"<!--", b"-->"),
+    (b'"""', b'"""'),
+    (b"'''", b"'''"),
+    (b"(*", b"*)"),
+    (b"{-", b"-}"),
+    (b"=begin", b"=end"),
+)
+_LEGAL_CONTEXT = re.compile(rb"copyright|\(c\)|licen[cs]|rights reserved|property of|proprietary")
+_API = re.compile(
+    r"\b(?:api|backwards?|compatib\w*|stab\w*|imports?|calls?|functions?|methods?|class(?:es)?|module|helpers?|deprecated|guarantees?|change|consumers?|package)\b"
+)
+_INTERNAL = re.compile(r"\binternal\b")
+
+
+def _is_limited(text: str, words: bytes, head: bytes, start: int) -> bool:
+    """Whether a sentence of a window limits or denies the use of the file.
+
+    It does where law is spoken of, or in the comment that the file begins with: elsewhere the same
+    words speak of calls, copies in memory, and answers of servers.
+    """
+    legal = _LEGAL_CONTEXT.search(words) is not None
+    spoken = prose.sentences(text)
+    for number in prose.limiting([sentence.words for sentence in spoken]):
+        sentence = spoken[number]
+        if prose.is_of_part(sentence.words):
+            continue
+        near = text[sentence.start : sentence.end + 160].lower()
+        if _INTERNAL.search(sentence.words) and _API.search(near):
+            continue
+        if (legal and prose.speaks_of_terms(sentence.words)) or _leads(
+            head, start + sentence.start
+        ):
+            return True
+    return False
+
+
+def _leads(head: bytes, at: int) -> bool:
+    """Whether only comments stand before a place."""
+    before = head[:at]
+    for opener, closer in _OPENERS:
+        opened = before.find(opener)
+        if (
+            opened >= 0
+            and not _CODE_LINE.search(before[:opened])
+            and (before.find(closer, opened + len(opener)) < 0)
+        ):
+            return True
+    return not any(_CODE_LINE.match(line) for line in before.split(b"\n")[:-1])
+
+
+def _notices(data: np.ndarray, offsets: np.ndarray) -> Iterator[tuple[int, int, int, str, str]]:
+    """(row, start, stop, kind, expression) of notices beyond the heads of texts."""
+    database = _notice_database()
+    for row in np.flatnonzero(np.diff(offsets) > HEAD_BYTES).tolist():
+        begin, end = int(offsets[row]), int(offsets[row + 1])
+        places: list[int] = []
+        last = max(begin + HEAD_BYTES, end - HEAD_BYTES)
+        for first, stop in ((begin + HEAD_BYTES, last), (last, end)):
+            ends: list[int] = []
+            with contextlib.suppress(hyperscan.ScanTerminated):  # enough found
+                if first < stop:
+                    view = data[first:stop].data
+                    database.scan(view, match_event_handler=_collect_some, context=ends)
+            places += [first - begin + at for at in ends]
+        if places:
+            yield from _row_notices(row, bytes(data[begin:end].data), sorted(set(places)))
+
+
+def _row_notices(
+    row: int, text: bytes, places: list[int]
+) -> Iterator[tuple[int, int, int, str, str]]:
+    first = 0
+    for number, place in enumerate(places):
+        following = places[number + 1] if number + 1 < len(places) else None
+        if following is not None and following - place <= _BEFORE_BYTES + _AFTER_BYTES:
+            continue
+        start = (
+            text.rfind(b"\n", HEAD_BYTES // 2, max(HEAD_BYTES // 2, places[first] - _BEFORE_BYTES))
+            + 1
+        )
+        start = start or HEAD_BYTES // 2
+        stop = min(len(text), place + _AFTER_BYTES)
+        for kind, expression in _notice_says(
+            _prose_lines(text, start, stop), is_last=stop == len(text)
+        ):
+            yield row, start, stop, kind, expression
+        first = number + 1
+
+
+_COMMENT = re.compile(
+    rb"[ \t]*(?:/\*|//|\*(?!\w)|#(?![ \t]*(?:include|define|if|endif|pragma|import)\b)|--|;|%|!|<!--|\.\.|dnl\b|rem\b|\.\\\"|@c(?:omment)?\b)",
+    re.IGNORECASE,
+)
+_CODE = re.compile(
+    rb"[;{}\\]\s*$|^[ \t]*(?:[\"']|import |from \S+ import|package |using |def |class |public |private |static |const |let |var |function |return |if |for |while |print|echo|puts|#[ \t]*(?:include|define|if|endif|pragma|import))"
+    rb"|\w\s*=\s*\S|\w\([^)]*\)\s*[;{:]?\s*$"
+)
+_POD = re.compile(rb"(?m)^=([a-z]\w*)")
+
+
+def _prose_lines(text: bytes, start: int, stop: int) -> bytes:
+    """A range of a text with blanks for the lines that are code: not in a comment, and no plain words."""
+    pods = list(_POD.finditer(text, 0, start))
+    in_pod = bool(pods) and pods[-1][1] != b"cut"
+    in_block = text.rfind(b"/*", 0, start) > text.rfind(b"*/", 0, start)
+    lines: list[bytes] = []
+    for line in text[start:stop].split(b"\n"):
+        pod = _POD.match(line)
+        if pod is not None:
+            in_pod = pod[1] != b"cut"
+            lines.append(b" " * pod.end() + line[pod.end() :])
+            continue
+        in_block = in_block or b"/*" in line
+        keep = in_pod or in_block or _COMMENT.match(line) or not _CODE.search(line)
+        lines.append(line if keep else b" " * len(line))
+        if b"*/" in line:
+            in_block = line.rfind(b"/*") > line.rfind(b"*/")
+    return b"\n".join(lines)
+
+
+_EXPLICIT = re.compile(
+    r"^(?:copyright.{0,200}?)?\b(?:this|these|the) (?:[a-z-]+ ){0,3}(?:files?|programs?|software|librar(?:y|ies)|code|modules?|packages?|scripts?|works?|documents?|distribution|source|is free software)\b|^(?:it|you may|you can|licen[cs]e|released|licen[cs]ed|distributed|same terms)\b"
+)
+
+
+_FREE_OF = re.compile(
+    rb"configuration script generated by autoconf|bison parser skeleton|built using gnu libtool|unlimited permission"
+)
+
+
+_NAMED_SELF = re.compile(
+    r"\bthis (?:[a-z-]+ ){0,2}(?:files?|programs?|software|librar(?:y|ies)|code|modules?|packages?|scripts?|works?|documents?|source)\b"
+)
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _notice_says(lines: bytes, *, is_last: bool) -> tuple[tuple[str, str], ...]:
+    """Kind and expression of what a notice beyond the head says.
+
+    It is of the whole file if it says so, or ends it; else of the part that it stands in.
+    """
+    words = normal(np.frombuffer(lines, np.uint8))
+    groups = _hits(words)
+    if not groups:
+        return ()
+    text = lines.decode("latin-1")
+    is_whole = is_last
+    granted = False
+    spoken = prose.sentences(text)
+    limiting = set(prose.limiting([sentence.words for sentence in spoken]))
+    for number, sentence in enumerate(spoken):
+        found = prose.groups(sentence.words)
+        if any(group.role == prose.WHOLE and prose.grants(group.lead) for group in found):
+            granted = True
+            is_whole = is_whole or _EXPLICIT.search(sentence.words) is not None
+        if number in limiting and not prose.is_of_part(sentence.words):
+            explicit = prose.speaks_of_terms(sentence.words) and _NAMED_SELF.search(sentence.words)
+            if explicit or (is_last and _LEGAL_CONTEXT.search(words)):
+                return (("header", RESTRICTED),)
+    expression, parts = _by_subject(words, groups, text)
+    if _FREE_OF.search(words):  # such an exception lets the part be under the terms of the rest
+        expression = None
+    has_text = "bsd" in groups or "gnu" in groups or _MIT_TEXT.search(words) is not None
+    has_text = has_text or any(group.startswith(_TEXT) for group in groups)
+    if expression is None or not (granted or has_text or "public" in groups):
+        return tuple((PART, part) for part in parts)
+    return (("header" if is_whole else PART, expression), *((PART, part) for part in parts))
+
+
+def _collect_some(_number: int, _start: int, end: int, _flags: int, ends: list[int]) -> bool:
+    ends.append(end)
+    return len(ends) >= _NOTICES_MAX
+
+
+@functools.cache
+def _notice_database() -> Any:
+    return _database(_NOTICES, hyperscan.HS_FLAG_CASELESS)
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -428,8 +777,8 @@ def _combined(found: frozenset[str], is_choice: bool) -> str:
         raise AssertionError(distinct) from error
 
 
-def _mit(words: bytes, groups: set[str]) -> str:
-    granted = _MIT[0] in words
+def _mit(words: bytes, groups: frozenset[str]) -> str:
+    granted = _MIT_TEXT.search(words) is not None
     return (
         "MIT-0"
         if granted and "conditions" not in groups and b"above copyright notice" not in words
@@ -437,11 +786,11 @@ def _mit(words: bytes, groups: set[str]) -> str:
     )
 
 
-def _bsd(groups: set[str]) -> set[str]:
+def _bsd(groups: frozenset[str]) -> frozenset[str]:
     if "bsd" in groups:
         if "bsd-advert" in groups:
-            return {"BSD-4-Clause"}
-        return {"BSD-3-Clause" if "bsd-names" in groups else "BSD-2-Clause"}
+            return frozenset({"BSD-4-Clause"})
+        return frozenset({"BSD-3-Clause" if "bsd-names" in groups else "BSD-2-Clause"})
     return groups & _BSD_CALLED.keys()
 
 

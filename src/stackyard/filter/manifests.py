@@ -15,7 +15,12 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
+from stackyard.filter import prose
 from stackyard.filter.expression import UNRECOGNIZED, canonical, conjunction, simplify
+
+METADATA: Final = "metadata"
+TERMS: Final = "terms"
+"""Kind of words that say that there are terms, and not which: they count where nothing else does."""
 
 
 class Claim(NamedTuple):
@@ -30,6 +35,7 @@ class Claim(NamedTuple):
     glob: str | None
     start_byte: int
     end_byte: int
+    kind: str = METADATA
 
 
 BINDING: Final = "REUSE.toml precedence"
@@ -110,12 +116,50 @@ def _one(detector: str, statement: object, scope: str, text: bytes) -> Iterator[
     """The claim of one statement; its range is its first place after a word like `license`."""
     if not isinstance(statement, str):
         return
-    expression = canonical(statement)
+    expression, kind = _understood(statement)
     if expression is not None:
         word = _LICENSE_WORD.search(text)
         at = text.find(statement.encode(errors="replace"), word.end() if word else 0)
         stop = len(text) if at < 0 else at + len(statement.encode(errors="replace"))
-        yield Claim(detector, expression, scope, None, max(at, 0), stop)
+        yield Claim(detector, expression, scope, None, max(at, 0), stop, kind)
+
+
+_ELSEWHERE = re.compile(r"(?i)\s*(?:see|file:|read|in) ?.*(?:licen[cs]e|copying|legal|eula|terms)")
+
+
+def _understood(statement: str) -> tuple[str | None, str]:
+    """Expression and kind of what a field says: a name, a pointer to a text, or words."""
+    expression = canonical(statement)
+    if expression is None:
+        return (UNRECOGNIZED, TERMS) if _ELSEWHERE.match(statement) else (None, METADATA)
+    if expression == UNRECOGNIZED and len(statement) < _NAME_CHARS_MAX:
+        expression = prose.named_alone(statement) or _by_address(statement) or UNRECOGNIZED
+    return expression, METADATA
+
+
+def named(value: str) -> str | None:
+    """The licence of a line that names one, by name or address; UNRECOGNIZED, or None, if it does not."""
+    return _understood(value)[0]
+
+
+_ADDRESS = re.compile(
+    r"(?i)\s*https?://(?:www\.)?(?:opensource\.org/licen[cs]es?/|licenses\.nuget\.org/|spdx\.org/licenses/|choosealicense\.com/licenses/)([\w.+-]+?)(?:-license)?(?:\.\w{3,4}|/)?\s*"
+)
+_APACHE = re.compile(r"(?i)\s*https?://(?:www\.)?apache\.org/licenses/license-2\.0(?:\.\w+)?\s*")
+
+
+def _by_address(value: str) -> str | None:
+    """The licence that an address of a list of licences names."""
+    if _APACHE.fullmatch(value):
+        return "Apache-2.0"
+    match = _ADDRESS.fullmatch(value)
+    return None if match is None else canonical(match[1])
+
+
+def _file_of(detector: str, name: object, scope: str, text: bytes) -> Iterator[Claim]:
+    """A field that points to a text: it speaks for itself, where it is there."""
+    if isinstance(name, str) and name:
+        yield Claim(detector, UNRECOGNIZED, scope, None, 0, len(text), TERMS)
 
 
 def _any_of(names: Iterable[object]) -> str:
@@ -125,7 +169,7 @@ def _any_of(names: Iterable[object]) -> str:
 
 def _package_json(scope: str, text: bytes) -> Iterator[Claim]:
     data = json.loads(text)
-    stated = data.get("license", data.get("licenses"))
+    stated = data.get("license", data.get("licenses", data.get("licence")))
     if isinstance(stated, dict):
         stated = stated.get("type")
     if isinstance(stated, list):
@@ -144,7 +188,10 @@ def _composer_json(scope: str, text: bytes) -> Iterator[Claim]:
 def _cargo(scope: str, text: bytes) -> Iterator[Claim]:
     data = tomllib.loads(text.decode())
     shared = data.get("workspace", {}).get("package", {}).get("license")
-    stated = data.get("package", {}).get("license", shared)
+    package = data.get("package", {})
+    stated = package.get("license", shared)
+    if stated is None:
+        yield from _file_of("Cargo.toml", package.get("license-file"), scope, text)
     yield from _one("Cargo.toml", shared if isinstance(stated, dict) else stated, scope, text)
 
 
@@ -153,6 +200,7 @@ def _pyproject(scope: str, text: bytes) -> Iterator[Claim]:
     project = data.get("project", {}) or data.get("tool", {}).get("poetry", {})
     stated = project.get("license")
     if isinstance(stated, dict):
+        yield from _file_of("pyproject.toml", stated.get("file"), scope, text)
         stated = stated.get("text")
     if isinstance(stated, str) and len(stated) < _NAME_CHARS_MAX:
         yield from _one("pyproject.toml", stated, scope, text)
@@ -206,17 +254,76 @@ def _first(detector: str, pattern: re.Pattern[bytes]) -> Callable[[str, bytes], 
 
     def read(scope: str, text: bytes) -> Iterator[Claim]:
         match = pattern.search(text)
-        if match is None or match[1].lstrip().startswith(b"file:"):
+        if match is None:
+            return
+        if match[1].lstrip().startswith(b"file:"):
+            yield from _file_of(detector, "file", scope, text)
             return
         typed, listed = _TYPED.search(match[1]), _WORDS.search(match[1])
         value = match[1] if typed is None else typed[1]
         names = listed[1].split() if listed else _QUOTED.findall(value) or [value.strip()]
-        stated = {canonical(name.decode(errors="replace")) for name in names}
-        known = tuple(sorted(expression for expression in stated if expression is not None))
+        stated = {_understood(name.decode(errors="replace")) for name in names}
+        known = tuple(sorted({expression for expression, _ in stated if expression is not None}))
         if known:
-            yield Claim(detector, conjunction(known), scope, None, *match.span(1))
+            kind = METADATA if any(kind == METADATA for _, kind in stated) else TERMS
+            yield Claim(detector, conjunction(known), scope, None, *match.span(1), kind)
 
     return read
+
+
+_SETUP = _first(
+    "setup.py",
+    re.compile(rb"(?m)^[^#\r\n]{0,200}\blicen[cs]e[ \t]*=[ \t]*(?=[urb]?[\"'])([^\r\n]{1,200})"),
+)
+_LABEL = re.compile(r"[\"'](License :: [^\"'\r\n]{1,200})[\"']")
+
+
+def _setup(scope: str, text: bytes) -> Iterator[Claim]:
+    """The argument `license` of setup(), else its classifiers; it is read, never run."""
+    found = [claim for claim in _SETUP(scope, text) if claim.expression != UNRECOGNIZED]
+    if found:
+        yield from found
+        return
+    labels = _LABEL.findall(text[:_CODE_BYTES_MAX].decode(errors="replace"))
+    stated = list(_classified("setup.py", labels, scope, text))
+    yield from stated or _SETUP(scope, text)
+
+
+_CODE_BYTES_MAX = 200_000  # of a setup.py that are read
+
+
+def _project_file(scope: str, text: bytes) -> Iterator[Claim]:
+    """MSBuild: PackageLicenseExpression, or a file or address in its place."""
+    plain = _uncommented(text)
+    match = re.search(rb"<PackageLicense(Expression|File|Url)>\s*([^<]{1,300}?)\s*<", plain)
+    if match is None:
+        return
+    value = match[2].decode(errors="replace")
+    if match[1] == b"File":
+        yield from _file_of("msbuild", value, scope, text)
+        return
+    expression, kind = _understood(value)
+    if expression is not None:
+        yield Claim("msbuild", expression, scope, None, *match.span(2), kind)
+
+
+def _nuspec(scope: str, text: bytes) -> Iterator[Claim]:
+    """NuGet: `license` of type expression or file, else `licenseUrl`."""
+    plain = _uncommented(text)
+    match = re.search(
+        rb"<license\s+type=[\"'](expression|file)[\"']\s*>\s*([^<]{1,200}?)\s*<", plain
+    )
+    address = re.search(rb"<licenseUrl>\s*([^<]{1,300}?)\s*<", plain)
+    if match is not None and match[1] == b"expression":
+        expression, kind = _understood(match[2].decode(errors="replace"))
+        if expression is not None:
+            yield Claim("nuspec", expression, scope, None, *match.span(2), kind)
+    elif match is not None:
+        yield from _file_of("nuspec", "file", scope, text)
+    elif address is not None:
+        known = _by_address(address[1].decode(errors="replace"))
+        kind = TERMS if known is None else METADATA
+        yield Claim("nuspec", known or UNRECOGNIZED, scope, None, *address.span(1), kind)
 
 
 def _pom(scope: str, text: bytes) -> Iterator[Claim]:
@@ -312,6 +419,23 @@ _READERS: dict[str, Callable[[str, bytes], Iterator[Claim]]] = {
     "META.json": _composer_json,
     "bower.json": _package_json,
     "pom.xml": _pom,
+    "setup.py": _setup,
+    "vcpkg.json": _package_json,
+    "deno.json": _package_json,
+    "jsr.json": _package_json,
+    "elm.json": _package_json,
+    "haxelib.json": _package_json,
+    "dub.json": _package_json,
+    "CITATION.cff": _first("CITATION.cff", re.compile(rb"(?m)^license:[ \t]*([^\r\n]{1,200})$")),
+    "shard.yml": _first("shard.yml", re.compile(rb"(?m)^license:[ \t]*([^\r\n]{1,200})$")),
+    "META.yml": _first("META.yml", re.compile(rb"(?m)^license:[ \t]*([^\r\n]{1,200})$")),
+    "dune-project": _first("dune-project", re.compile(rb"\(license[ \t]+([^()\r\n]{1,200})\)")),
+    "meson.build": _first(
+        "meson.build",
+        re.compile(
+            rb"\bproject[ \t]*\([^)]{0,2000}?\blicense[ \t]*:[ \t]*(\[[^\]]{1,300}\]|'[^'\r\n]{1,200}')"
+        ),
+    ),
     "setup.cfg": _first("setup.cfg", re.compile(rb"(?m)^licen[cs]e[ \t]*=[ \t]*([^\r\n]{1,200})$")),
     "mix.exs": _first("mix.exs", re.compile(rb"licenses:[ \t]*\[([^\]]{1,200})\]")),
 }
@@ -321,9 +445,16 @@ _ENDINGS: dict[str, Callable[[str, bytes], Iterator[Claim]]] = {
         "gemspec", re.compile(rb"(?m)^[^#\r\n]{0,200}\.licenses?[ \t]*=[ \t]*([^\r\n]{1,200})")
     ),
     ".cabal": _first("cabal", re.compile(rb"(?mi)^license:[ \t]*([^\r\n]{1,200})$")),
-    ".nuspec": _first(
-        "nuspec", re.compile(rb"<license type=\"expression\">\s*([^<]{1,200})</license>")
+    ".nuspec": _nuspec,
+    ".csproj": _project_file,
+    ".fsproj": _project_file,
+    ".vbproj": _project_file,
+    ".props": _project_file,
+    ".rockspec": _first(
+        "rockspec", re.compile(rb"(?m)^[ \t]*license[ \t]*=[ \t]*([^\r\n]{1,200})")
     ),
+    ".nimble": _first("nimble", re.compile(rb"(?m)^license[ \t]*=[ \t]*([^\r\n]{1,200})")),
+    ".opam": _first("opam", re.compile(rb"(?m)^license:[ \t]*([^\r\n]{1,200})")),
     ".podspec": _first(
         "podspec", re.compile(rb"(?m)^[^#\r\n]{0,200}\.license[ \t]*=[ \t]*([^\r\n]{1,200})")
     ),

@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.detector import Scope
-from stackyard.filter import headers, manifests, texts
+from stackyard.filter import headers, manifests, prose, readme, texts
 from stackyard.filter.buffers import bytes_of, one_array, pieces
+from stackyard.filter.evidence import LISTED, README
 from stackyard.filter.expression import UNRECOGNIZED, canonical, conjunction
 from stackyard.filter.params import LicenseTextParams
 from stackyard.record import BLOB_ID
@@ -54,6 +55,8 @@ _MODULES: Sequence[str] = (
     "stackyard.filter.statements",
     "stackyard.filter.headers",
     "stackyard.filter.manifests",
+    "stackyard.filter.prose",
+    "stackyard.filter.readme",
     "stackyard.filter.expression",
     "stackyard.filter.texts",
     "stackyard.filter.data.spdx",
@@ -126,7 +129,11 @@ _NO_LICENSE_SUFFIX = frozenset(
         "yml",
     ]
 )
-_LIKELY = r"(?i)(?:licen[cs]e|copying|copyright|ofl|dep5|readme|" + manifests.LIKELY + r")[^/]*$"
+_LIKELY = (
+    r"(?i)(?:licen[cs]e|copying|copyright|ofl|dep5|readme|"
+    + manifests.LIKELY
+    + r")[^/]*$|LICENSES/[^/]+$"
+)
 _NAMES_A_LICENSE = re.compile(r"(?i)licen[cs]e|copying")
 
 
@@ -203,12 +210,12 @@ class FileStatementDetector:
     def _statements(self, path: str, text: bytes) -> Iterator[tuple[Any, ...]]:
         for claim in manifests.claims(path, text):
             yield (
-                "metadata", claim.detector, claim.expression, 1.0,
+                claim.kind, claim.detector, claim.expression, 1.0,
                 claim.start_byte, claim.end_byte, claim.scope, claim.glob,
             )  # fmt: skip
-        if is_license_name(path) and not manifests.is_manifest(path):
+        if (is_license_name(path) or _is_listed(path)) and not manifests.is_manifest(path):
             yield from self._license_file(path, text[: self.params.size_bytes_max])
-        elif _README.search(path):
+        elif README.search(path):
             yield from _readme(posixpath.dirname(path), text[: self.params.size_bytes_max])
 
     def _license_file(self, path: str, raw: bytes) -> Iterator[tuple[Any, ...]]:
@@ -217,10 +224,29 @@ class FileStatementDetector:
             detector, expression, score, _, _ = self._recognise(path, plain)
             start, end = 0, len(raw)
         else:
-            detector, expression, score, start, end = self._recognise(path, raw)
+            parts, rest = _excepted(raw)
+            for part in parts:
+                stated = (
+                    "license-file",
+                    "prose",
+                    part.expression,
+                    headers.HEADER_SCORE,
+                    part.start,
+                    part.end,
+                )
+                yield from _of_part(stated, posixpath.dirname(path), part.path)
+            name = _by_name(raw)
+            if name is None:
+                detector, expression, score, start, end = self._recognise(path, rest)
+            else:
+                detector, expression, score, start, end = "name", name, 1.0, 0, len(raw)
         if expression is not None:
             scope = posixpath.dirname(path)
-            yield ("license-file", detector, expression, score, start, end, scope, None)
+            stated = ("license-file", detector, expression, score, start, end)
+            if not _is_listed(path):
+                yield (*stated, scope, None)
+            if _is_for_above(path):
+                yield (LISTED, *stated[1:], posixpath.dirname(scope), None)
 
     def _recognise(self, path: str, raw: bytes) -> _Reading:
         found = _recognised(raw, self.params.score_min, self.params.coverage_min)
@@ -264,31 +290,74 @@ def _recognised(raw: bytes, score_min: float, coverage_min: float) -> _Reading |
     return None
 
 
-_TAG = re.compile(rb"<[^<>]{0,1000}>")
-_README = re.compile(r"(?i)(?:^|/)readme(?:\.(?:md|markdown|rst|txt|adoc|org))?$")
-_LICENSE_HEADING = re.compile(
-    rb"(?im)^[ \t#=*]*(?:copying|licen[cs](?:e|es|ing))(?: (?:and|&) copyright)?[ \t#=*:]*$"
+_TEXT_FOLDER = re.compile(
+    r"(?:^|/)LICENSES/[^/]+\.(?:txt|md)$"
+)  # REUSE 3.3: texts of what is in use
+_FOLDER_OF_TEXTS = re.compile(
+    r"(?i)(?:^|/)(?:docs?|legal|licen[cs]es?|\.github|meta|info)/(?:licen[cs]e|copying|unlicen[cs]e)(?:\.(?:txt|md|rst|html?))?$"
 )
-_SECTION_BYTES = 600  # of a README's section on its licence: a sentence or two
+
+
+def _is_listed(path: str) -> bool:
+    """Whether a file is one of the texts that REUSE keeps: which file is under it, others say."""
+    return _TEXT_FOLDER.search(path) is not None
+
+
+def _is_for_above(path: str) -> bool:
+    """Whether a licence file in a folder for such stands for the directory above it too."""
+    return _is_listed(path) or _FOLDER_OF_TEXTS.search(path) is not None
+
+
+_NAME_ALONE_BYTES_MAX = 200  # of a licence file that is a name, a tag or an address, and no text
+_OF_HOLDERS = re.compile(r"(?i)^(?:copyright|\(c\)|\u00a9|all rights reserved).*$")
+
+
+def _by_name(raw: bytes) -> str | None:
+    """The licence of a file that only names it: `MIT`, a tag, an address."""
+    if len(raw) > _NAME_ALONE_BYTES_MAX:
+        return None
+    lines = [line.strip(" #*\t\r") for line in raw.decode(errors="replace").split("\n")]
+    told = [line for line in lines if line and not _OF_HOLDERS.match(line)]
+    named = {
+        manifests.named(re.sub(r"(?i)^(?:spdx-license-identifier|licen[cs]e):\s*", "", t))
+        for t in told
+    }
+    if not named or None in named or UNRECOGNIZED in named:
+        return None
+    return conjunction(tuple(sorted(name for name in named if name is not None)))
+
+
+_PREAMBLE_BYTES = 4_000  # before the first text: where a licence file says what is excepted from it
+
+
+def _excepted(raw: bytes) -> tuple[list[prose.Placed], bytes]:
+    """Parts that a licence file excepts by path, and the file with blanks for the sentences on them."""
+    parts = list(prose.placed(raw[:_PREAMBLE_BYTES].decode("latin-1")))
+    rest = bytearray(raw)
+    for part in parts:
+        rest[part.start : part.end] = b" " * (part.end - part.start)
+    return parts, bytes(rest)
+
+
+_TAG = re.compile(rb"<[^<>]{0,1000}>")
 _README_SCORE = 0.9
 
 
 def _readme(scope: str, text: bytes) -> Iterator[tuple[Any, ...]]:
-    """What the section of a README under a heading like `License` says, if it names a licence."""
-    heading = _LICENSE_HEADING.search(text)
-    if heading is None:
-        return
-    start = heading.end()
-    following = re.search(rb"\n[#=].{0,200}\n|\n[^\n]{1,80}\n(?:---|===)", text[start + 1 :])
-    stop = min(
-        len(text), start + _SECTION_BYTES, *([start + 1 + following.start()] if following else [])
-    )
-    section = text[start:stop]
-    name = canonical(section.decode(errors="replace").strip())
-    found = headers.header_expression(headers.normal(np.frombuffer(section, np.uint8)))
-    expression = found if name in {None, UNRECOGNIZED} else name
-    if expression is not None:
-        yield ("readme", "readme", expression, _README_SCORE, start, stop, scope, None)
+    """What a README says of the licence of its directory, and of parts of it."""
+    for said in readme.statements(text):
+        yield from _of_part(
+            (said.kind, "readme", said.expression, _README_SCORE, said.start, said.end),
+            scope,
+            said.path,
+        )
+
+
+def _of_part(stated: tuple[Any, ...], scope: str, path: str) -> Iterator[tuple[Any, ...]]:
+    """A statement of what lies at a path below a directory, "" for all of it."""
+    literal = re.sub(r"([?\\[])", r"\\\1", path)
+    for glob in (literal, f"{literal}/**") if path else (None,):
+        yield (*stated, scope, glob)
 
 
 def _all_of(ids: Iterable[str]) -> str:
@@ -296,4 +365,9 @@ def _all_of(ids: Iterable[str]) -> str:
 
 
 def _speaks(path: str) -> bool:
-    return manifests.is_manifest(path) or is_license_name(path) or _README.search(path) is not None
+    return (
+        manifests.is_manifest(path)
+        or is_license_name(path)
+        or _is_listed(path)
+        or README.search(path) is not None
+    )

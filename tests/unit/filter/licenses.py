@@ -31,3 +31,5 @@ GPL_HEADER = b"""/* This program is free software; you can redistribute it and/o
  */
 """
 GPL_TAG = b"// SPDX-License-Identifier: GPL-2.0-or-later\n"
+GPL_2 = b"GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n"
+"""A licence file by its name and version."""

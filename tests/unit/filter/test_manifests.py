@@ -45,6 +45,20 @@ REUSE = b"version = 1\n"
         ("DESCRIPTION", b"License: GPL-2 | Apache License (>= 2.0)\n", "Apache-2.0 OR GPL-2.0-only"),
         ("x.cabal", b"license:             BSD-3-Clause\n", "BSD-3-Clause"),
         ("x.nuspec", b'<license type="expression">MIT</license>', "MIT"),
+        ("x.nuspec", b"<licenseUrl>https://opensource.org/licenses/MIT</licenseUrl>", "MIT"),
+        ("x.csproj", b"<Project><!-- <PackageLicenseExpression>GPL-3.0</PackageLicenseExpression> --><PackageLicenseExpression>MIT</PackageLicenseExpression></Project>", "MIT"),
+        ("setup.py", b"from setuptools import setup\nsetup(name='a', license='MIT')\n", "MIT"),
+        ("setup.py", b'setup(\n    name="a",\n    license="MIT License, see LICENSE.txt",\n)\n', "MIT"),
+        ("setup.py", b"setup(classifiers=[\n 'License :: OSI Approved :: ISC License (ISCL)'])\n", "ISC"),
+        ("setup.py", b"setup(license='GPLv3')\n", "GPL-3.0-only"),
+        ("setup.py", b"setup(license='MIT, but not for companies')\n", UNRECOGNIZED),
+        ("setup.py", b"setup(license='MIT for non-commercial use')\n", UNRECOGNIZED),
+        ("x.rockspec", b'description = {\n   license = "MIT"\n}\n', "MIT"),
+        ("x.opam", b'license: ["MIT" "ISC"]\n', "ISC AND MIT"),
+        ("dune-project", b"(lang dune 3.0)\n(license MIT)\n", "MIT"),
+        ("meson.build", b"project('a', 'c',\n  version : '1',\n  license : 'MIT')\n", "MIT"),
+        ("CITATION.cff", b"cff-version: 1.2.0\nlicense: Apache-2.0\n", "Apache-2.0"),
+        ("shard.yml", b"name: a\nlicense: MIT\n", "MIT"),
         ("META.json", b'{"license": ["perl_5"]}', "Artistic-1.0-Perl OR GPL-1.0-or-later"),
         ("debian/copyright", DEP5 + b"Files: *\nLicense: GPL-2+ with OpenSSL exception\n", UNRECOGNIZED),
         ("debian/copyright", DEP5 + b"Files: *\nLicense: Expat or GPL-2+\n", "GPL-2.0-or-later OR MIT"),
@@ -62,16 +76,12 @@ def test_manifest_states_its_expression(path: str, text: bytes, expression: str)
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("package.json", b'{"license": "SEE LICENSE IN LICENSE.md"}'),
         ("package.json", b'{"license": 1}'),
         ("package.json", b"[]"),
         ("package.json", b'{"license": ' + b"[" * 100_000),
         ("package.json", b"\xff\xfe"),
         ("composer.json", b'{"license": [null]}'),
         ("Cargo.toml", b"= = ="),
-        ("Cargo.toml", b'[package]\nlicense-file = "L"\n'),
-        ("pyproject.toml", b'[project]\nlicense = {file = "LICENSE"}\n'),
-        ("setup.cfg", b"license = file: LICENSE\n"),
         ("DESCRIPTION", b"License: file LICENSE\n"),
         ("pom.xml", b"<licenses><license><name>MIT</name></license>"),
         ("pom.xml", b"<!-- <licenses><license><name>MIT</name></license></licenses> -->"),
@@ -82,6 +92,24 @@ def test_manifest_states_its_expression(path: str, text: bytes, expression: str)
 )
 def test_manifest_that_says_nothing_states_nothing(path: str, text: bytes) -> None:
     assert claims(path, text) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("package.json", b'{"license": "SEE LICENSE IN LICENSE.md"}'),
+        ("Cargo.toml", b'[package]\nlicense-file = "L"\n'),
+        ("pyproject.toml", b'[project]\nlicense = {file = "LICENSE"}\n'),
+        ("setup.cfg", b"license = file: LICENSE\n"),
+        ("x.csproj", b"<Project><PackageLicenseFile>L.txt</PackageLicenseFile></Project>"),
+        ("x.nuspec", b'<license type="file">L.txt</license>'),
+        ("x.nuspec", b"<licenseUrl>https://example.org/terms</licenseUrl>"),
+        ("setup.py", b"setup(license='see LICENSE')\n"),
+    ],
+)
+def test_manifest_that_points_to_a_text_says_that_there_are_terms(path: str, text: bytes) -> None:
+    (claim,) = claims(path, text)
+    assert (claim.kind, claim.expression) == ("terms", UNRECOGNIZED)
 
 
 def test_claim_has_the_range_of_what_was_read() -> None:

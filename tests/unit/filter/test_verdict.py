@@ -10,10 +10,9 @@ from stackyard.filter import Params
 from stackyard.filter.params import QualityParams
 from stackyard.record import ATTRIBUTES, DECISIONS
 from tests.unit.filter.corpus import facts, files, origins, rules, run
-from tests.unit.filter.licenses import GPL_HEADER, GPL_TAG, MIT
+from tests.unit.filter.licenses import GPL_2, GPL_HEADER, GPL_TAG, MIT
 
 ADD = b"def add(left, right):\n    return left + right\n"
-GPL_2 = b"GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n"
 LENGTH = b'int main(void) { return strlen("abc"); }\n'
 
 
