@@ -281,7 +281,8 @@ def test_policy_yank_marks_policy_keep_leaves_and_withdrawing_restores(
     request = asked(root, "--repo", "octo-org/alpha")
     assert released(root).yanked == ("0.1.0", "0.1.1")
     with hub_endpoint(Project.at(root)) as endpoint:
-        assert yanks.read(dataset_at(endpoint)).keys() == {"0.1.0", "0.1.1"}
+        public = (root / PUBLIC).read_text().strip()
+        assert yanks.read(dataset_at(endpoint), public).keys() == {"0.1.0", "0.1.1"}
     assert told(["past", "--project", str(root)]).return_value == 0
     policy(root, "keep")
     assert json.loads(told(["past", "--project", str(root), "--json"]).output)["done"]

@@ -293,14 +293,18 @@ def _show_verified(name: str, findings: tuple[Finding, ...], key: str) -> None:
 def yank(target: str, reason: str, project: Path | None, as_json: bool) -> None:
     """Mark a version as not to be pulled unasked; it stays listed, and its files stay.
 
+    The list of yanked versions is signed by the project's release key.
+
     Example: stackyard yank octo-org/yard@0.1.0 --reason "wrong licences, see 0.1.1"
     """
     from stackyard.cli import echo_json
     from stackyard.client import yanks
+    from stackyard.pipeline.keys import release_key
 
     named = _named(target)
     with _hub(project) as hub:
-        new = yanks.yank(hub.dataset(named.repo), named.version, reason)
+        key = release_key(project if project is not None else Path())
+        new = yanks.yank(hub.dataset(named.repo), named.version, reason, key)
     if as_json:
         echo_json({"dataset": named.repo, "version": named.version, "reason": reason, "new": new})
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from stackyard.params import build, plain
 from stackyard.release.names import parse_shard_path
 
 LOCK = "stackyard.lock"
+_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 FORMAT = "stackyard-lock/1"
 
 
@@ -34,6 +37,23 @@ class LockedFile:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """The most that was seen of a dataset, signed by the key of its releases: what a Hub shows later may
+    be more, and never less.
+
+    Attributes:
+        version: the highest version.
+        log_size, log_root: of the longest log of opt-outs.
+        yanked: versions that were yanked, sorted.
+    """
+
+    version: str
+    log_size: int
+    log_root: str
+    yanked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Lock:
     """A copy of a release.
 
@@ -45,6 +65,7 @@ class Lock:
         licenses: SPDX ids and expressions that were asked for; all if empty.
         removed: contents (content_sha256) that `sync` took out of this copy beyond its version.
         files: what is there, sorted by path.
+        seen: the most that was seen of the dataset; None in a lock of before.
     """
 
     dataset: str
@@ -56,6 +77,7 @@ class Lock:
     licenses: tuple[str, ...]
     removed: tuple[str, ...]
     files: tuple[LockedFile, ...]
+    seen: Seen | None = None
 
     def file(self, path: str) -> LockedFile | None:
         return next((file for file in self.files if file.path == path), None)
@@ -88,6 +110,8 @@ class Lock:
         paths = [file.path for file in lock.files]
         if paths != sorted(set(paths)) or not all(_inside(path) for path in paths):
             raise _damaged("files out of order, or outside of the copy")
+        if lock.seen is not None and not _is_sound(lock.seen):
+            raise _damaged("what was seen of the dataset is no version, size or root")
         return lock
 
     def write(self, folder: Path) -> None:
@@ -120,6 +144,21 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def refuse_links(folder: Path) -> None:
+    """Refuses a folder with links in it, before anything is written there.
+
+    Raises:
+        VerificationError: there is one: what is written to it would go somewhere else.
+    """
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise VerificationError(
+                f"{path.relative_to(folder).as_posix()} in {folder} is a link: what is written there "
+                "would go somewhere else",
+                next_step="move it away, or pull into another folder",
+            )
+
+
 def files_in(folder: Path) -> Iterator[Path]:
     """All that is no folder in a copy, sorted; links too, which no release holds."""
     for path in sorted(folder.rglob("*")):
@@ -129,6 +168,14 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 def language_of_shard(path: str) -> str:
     return parse_shard_path(path)[1]
+
+
+def _is_sound(seen: Seen) -> bool:
+    return (
+        _VERSION.fullmatch(seen.version) is not None
+        and seen.log_size >= 0
+        and _SHA256.fullmatch(seen.log_root) is not None
+    )
 
 
 def _inside(path: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from stackyard.client.trees import SMALL_MAX_BYTES
 from stackyard.client.trust import open_registry
 from stackyard.errors import StackyardError, VerificationError
 from stackyard.optout.absence import Gathered
@@ -29,10 +30,10 @@ class _Files:
 
     open_file: Open
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, size_max_bytes: int = SMALL_MAX_BYTES) -> bytes:
         try:
             with self.open_file(path) as source:
-                return source.read()
+                return source.read(size_max_bytes + 1)
         except OSError as error:
             raise VerificationError(f"{path} is missing") from error
 

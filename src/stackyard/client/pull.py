@@ -22,7 +22,9 @@ import pyarrow.parquet as pq
 
 from stackyard.client import tombstones, yanks
 from stackyard.client.licenses import admits, fold
-from stackyard.client.lock import LOCK, Lock, LockedFile, files_in, read_lock
+from stackyard.client.lock import LOCK, Lock, LockedFile, files_in, read_lock, refuse_links
+from stackyard.client.opened import newest
+from stackyard.client.seen import grown, refuse_less
 from stackyard.client.trees import Commit, Folder
 from stackyard.client.trust import Release, open_registry, open_release
 from stackyard.errors import UsageError, VerificationError
@@ -79,14 +81,16 @@ def pull(
     """
     old = _lock_of(folder)
     commit = tombstones.resolve(dataset, version)
+    if old is not None:
+        refuse_less(dataset, old.seen, newest(dataset), old.key)
     if old is not None and old.commit != commit and old.version == version:
         moved = tombstones.moved_by_purge(dataset, version, old.manifest_sha256, old.key)
         old = replace(old, commit=commit) if moved else old
-    if not yanked:
-        yanks.refuse(dataset, version)
     pinned = _pinned(old, dataset.repo, version, commit, key)
     release = open_release(Commit(dataset, commit), pinned, (dataset.repo, version))
     _check_manifest(old, release)
+    if not yanked:
+        yanks.refuse(dataset, version, release.key)
     names = _languages(release.manifest, languages)
     lock = Lock(
         dataset=dataset.repo,
@@ -98,6 +102,7 @@ def pull(
         licenses=tuple(sorted(set(licenses))),
         removed=old.removed if old else (),
         files=(),
+        seen=old.seen if old else None,
     )
     if old is not None and replace(old, files=()) != lock:
         raise UsageError(
@@ -112,7 +117,8 @@ def pull(
     files = work.fetch(old)
     lock = replace(lock, files=files)
     _drop_others(folder, lock)
-    open_registry(Folder(folder), release.manifest)
+    log = open_registry(Folder(folder), release.manifest)
+    lock = replace(lock, seen=grown(lock.seen, version, log))
     lock.write(folder)
     return Pulled(folder, lock, work.fetched_files, work.fetched_bytes, pinned is None)
 
@@ -120,6 +126,7 @@ def pull(
 def _lock_of(folder: Path) -> Lock | None:
     if not folder.exists():
         return None
+    refuse_links(folder)
     lock = read_lock(folder)
     if lock is None and any(folder.iterdir()):
         raise UsageError(

@@ -2,7 +2,8 @@
 
     (1) the newest version on the Hub is believed: signed by the pinned key, its registry extends the
         one that the copy was made with, its version is not below the copy's, and it descends from the
-        copy's, manifest by manifest (for a purged version by its tombstone)
+        copy's, manifest by manifest (for a purged version by its tombstone); version, registry and yanks
+        are not less than what the lock says was seen, and the lock says so from now on
     (2) if there is a later patch of the copy's own major.minor, the copy becomes that patch: patches
         only remove
     (3) contents that the newest removals.jsonl says are gone leave what is still there: the shards of
@@ -25,9 +26,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from stackyard.client import converted, tombstones, yanks
-from stackyard.client.lock import LOCK, Lock, LockedFile, files_in, read_lock
+from stackyard.client.lock import LOCK, Lock, LockedFile, files_in, read_lock, refuse_links
 from stackyard.client.opened import Opened, newest, open_version
 from stackyard.client.pull import Progress, derive, holds, keep_mask, pull, scratch
+from stackyard.client.seen import grown, refuse_less
 from stackyard.client.trees import Folder
 from stackyard.client.trust import checked, open_registry, open_release
 from stackyard.errors import UsageError, VerificationError
@@ -81,7 +83,8 @@ def sync(dataset: HubDataset, folder: Path, progress: Progress = lambda _size: N
             f"{folder} is no copy that a pull has finished",
             next_step="run `stackyard pull` on it first",
         )
-    latest = _believed(dataset, folder, lock)  # (1)
+    refuse_links(folder)
+    latest, lock = _believed(dataset, folder, lock)  # (1)
     listed = latest.manifest.file(REMOVALS)
     if listed is None:
         raise VerificationError(f"{latest.release.name} does not hold {REMOVALS}")
@@ -99,13 +102,15 @@ def sync(dataset: HubDataset, folder: Path, progress: Progress = lambda _size: N
         other_files=changed,
         checked_files=_prove(folder, lock, gone),  # (4)
         gone=len(gone),
-        yanked=yanks.read(dataset).get(lock.version, ""),
+        yanked=yanks.read(dataset, lock.key).get(lock.version, ""),
         unread=tuple(name for name in others if converted.kind_of(name) is None),
     )
 
 
-def _believed(dataset: HubDataset, folder: Path, lock: Lock) -> Opened:
-    latest = open_version(dataset, newest(dataset), lock.key)
+def _believed(dataset: HubDataset, folder: Path, lock: Lock) -> tuple[Opened, Lock]:
+    version = newest(dataset)
+    refuse_less(dataset, lock.seen, version, lock.key)
+    latest = open_version(dataset, version, lock.key)
     if version_key(latest.manifest.version) < version_key(lock.version):
         raise VerificationError(
             f"the newest version on the Hub is below that of {folder}: it was rolled back",
@@ -123,12 +128,18 @@ def _believed(dataset: HubDataset, folder: Path, lock: Lock) -> Opened:
     tombstones.check_chain(
         dataset, latest.manifest, lock.key, Previous(lock.version, lock.manifest_sha256)
     )
-    return latest
+    # Of a purged version that was the newest, the log that was seen with it still counts.
+    seen = lock.seen and replace(
+        lock.seen, version=min(lock.seen.version, version, key=version_key)
+    )
+    lock = replace(lock, seen=grown(seen, version, log, yanks.read(dataset, lock.key)))
+    lock.write(folder)
+    return latest, lock
 
 
 def _to_patch(dataset: HubDataset, folder: Path, lock: Lock, progress: Progress) -> Lock:
     """(2) The newest patch of the same major.minor that is not yanked."""
-    yanked = yanks.read(dataset)
+    yanked = yanks.read(dataset, lock.key)
     line = version_key(lock.version)[:2]
     later = [
         version

@@ -118,9 +118,10 @@ def parse(text: bytes | None) -> dict[str, Tombstone]:
             for name, entry in versions.items()
         }
         misplaced = [name for name, each in found.items() if each.version != name]
+        canonical = serialise(found)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unreadable() from error
-    if misplaced:
+    if misplaced or canonical != text:  # a member given twice, say
         raise _unreadable()
     return found
 

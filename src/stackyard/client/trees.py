@@ -9,6 +9,15 @@ from typing import IO
 from stackyard.errors import UsageError, VerificationError
 from stackyard.store.hub import HubDataset
 
+SMALL_MAX_BYTES = 256 << 20
+"""What is read whole: a log of opt-outs, or removals.jsonl, of a million lines."""
+
+
+def _too_large(path: str, size_max_bytes: int) -> VerificationError:
+    return VerificationError(
+        f"{path} is larger than it can be", expected=f"at most {size_max_bytes} bytes"
+    )
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -16,9 +25,12 @@ class Folder:
 
     root: Path
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, size_max_bytes: int = SMALL_MAX_BYTES) -> bytes:
         with self.open(path) as source:
-            return source.read()
+            content = source.read(size_max_bytes + 1)
+        if len(content) > size_max_bytes:
+            raise _too_large(path, size_max_bytes)
+        return content
 
     def open(self, path: str) -> IO[bytes]:
         """A file for reading.
@@ -55,8 +67,8 @@ class Commit:
     dataset: HubDataset
     commit: str
 
-    def read(self, path: str) -> bytes:
-        content = self.dataset.read_if_there(self.commit, path)
+    def read(self, path: str, size_max_bytes: int = SMALL_MAX_BYTES) -> bytes:
+        content = self.dataset.read_if_there(self.commit, path, size_max_bytes)
         if content is None:
             raise VerificationError(
                 f"{path} is missing", found=f"no such file in {self.dataset.repo} at {self.commit}"

@@ -2,9 +2,9 @@
 
 A release is opened in this order:
 
-    (1) manifest.json is a canonical manifest
-    (2) manifest.dsse.json is a canonical envelope, and its payload is manifest.json
-    (3) a trusted key signed it
+    (1) manifest.dsse.json is a canonical envelope, and its payload is manifest.json
+    (2) a trusted key signed it
+    (3) manifest.json is a canonical manifest: nothing that nobody signed is parsed before
     (4) it is of the dataset and version that were asked for
     (5) every file has the size and SHA-256 that the manifest lists
     (6) the registry's log is what its checkpoint was signed for, and what the manifest names
@@ -19,6 +19,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Protocol
 
+from stackyard.client.trees import SMALL_MAX_BYTES
 from stackyard.errors import UsageError, VerificationError
 from stackyard.optout import registry as optout_registry
 from stackyard.optout.note import VerifierKey
@@ -35,16 +36,20 @@ LOG = "registry/log.jsonl"
 LOG_KEY = "registry/log.vkey"
 
 _KEY_HEX = 64
+_KEY_FILE_MAX_BYTES = 1024
+
+MANIFEST_MAX_BYTES = 64 << 20
+"""A Hub takes 100,000 files, and a file takes some 250 bytes of a manifest: 25 MB."""
 
 
 class Tree(Protocol):
     """Where the files of a release are read: a folder, or a commit on a Hub."""
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, size_max_bytes: int = ...) -> bytes:
         """The bytes of a small file.
 
         Raises:
-            VerificationError: it is not there.
+            VerificationError: it is not there, or is larger.
         """
         ...
 
@@ -89,18 +94,22 @@ def open_release(tree: Tree, key: str | None, asked: tuple[str, str] | None = No
     Raises:
         VerificationError: one of the checks fails.
     """
-    text = tree.read(MANIFEST)
-    manifest = Manifest.parse(text)  # (1)
-    envelope = dsse.Envelope.parse(tree.read(ENVELOPE))  # (2)
-    if envelope.payload != text:
+    text = tree.read(MANIFEST, MANIFEST_MAX_BYTES)
+    signed = tree.read(ENVELOPE, 2 * MANIFEST_MAX_BYTES)
+    try:
+        envelope = dsse.Envelope.over(text, signed)  # (1)
+    except VerificationError as error:
         raise VerificationError(
             f"{ENVELOPE} signs another manifest than {MANIFEST}",
-            expected=f"payload of sha256 {hashlib.sha256(text).hexdigest()}",
-            found=f"sha256 {hashlib.sha256(envelope.payload).hexdigest()}",
+            expected=f"the canonical envelope of sha256 {hashlib.sha256(text).hexdigest()}",
+            found=error.found,
             next_step="do not use this release",
-        )
-    trusted = key if key is not None else own_key(tree, manifest)
-    dsse.verify(envelope, [parse_key(trusted)])  # (3)
+        ) from error
+    trusted = key if key is not None else _brought(tree)
+    dsse.verify(envelope, [parse_key(trusted)])  # (2)
+    manifest = Manifest.parse(text)  # (3)
+    if key is None:
+        own_key(tree, manifest)
     if asked is not None and (manifest.name, manifest.version) != asked:  # (4)
         raise VerificationError(
             "the release is not the one that was asked for",
@@ -111,6 +120,21 @@ def open_release(tree: Tree, key: str | None, asked: tuple[str, str] | None = No
     return Release(manifest, hashlib.sha256(text).hexdigest(), trusted)
 
 
+def _brought(tree: Tree) -> str:
+    """The key that lies beside a release, not yet listed by anybody."""
+    try:
+        return tree.read(PUBLIC_KEY, _KEY_FILE_MAX_BYTES).decode("ascii", errors="replace").strip()
+    except VerificationError as error:
+        raise _no_key() from error
+
+
+def _no_key() -> VerificationError:
+    return VerificationError(
+        f"the release does not bring its signer's key ({PUBLIC_KEY})",
+        next_step="get the key from the publisher and pass it with --key",
+    )
+
+
 def own_key(tree: Tree, manifest: Manifest) -> str:
     """The key that a release brings, as it is listed.
 
@@ -119,10 +143,7 @@ def own_key(tree: Tree, manifest: Manifest) -> str:
     """
     listed = manifest.file(PUBLIC_KEY)
     if listed is None:
-        raise VerificationError(
-            f"the release does not bring its signer's key ({PUBLIC_KEY})",
-            next_step="get the key from the publisher and pass it with --key",
-        )
+        raise _no_key()
     return checked(tree, listed).decode("ascii", errors="replace").strip()
 
 
@@ -132,7 +153,7 @@ def checked(tree: Tree, file: File) -> bytes:
     Raises:
         VerificationError: its size or hash is another.
     """
-    content = tree.read(file.path)
+    content = tree.read(file.path, min(file.size_bytes, SMALL_MAX_BYTES))
     found = hashlib.sha256(content).hexdigest()
     if (len(content), found) != (file.size_bytes, file.sha256):
         raise mismatch(file, len(content), found)

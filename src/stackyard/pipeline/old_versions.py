@@ -192,7 +192,7 @@ def yank_old(project: Project, plan: OldPlan) -> tuple[str, ...]:
         return tuple(
             version
             for version in plan.to_yank
-            if version in there and yanks.yank(dataset, version, REASON)
+            if version in there and yanks.yank(dataset, version, REASON, release_key(project.root))
         )
 
 
@@ -277,7 +277,7 @@ def _plan(
     if newest is None:
         return OldPlan(policy, ())
     key = (project.root / PUBLIC).read_text(encoding="ascii").strip()
-    yanked = yanks.read(dataset)
+    yanked = yanks.read(dataset, key)
     concerned, held = [], []
     for version in dataset.versions():
         settled = policy == "yank" and version in yanked

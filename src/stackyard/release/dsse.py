@@ -37,6 +37,8 @@ MANIFEST_TYPE = "application/vnd.stackyard.manifest.v1+json"
 
 _KEY_BYTES = 32
 _SIGNATURE_BYTES = 64
+_REST_BYTES_MAX = 65_536
+"""An envelope less its payload: some 250 bytes a signature, so there is room for 250 of them."""
 
 
 @dataclass(frozen=True, order=True)
@@ -69,6 +71,24 @@ class Envelope:
         if envelope.serialise() != text:
             raise _malformed("another text than the canonical one of the same envelope")
         return envelope
+
+    @classmethod
+    def over(cls, payload: bytes, text: bytes) -> Self:
+        """The envelope that a text holds, of a payload that is known; only what is left is parsed.
+
+        So who checks a signature pays for no structure that nobody signed.
+
+        Raises:
+            VerificationError: the text is not the canonical envelope of this payload.
+        """
+        head = b'{"payload":"' + base64.b64encode(payload) + b'",'
+        rest = b'{"payload":"",' + text[len(head) :]
+        if not text.startswith(head):
+            raise _malformed("an envelope of another payload, or none")
+        if len(rest) > _REST_BYTES_MAX:
+            raise _malformed(f"{len(rest)} bytes of signatures")
+        envelope = cls.parse(rest)
+        return cls(envelope.payload_type, payload, envelope.signatures)
 
     @classmethod
     def _build(cls, value: Any) -> Self:

@@ -324,9 +324,11 @@ class HubDataset:
 
         return self._call(once)
 
-    def read_if_there(self, commit: str, path: str) -> bytes | None:
+    def read_if_there(
+        self, commit: str, path: str, size_max_bytes: int = 256 << 20
+    ) -> bytes | None:
         try:
-            return self.read(commit, path)
+            return self.read(commit, path, size_max_bytes)
         except UsageError as missing:
             if isinstance(missing.__cause__, EntryNotFoundError):
                 return None

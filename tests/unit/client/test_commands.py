@@ -16,6 +16,7 @@ import pytest
 
 from stackyard.cli import main
 from stackyard.hub import EmbeddedHub
+from stackyard.pipeline.keys import PRIVATE
 from stackyard.store.hub import HubDataset
 from tests.unit.client.publisher import REPO, ROWS, Publisher
 
@@ -59,6 +60,8 @@ def project(copy: Path, hub: EmbeddedHub, publisher: Publisher, tmp_path: Path,
     root = tmp_path / "dataset"
     (root / ".stackyard").mkdir(parents=True)
     (root / ".stackyard" / "hub").symlink_to(hub.root)
+    (root / PRIVATE).parent.mkdir()
+    (root / PRIVATE).write_text((b"k" * 32).hex() + "\n")
     (root / "params.yaml").write_text(f"publish:\n  hub: local\n  repo: {REPO}\n")
     (root / "registry" / "keys").mkdir(parents=True)
     (root / "registry" / "keys" / "release.pub").write_text(f"{publisher.public}\n")

@@ -399,17 +399,17 @@ def test_a_derived_copy_is_the_same_every_time_and_told_when_edited(
 
 
 def test_a_yanked_version_is_pulled_only_when_asked_so(
-    copy: Path, dataset: HubDataset, tmp_path: Path
+    copy: Path, dataset: HubDataset, publisher: Publisher, tmp_path: Path
 ) -> None:
-    assert yanks.yank(dataset, "0.1.0", "wrong licences")
-    assert not yanks.yank(dataset, "0.1.0", "wrong licences")
+    assert yanks.yank(dataset, "0.1.0", "wrong licences", publisher.key)
+    assert not yanks.yank(dataset, "0.1.0", "wrong licences", publisher.key)
     with pytest.raises(VerificationError, match="wrong licences"):
         pull(dataset, "0.1.0", tmp_path / "x")
     assert not (tmp_path / "x").exists()
     assert pull(dataset, "0.1.0", tmp_path / "x", yanked=True).lock.version == "0.1.0"
     assert check(copy, dataset).holds
     with pytest.raises(UsageError):
-        yanks.yank(dataset, "9.9.9", "never was")
+        yanks.yank(dataset, "9.9.9", "never was", publisher.key)
 
 
 def test_a_damaged_yank_list_stops_a_pull(copy: Path, dataset: HubDataset, tmp_path: Path) -> None:

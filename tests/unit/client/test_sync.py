@@ -254,8 +254,8 @@ def test_sync_passes_over_a_yanked_patch_and_tells_of_a_yanked_copy(
     copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
 ) -> None:
     publisher.publish(hub, LEFT)
-    yanks.yank(dataset, "0.1.1", "broken")
-    yanks.yank(dataset, "0.1.0", "old")
+    yanks.yank(dataset, "0.1.1", "broken", publisher.key)
+    yanks.yank(dataset, "0.1.0", "old", publisher.key)
     done = sync(dataset, copy)
     assert (done.after, done.yanked, done.removed_rows) == ("0.1.0", "old", 1)
     assert GONE not in contents(copy)
