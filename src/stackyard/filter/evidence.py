@@ -386,8 +386,8 @@ def own_expression(stated: tuple[tuple[str, str], ...]) -> str:
 def _place_expression(stated: tuple[tuple[str, str], ...]) -> str:
     """What one place says: its metadata, and what its licence texts say beyond them.
 
-    A licence text that nothing recognises counts where nothing else is said: then it stands. What a
-    README says counts where nothing but a README speaks, or where it limits or denies use; a README
+    A licence text that nothing recognises counts beside whatever else is said. What a README says
+    counts where nothing but a README speaks, or where it limits or denies use; a README
     may make a choice of just the texts beside it; and where one GNU licence's text stands without
     metadata, it may say that later versions hold too: the text itself leaves it open.
     """
@@ -397,16 +397,13 @@ def _place_expression(stated: tuple[tuple[str, str], ...]) -> str:
         return _explained_by("readme", stated)
     if RESTRICTED in readme:
         return RESTRICTED
-    known = tuple(pair for pair in firm if pair[1] != UNRECOGNIZED or pair[0] == "metadata")
-    if not known:
-        return UNRECOGNIZED
-    said = _explained_by("metadata", known)
-    if len(readme) == 1 and all(kind != "metadata" for kind, _ in known):
+    said = _explained_by("metadata", firm)
+    if len(readme) == 1 and all(kind != "metadata" for kind, _ in firm):
         (choice,) = readme
         if " OR " in choice and " AND " in said and families(choice) == families(said):
             return choice
     if said.endswith("-only") and readme == {said.removesuffix("only") + "or-later"}:
-        return said if any(kind == "metadata" for kind, _ in known) else readme.pop()
+        return said if any(kind == "metadata" for kind, _ in firm) else readme.pop()
     return said
 
 

@@ -9,13 +9,11 @@ as UNRECOGNIZED, and never falls silent.
 
 from __future__ import annotations
 
-import functools
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import licenseclassifier
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,6 +56,8 @@ _MODULES: Sequence[str] = (
     "stackyard.filter.prose",
     "stackyard.filter.readme",
     "stackyard.filter.expression",
+    "stackyard.filter.account",
+    "stackyard.filter.residue",
     "stackyard.filter.texts",
     "stackyard.filter.data.spdx",
     "stackyard.filter.buffers",
@@ -179,7 +179,7 @@ class FileStatementDetector:
     name = "license-file"
     scope: Scope = "file"
     modules: Sequence[str] = _MODULES
-    distributions: Sequence[str] = ("license-expression", "licenseclassifier")
+    distributions: Sequence[str] = ("license-expression",)
     schema = FILE_STATEMENTS
 
     def __init__(self, params: LicenseTextParams) -> None:
@@ -219,75 +219,37 @@ class FileStatementDetector:
             yield from _readme(posixpath.dirname(path), text[: self.params.size_bytes_max])
 
     def _license_file(self, path: str, raw: bytes) -> Iterator[tuple[Any, ...]]:
-        if path.lower().endswith((".html", ".htm")):
-            plain = _TAG.sub(b" ", raw)
-            detector, expression, score, _, _ = self._recognise(path, plain)
-            start, end = 0, len(raw)
-        else:
-            parts, rest = _excepted(raw)
-            for part in parts:
-                stated = (
-                    "license-file",
-                    "prose",
-                    part.expression,
-                    headers.HEADER_SCORE,
-                    part.start,
-                    part.end,
-                )
-                yield from _of_part(stated, posixpath.dirname(path), part.path)
-            name = _by_name(raw)
-            if name is None:
-                detector, expression, score, start, end = self._recognise(path, rest)
-            else:
-                detector, expression, score, start, end = "name", name, 1.0, 0, len(raw)
-        if expression is not None:
-            scope = posixpath.dirname(path)
-            stated = ("license-file", detector, expression, score, start, end)
+        """What a licence file says, a row a piece, first of the parts that it excepts by path.
+
+        A name that promises a licence makes a file that states none, and points to none, an unknown
+        one.
+        """
+        folder = posixpath.dirname(path)
+        parts, rest = _excepted(raw)
+        for part in parts:
+            stated: tuple[Any, ...] = (
+                "license-file", "prose", part.expression, headers.HEADER_SCORE, part.start, part.end,
+            )  # fmt: skip
+            yield from _of_part(stated, folder, part.path)
+        for stated in self._read(path, raw, rest):
             if not _is_listed(path):
-                yield (*stated, scope, None)
+                yield (*stated, folder, None)
             if _is_for_above(path):
-                yield (LISTED, *stated[1:], posixpath.dirname(scope), None)
+                yield (LISTED, *stated[1:], posixpath.dirname(folder), None)
 
-    def _recognise(self, path: str, raw: bytes) -> _Reading:
-        found = _recognised(raw, self.params.score_min, self.params.coverage_min)
-        if found is not None:
-            return found
-        promised = _NAMES_A_LICENSE.search(posixpath.basename(path)) and raw.strip()
-        return "none", UNRECOGNIZED if promised else None, 0.0, 0, len(raw)
-
-
-_Reading = tuple[str, str | None, float, int, int]
-
-
-@functools.lru_cache(
-    maxsize=128
-)  # a blob is asked for under each of its names, one after the other
-def _recognised(raw: bytes, score_min: float, coverage_min: float) -> _Reading | None:
-    """Detector, expression, score and range: the surest reading of a licence text.
-
-    (1) the same words as a listed text; (2) recognised texts that cover the file; (3) most of
-    a listed text; (4) a notice; else nothing: a name that promises a licence makes it an unknown one.
-    """
-    same = texts.exact(raw)
-    if same is not None:  # (1)
-        return "spdx-texts", _all_of([same]), 1.0, 0, len(raw)
-    text = raw.decode(errors="replace")
-    regions = licenseclassifier.identify_license(text, coverage_threshold=100 * coverage_min)
-    if regions:  # (2)
-        start = len(text[: regions[0].start].encode())
-        end = len(text[: regions[-1].end].encode())
-        covered = sum(region.end - region.start for region in regions) / len(text)
-        expression = _all_of(region.id for region in regions)
-        return "licenseclassifier", expression, round(covered, 4), start, end
-    matches = texts.near(raw, score_min)
-    if matches:  # (3)
-        score = min(match.score for match in matches)
-        return "spdx-texts", _all_of(m.license_id for m in matches), score, 0, len(raw)
-    head = np.frombuffer(raw[: headers.HEAD_BYTES], np.uint8)
-    found = headers.header_expression(headers.normal(head))
-    if found is not None:  # (4)
-        return "header-rules", found, headers.HEADER_SCORE, 0, len(raw)
-    return None
+    def _read(self, path: str, raw: bytes, rest: bytes) -> Iterator[tuple[Any, ...]]:
+        name = _by_name(raw)
+        if name is not None:
+            yield ("license-file", "name", name, 1.0, 0, len(raw))
+            return
+        found = account(rest, self.params.score_min)
+        promised = _NAMES_A_LICENSE.search(posixpath.basename(path)) is not None
+        if not promised and all(piece.kind in {"rider", "unexplained"} for piece in found.pieces):
+            return
+        if promised and not found.pieces and not found.points and rest.strip():
+            yield ("license-file", "none", UNRECOGNIZED, 0.0, 0, len(raw))
+        for piece in found.pieces:
+            yield ("license-file", *piece[1:])
 
 
 _TEXT_FOLDER = re.compile(
@@ -339,7 +301,6 @@ def _excepted(raw: bytes) -> tuple[list[prose.Placed], bytes]:
     return parts, bytes(rest)
 
 
-_TAG = re.compile(rb"<[^<>]{0,1000}>")
 _README_SCORE = 0.9
 
 
@@ -358,10 +319,6 @@ def _of_part(stated: tuple[Any, ...], scope: str, path: str) -> Iterator[tuple[A
     literal = re.sub(r"([?\\[])", r"\\\1", path)
     for glob in (literal, f"{literal}/**") if path else (None,):
         yield (*stated, scope, glob)
-
-
-def _all_of(ids: Iterable[str]) -> str:
-    return conjunction(tuple(sorted({canonical(key) or UNRECOGNIZED for key in ids})))
 
 
 def _speaks(path: str) -> bool:
