@@ -295,7 +295,7 @@ TEMPLATE_RATIO_MIN = 0.6  # the shortest templates are half groups (HPND); other
 
 def required(pattern: str) -> str:
     """The text of a pattern that stands in no group and no class: what every match has."""
-    plain = re.sub(r"\[[^\]]*\][*+?]?|\\[sdw][*+?]?", " ", pattern)
+    plain = re.sub(r"(?:\[[^\]]*\]|\\[sdw]|(?<!\\)\.)(?:[*+?]|\{[^}]*\})", " ", pattern)
     out, depth = [], 0
     for part in re.findall(r"\\.|.", plain, re.DOTALL):
         if part in "()":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.detector import Scope
-from stackyard.filter import headers, manifests, prose, readme, texts
+from stackyard.filter import headers, manifests, prose, readme
+from stackyard.filter.account import account
 from stackyard.filter.buffers import bytes_of, one_array, pieces
 from stackyard.filter.evidence import LISTED, README
-from stackyard.filter.expression import UNRECOGNIZED, canonical, conjunction
+from stackyard.filter.expression import UNRECOGNIZED, conjunction
 from stackyard.filter.params import LicenseTextParams
 from stackyard.record import BLOB_ID
 
