@@ -117,7 +117,7 @@ class _Drawing:
 
 _SECRET = re.compile(r"<(?:alnum|b64url|b64) \d+>")
 _COPYABLE = re.compile(r"\[((?:alnum|b64url|b64) \d+)\]")
-_COMMENTS = {"py": "# ", "c": "// ", "js": "// ", "go": "// ", "cs": "// "}
+_COMMENTS = {"py": "# ", "c": "// ", "js": "// ", "go": "// ", "cs": "// ", "java": "// "}
 
 
 def _unique(case: str, path: str, text: str) -> str:

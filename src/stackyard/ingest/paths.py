@@ -84,4 +84,5 @@ def shown(parts: tuple[bytes, ...], name: bytes, path_bytes_max: int) -> tuple[s
         return escape(raw), rules.PATH_NOT_UTF8
     if _CONTROL.search(text):
         return escape(raw), rules.PATH_CONTROL_CHARACTER
-    return text, None if is_safe(name) else rules.PATH_UNSAFE
+    # The path alone too: what stood before it may have been all that made it a relative one.
+    return text, None if is_safe(name) and is_safe(raw) else rules.PATH_UNSAFE
