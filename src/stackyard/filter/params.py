@@ -14,14 +14,13 @@ class LicenseTextParams:
     """How whole licence texts are recognised.
 
     Attributes:
-        score_min: share (0..1) of a listed text's five-word runs that a file must have to be named
-            after it. Below it no identifier is guessed: the file counts as an unrecognised licence.
-        coverage_min: share (0..1) of a file that recognised texts must cover together.
+        score_min: share (0..1) of a listed text's words, less those that its template frees, that a
+            file must have to be named after it. Below it no identifier is guessed: the file counts as
+            an unrecognised licence.
         size_bytes_max: bytes of a licence file that are read; the rest is not looked at.
     """
 
     score_min: float = 0.9
-    coverage_min: float = 0.75
     size_bytes_max: int = 1 << 20
 
 

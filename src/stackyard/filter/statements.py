@@ -131,7 +131,9 @@ _NO_LICENSE_SUFFIX = frozenset(
     ]
 )
 _LIKELY = (
-    r"(?i)(?:licen[cs]e|copying|copyright|ofl|dep5|readme|"
+    r"(?i)(?:licen[cs]e|copying|copyright|ofl|dep5|readme|clause|eula|addend|rider|restriction|supplement"
+    r"|amendment|acceptable[-_ ]use|(?:no|non|anti)[-_ ]?(?:ai|military|training)|ai[-_ ]?(?:policy|terms"
+    r"|training)|commercial|ethic|notice|legal|terms|"
     + manifests.LIKELY
     + r")[^/]*$|LICENSES/[^/]+$"
 )
@@ -145,6 +147,29 @@ def is_license_name(path: str) -> bool:
         return False
     suffix = name.rpartition(".")[2].lower() if "." in name else ""
     return suffix not in _NO_LICENSE_SUFFIX
+
+
+_RIDER_ALONE = re.compile(
+    r"(?:.*[-_. ])?(?:commons[-_ ]?clause|clauses?|eula|addend(?:um|a)|riders?|restrictions?|supplement|amendments?|acceptable[-_ ]use"
+    r"|(?:no|non|anti)[-_ ]?(?:ai|commercial|military|training)|ai[-_ ]?(?:policy|terms|training)|ethic(?:s|al))(?:[-_. ].*)?"
+)
+_RIDER_NAME = re.compile(
+    _RIDER_ALONE.pattern + r"|(?:.*[-_. ])?(?:notice|legal|terms|commercial)(?:[-_. ].*)?"
+)
+_OF_A_WORK = re.compile(
+    rb"(?i)licen[sc]|software|\bcode\b|project|repositor|library|\bwork\b|program|\buse\b"
+)
+_PLAIN_SUFFIX = re.compile(r"\.(?:md|markdown|txt|rst|html?|adoc)$")
+
+
+def _stem(path: str) -> str:
+    return _PLAIN_SUFFIX.sub("", posixpath.basename(path).lower())
+
+
+def is_rider_name(path: str) -> bool:
+    """Whether a file of this name may take back, beside a licence, what that gives: COMMONS-CLAUSE.md."""
+    stem = _stem(path)
+    return "." not in stem and _RIDER_NAME.fullmatch(stem) is not None
 
 
 class TextStatementDetector:
@@ -216,6 +241,8 @@ class FileStatementDetector:
             )  # fmt: skip
         if (is_license_name(path) or _is_listed(path)) and not manifests.is_manifest(path):
             yield from self._license_file(path, text[: self.params.size_bytes_max])
+        elif is_rider_name(path):
+            yield from self._beside(path, text[: self.params.size_bytes_max])
         elif README.search(path):
             yield from _readme(posixpath.dirname(path), text[: self.params.size_bytes_max])
 
@@ -237,6 +264,17 @@ class FileStatementDetector:
                 yield (*stated, folder, None)
             if _is_for_above(path):
                 yield (LISTED, *stated[1:], posixpath.dirname(folder), None)
+
+    def _beside(self, path: str, raw: bytes) -> Iterator[tuple[Any, ...]]:
+        """Riders of a file beside a licence. A name that promises nothing else makes all that is not
+        harmless one; of others only what limits a work counts.
+        """
+        certain = _RIDER_ALONE.fullmatch(_stem(path)) is not None
+        for piece in account(raw, self.params.score_min).pieces:
+            words = raw[piece.start_byte : piece.end_byte]
+            limits = piece.kind == "rider" and _OF_A_WORK.search(words) is not None
+            if limits or (certain and piece.kind in {"rider", "unexplained"}):
+                yield ("license-file", *piece[1:], posixpath.dirname(path), None)
 
     def _read(self, path: str, raw: bytes, rest: bytes) -> Iterator[tuple[Any, ...]]:
         name = _by_name(raw)
@@ -327,5 +365,6 @@ def _speaks(path: str) -> bool:
         manifests.is_manifest(path)
         or is_license_name(path)
         or _is_listed(path)
+        or is_rider_name(path)
         or README.search(path) is not None
     )

@@ -10,7 +10,9 @@ from stackyard.filter import default_policy
 from stackyard.filter.account import Account, account, expression_of, without_markup
 from stackyard.filter.expression import UNRECOGNIZED
 from stackyard.filter.params import LicenseTextParams
+from stackyard.filter.statements import FileStatementDetector
 from stackyard.filter.texts import read, spdx_index
+from tests.unit.filter.corpus import batch
 from tests.unit.filter.licenses import APACHE_NOTICE, BSD2, ISC, MIT
 
 SCORE = LicenseTextParams().score_min
@@ -291,3 +293,23 @@ def test_hostile_text_takes_bounded_time(text: bytes) -> None:
     start = time.process_time()
     account(text, SCORE)
     assert time.process_time() - start < 8.0
+
+
+@pytest.mark.parametrize(
+    ("path", "words", "counts"),
+    [
+        ("COMMONS-CLAUSE.md", "The Commons Clause restricts the licence: no right to Sell.", True),
+        ("NO-AI.txt", "This code is not to be learned from by machines.", True),
+        ("EULA.txt", "The customer agrees to audits.", True),
+        ("ADDENDUM.rst", "One more condition: send a postcard.", True),
+        ("TERMS.md", "The software must not be used commercially.", True),
+        ("NOTICE", "Use of this software for military purposes is prohibited.", True),
+        ("NOTICE", "This product includes software developed at Octo Org.", False),
+        ("docs/legal.md", "Example is a trademark of Octo Org.", False),
+    ],
+)
+def test_rider_in_a_file_beside_the_licence_counts(path: str, words: str, counts: bool) -> None:
+    detector = FileStatementDetector(LicenseTextParams())
+    rows = detector.detect(batch([(path, words.encode())])).to_pylist()
+    assert bool(rows) is counts
+    assert not any(default_policy().classify(row["expression"]) == "permissive" for row in rows)
