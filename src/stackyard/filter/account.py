@@ -269,13 +269,12 @@ class _File:
             expression = self._named(first, last)
             named = expression is None or families(expression) <= known
             kind = residue.kind(unit, True)
-            if kind == "foreign":
-                kind = (
-                    "translation"
-                    if translated and not residue.limits_in_another_language(unit.words)
-                    else "unexplained"
-                )
             translated = translated or residue.announces_translation(unit.words)
+            if kind == "foreign":
+                limits = residue.limits_in_another_language(unit.words) or residue.rider_kind(
+                    unit.words
+                )
+                kind = "unexplained" if limits or not translated else "translation"
             points = (
                 points
                 or kind in {"pointer", "introduction"}

@@ -99,7 +99,7 @@ _NEGATE: Final = _words(
 )
 _CONDITION: Final = _words(
     r"if unless when whenever where(?:ver)? whoever whosoever whatever until provided_that provided_you conditions? conditional\w*"
-    r" subject as_long_as so_long_as in_case once while anyone any_person anybody everybody everyone who"
+    r" subject as_long_as so_long_as in_case once anyone any_person anybody everybody everyone who"
 )
 _ACT: Final = _words(
     r"use uses used using usage user users uso reuse\w* cop(?:y|ies|ied|ying) modif(?:y|ies|ying|ication|ications) (?:re)?distribut(?:e|es|ed|ing) redistribution sublicens\w+"
@@ -148,7 +148,7 @@ _WHATEVER: Final = re.compile(
     r"all rights? (?:are )?reserved|some rights reserved|free software|open source|public domain|used with permission|(?:no )?rights reserved"
     r"|free of charge|and other contributors|or other|among others|and others|for (?:your )?(?:information|reference|convenience) only"
     r"|(?:3 clause |three clause |or |the )?(?:or )?modified bsd|commonly known as|(?:at|for) (?:absolutely )?no (?:additional )?(?:cost|charge)"
-    r"|most but not all|for use (?:as follows|under)|use the following"
+    r"|most but not all|licen[sc]e agreements?|under (?:agreement|contract|grant)s?(?: number| no| \w+)?|for use (?:as follows|under)|use the following"
 )
 
 
@@ -161,7 +161,7 @@ def norms(words: str) -> frozenset[str]:
 _ENGLISH: Final = re.compile(
     _words(
         r"the of is by and in for to this with from are was were on at as an it its that which their be been has have had all or you we our"
-        r" software author authors file files version copyright project code library"
+        r" author authors file files"
     )
 )
 _NOTICE_MARK: Final = re.compile(
@@ -203,6 +203,8 @@ def _kind(unit: Unit, named: bool) -> str:
         return "prose"
     if "commons clause" in words:
         return "commons-clause"
+    if _RETITLED.search(words):
+        return "modified"
     if unit.size > _SENTENCE_WORDS_MAX:
         return "names" if _name_like(unit) else "unexplained"
     found = norms(words)
@@ -210,12 +212,12 @@ def _kind(unit: Unit, named: bool) -> str:
         known = _by_grammar(unit, words, found, named)
         if known is not None:
             return known
+    if _is_foreign(unit):
+        return "foreign"
     rider = rider_kind(words)
     if rider is not None:
         return rider
-    if _is_foreign(unit):
-        return "foreign"
-    if not found:
+    if not found or (found == {"modified"} and _OF_TERMS.search(words) is None):
         return "prose"
     return "unexplained"
 
@@ -228,6 +230,17 @@ def _is_foreign(unit: Unit) -> bool:
     return small >= _SMALL_WORDS and _ENGLISH.search(unit.words) is None
 
 
+_RETITLED: Final = re.compile(
+    r"\b(?:modified|amended|altered|customi[sz]ed|custom|adapted|extended)(?! bsd| or new| version of this (?:software|library|program))"
+    r"(?: version| form| variant| copy| text)?(?: of)?(?: the| an)?(?: \w+){0,2}? (?:licen[sc]e|mit|apache|bsd|isc|expat|boost|zlib)\b"
+)
+"""A listed licence that is said to be changed."""
+_OF_TERMS: Final = re.compile(
+    _words(
+        "licen[sc]\\w* terms? clauses? sections? paragraphs? conditions? permi\\w+ mit apache bsd isc expat gnu gpl mpl zlib apply applies"
+    )
+)
+"""What must be changed for a change to count: files and names that changed are history."""
 _SENTENCE_WORDS_MAX: Final = 300
 """Words of a sentence that is read; the longest of the listed texts has 270."""
 _SMALL_WORDS: Final = 5
@@ -313,11 +326,11 @@ _GRAMMAR: Final[tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]] = (
     ("request", re.compile(r"\bplease\b|\bkindly\b|appreciat\w+|encourag\w+|would (?:like|love|be nice|be great)|we (?:hope|ask)|\bconsider\b|welcome|\binvited\b|recommend\w*|\bcite\b|\bciting\b|\bcitation\b"), _TERMS | {"oblige", "negate"}),
     ("contribution", re.compile(r"\b(?:contribut(?:e|ing|ions?)|pull requests?|patches|submi\w+)\b.*\b(?:licens\w+|licenc\w+|same|terms|agree\w*|under)\b"), _TERMS),
     ("thanks", re.compile(r"\bthanks?\b|\bthankful\b|\bcredits?\b|acknowledg\w*|\binspired\b|grateful|courtesy|kudos|\bin memory\b"), _TERMS | {"oblige", "negate"}),
-    ("pointer", re.compile(r"\b(?:see|refer|consult|read|found|available|located|visit|described|details|information|listed|contained|given|obtained?|received|stated|specified|detailed|provided|documented|shipped|included|reproduced|full text|check)\b.*\b(?:files?|licen[sc]es?|copying|notices?|readme|authors|credits|www|http|https|website|txt|md|director(?:y|ies)|folders?|copyright|below|above|documentation|list|changelog|homepage|page|repository|source|headers?|path)\b"), _TERMS | {"oblige", "weak"}),
+    ("pointer", re.compile(r"\b(?:see|refer|consult|read|found|available|located|visit|described|details|information|listed|contained|given|obtained?|received|stated|specified|detailed|provided|documented|shipped|included|reproduced|full text|check)\b.*\b(?:files?|licen[sc]es?|copying|notices?|readme|authors|credits|www|http|https|website|txt|md|director(?:y|ies)|folders?|copyright|below|above|documentation|list|changelog|homepage|page|repository|source|headers?|history|path)\b"), _TERMS | {"oblige", "weak"}),
     ("part", re.compile(r"third part(?:y|ies)|3rd part(?:y|ies)|\bbundl\w+|vendor\w*|\bembedded\b|\bincludes?\b|\bincluded\b|\bcontains?\b|incorporat\w+|\bdepend\w*|deriv\w+|\bbased (?:up)?on\b|\bportions?\b|\bparts?\b|code from|externally maintained|librar\w+ used (?:by|in)|following (?:files?|code|librar\w+|class\w*|components?|parts?|modules?)\b|borrow\w*|taken from|adapted|\bported\b|originally|\bshipped? with|\bsome (?:files|code)|\buses\b|\bfrom the\b|\b(?:files?|code|contents?|director(?:y|ies)|folders?|subdirector\w+|images?|icons?|fonts?|documentation|docs|logos?|artwork|assets|examples?|tests?|headers?|scripts?|modules?|packages?|components?|librar(?:y|ies)|submodules?|dependenc\w+)\b.*\b(?:licen[sc]\w+|copyright\w*|under|terms|public domain)\b"), _TERMS | {"oblige"}),
     ("introduction", re.compile(r"licen[sc]ed|released|distributed|\bavailable\b|provided|published|\boffered\b|\bcovered\b|governed|\bfree software\b|\bopen source\b|\bpublic domain\b|\blicen[sc]e\b.*\b(?:appl\w+|below|following|follows|reads?|is)\b|\b(?:under|by) the\b|\bfollowing\b|\b(?:this|the) (?:software|project|package|library|program|code|work|module|repository)\b.*\blicen[sc]e\b|this is (?:a|the) (?:copy|text)|\blicen[sc]e\b|\bspdx\b"), _TERMS | {"modified", "oblige"}),
     ("contact", re.compile(r"\bcontact\b|\bmail\b|\bemail\b|write to|\bquestions?\b|\baddress\b|\breach\b"), _TERMS | {"oblige", "negate", "act"}),
-    ("grant", re.compile(r"\b(?:may|can|free|freely|permi\w+|allow\w*|welcome)\b.*\b(?:used?|copy|copied|modify|modified|distributed?|do)\b"), frozenset({"oblige", "condition", "money", "modified"})),
+    ("grant", re.compile(r"\b(?:may|can|free|freely|permi\w+|allow\w*|welcome)\b.*\b(?:used?|copy|copied|modify|modified|distributed?|do)\b"), frozenset({"oblige", "money", "modified"})),
     ("export", re.compile(r"\bexport\b.*\b(?:laws?|regulations?|control)\b|\bcryptograph\w+"), _TERMS - {"strong"}),
     ("funding", re.compile(r"\bsponsor\w*|\bfund(?:ed|ing)\b|\bsupported (?:in part )?by\b|\bfinanced\b"), frozenset({"oblige", "negate", "condition", "strong"})),
     ("output", re.compile(r"\b(?:generated|output of|produced) (?:by|code|files?|with)?\b.*\b(?:own\w*|belong\w*|covered|licen[sc]\w+)\b|\b(?:requires?|needs?) (?:an? |the )?(?:\w+ ){0,3}(?:librar\w+|compiler|runtime|interpreter)\b"), _TERMS),
@@ -332,20 +345,25 @@ _LIMITED: Final = re.compile(
 )
 _GUARDS: Final[dict[str, re.Pattern[str]]] = {
     # What must not stand in a sentence of a kind, though the kind's own words may.
-    "warranty": re.compile(_words(r"must pay\w* fees? prohibit\w* forbid\w* forbidden banned revok\w+ terminat\w+ solely only agree\w* accept\w* compan(?:y|ies)_with use_is use_of_(?:it|this|the_software)_(?:by|for|in) ai llms? dataset\w* train\w* licen[sc]ee_must users? _may_not may_not_(?:use|be_used) not_(?:to_be_)?used? military nuclear weapon\w* medical fails?_to")),
+    "warranty": re.compile(_words(r"must pay\w* fees? prohibit\w* forbid\w* forbidden banned revok\w+ terminat\w+ solely only agree\w* accepts accept(?:ance)?_(?!no\b)\w+ compan(?:y|ies)_with use_is use_of_(?:it|this|the_software)_(?:by|for|in) ai llms? dataset\w* train\w* licen[sc]ee_must users? _may_not may_not_(?:use|be_used) not_(?:to_be_)?used? military nuclear weapon\w* medical fails?_to")),
     "endorsement": re.compile(_words(r"must stay remain\w* display\w* show\w* visible pay\w* fees? train\w* dataset\w* may_not_(?:use_the_software|modify|copy|distribute|sell) retain\w* keep kept remov\w+ shown unless_you changed?")),
     "notice": re.compile(_words(r"display\w* website page screen visible pay\w* weak prohibit\w* forbid\w* only solely train\w* may_not_(?:use|sell|copy|distribute|modify) unless if user_interface logo\w* ai model\w* nobody")),
-    "pointer": re.compile(_words(r"(?:addition\w*|further|extra|special|supplement\w*|more)_(?:terms|conditions|restrictions|limitations|clauses|provisions|obligations|rights|licen\w+) addend\w* eula also commercial\w* restrict\w* limitations? conditions_(?:of|for)_use terms_of_(?:use|service) exceptions? exclu\w+ not no only without unless prohibit\w* forbid\w* before amend\w* modified modifications? rules polic(?:y|ies) if anyone whoever")),
-    "part": re.compile(_words(r"must shall only solely prohibit\w* forbid\w* forbidden banned train\w* ai dataset\w* model\w* may_not cannot never nobody pay\w* fees? if unless not_(?:use|be|permitted|allowed|granted) no_(?:part|one|permission|right) agreement_with compan(?:y|ies) military whoever restrict\w* ex(?:clud|cept)\w* need\w* services?")),
-    "introduction": re.compile(_words(r"must shall not no never without only solely but however if when whenever whoever pay\w* prohibit\w* forbid\w* addition\w* further restrict\w* limit\w* subject also use_(?:for|in|by|of) uses? users? used sell\w* train\w* ai models? dataset\w* compan(?:y|ies) academi\w* educat\w* research\w* students? teach\w* government\w* persons? individuals? organi[sz]ations? internal machine employees? services? cloud good home changed?")),
+    "pointer": re.compile(_words(r"(?:addition\w*|further|extra|special|supplement\w*|more)_(?:terms|conditions|restrictions|limitations|clauses|provisions|obligations|rights|licen\w+) addend\w* eula also commercial\w* restrict\w* limitations? conditions_(?:of|for)_use terms_of_(?:use|service) exceptions? exclu\w+ not no only without unless prohibit\w* forbid\w* before amend\w* modified modifications? rules polic(?:y|ies) rights? grant\w* sell\w* alone if anyone whoever")),
+    "part": re.compile(_words(r"must shall only solely prohibit\w* forbid\w* forbidden banned train\w* ai dataset\w* model\w* may_not cannot never nobody pay\w* fees? if unless not_(?:use|be|permitted|allowed|granted) no_(?:part|one|permission|right) agreement_with compan(?:y|ies) military whoever restrict\w* ex(?:clud|cept)\w* rights? grant\w* permi\w+ sell\w* alone need\w* services?")),
+    "introduction": re.compile(_words(r"must shall not no never without only solely but however if when whenever whoever pay\w* prohibit\w* forbid\w* addition\w* further restrict\w* limit\w* subject also use_(?:for|in|by|of) uses? users? used sell\w* train\w* ai models? dataset\w* compan(?:y|ies) academi\w* educat\w* research\w* students? teach\w* government\w* persons? individuals? organi[sz]ations? internal machine employees? services? alone grant\w* permi\w+ rights? (?:given|available|licensed|released|offered|open)_to_(?!you|any|all|every|the_public)\w+ cloud good home changed?")),
     "contribution": re.compile(_words(r"only prohibit\w* forbid\w* train\w* ai may_not pay\w* users?")),
-    "grant": re.compile(_words(r"not no only solely but however except\w* excluding without_(?:written|prior|express|permission|consent) compan(?:y|ies) students? personal\w* private internal\w* for_(?!any|all|every|free|whatever|commercial|both|both)\w+ in_(?!any|all|both|commercial|source|binary)\w+ noncommercial(?!_and|_or|_use_and)")),
+    "grant": re.compile(_words(r"if unless when where until whoever who provided_that as_long_as subject once others members to_(?!you|any|all|every|do|use|copy|modify|change|sell|the_public)\w+ not no only solely but however except\w* excluding without_(?:written|prior|express|permission|consent) compan(?:y|ies) students? personal\w* private internal\w* for_(?!any|all|every|free|whatever|commercial|both|both)\w+ in_(?!any|all|both|commercial|source|binary)\w+ noncommercial(?!_and|_or|_use_and)")),
     "output": re.compile(_words(r"only solely must shall you users? permission agreement pay\w* prohibit\w* forbid\w* train\w* ai")),
     "export": re.compile(_words(r"only solely pay\w* train\w* ai commercial\w* agree\w*")),
     "request": re.compile(_words(r"only solely if_you_(?:are|sell|make|have|earn) first before ask")),
     "thanks": re.compile(_words(r"if unless provided subject when only")),
     "frame": re.compile(_words(r"prohibit\w* only not no")),
 }  # fmt: skip
+_TO_ALL: Final = re.compile(
+    r"(?:(?:what )?this means|in (?:short|other words)|that is|so|basically|that|therefore|summary| )*"
+    r"(?:you|every(?:one|body)|any(?:one|body)|it|this|feel free|(?:the )?(?:software|code|library|\w+) (?:is|can|may)|\w+ is free software)\b"
+)
+"""How a sentence begins that permits to all."""
 _AND_ANY: Final = re.compile(
     r"(?:any|commercial or|including|and non|or non|both|even|also)\b.*\bcommerc|commerc\w+ (?:and|or|as well)"
 )
@@ -370,6 +388,8 @@ def _allowed(name: str, words: str, named: bool) -> bool:
         )
     if name == "introduction":
         return named and rider_kind(words) is None
+    if name == "grant" and _TO_ALL.match(words) is None:
+        return False
     if name == "grant":
         return not norms(words) & {"strong", "weak"} or _AND_ANY.search(words) is not None
     return True
