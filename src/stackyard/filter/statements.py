@@ -150,7 +150,7 @@ def is_license_name(path: str) -> bool:
 
 
 _RIDER_ALONE = re.compile(
-    r"(?:.*[-_. ])?(?:commons[-_ ]?clause|clauses?|eula|addend(?:um|a)|riders?|restrictions?|supplement|amendments?|terms|commercial|acceptable[-_ ]use"
+    r"(?!bsd)(?:.*[-_. ])?(?:commons[-_ ]?clause|clauses?|eula|addend(?:um|a)|riders?|restrictions?|supplement|amendments?|terms|commercial|acceptable[-_ ]use"
     r"|(?:no|non|anti)[-_ ]?(?:ai|commercial|military|training)|ai[-_ ]?(?:policy|terms|training)|ethic(?:s|al))(?:[-_. ].*)?"
 )
 _RIDER_NAME = re.compile(_RIDER_ALONE.pattern + r"|(?:.*[-_. ])?(?:notice|legal)(?:[-_. ].*)?")
@@ -271,7 +271,7 @@ class FileStatementDetector:
         for piece in account(raw, self.params.score_min).pieces:
             words = raw[piece.start_byte : piece.end_byte]
             limits = piece.kind == "rider" and _OF_A_WORK.search(words) is not None
-            if limits or (certain and piece.score == 0.0):
+            if limits or (certain and (piece.kind != "text" or piece.score == 0.0)):
                 yield ("license-file", *piece[1:], posixpath.dirname(path), None)
 
     def _read(self, path: str, raw: bytes, rest: bytes) -> Iterator[tuple[Any, ...]]:
