@@ -9,13 +9,17 @@ import json
 from collections.abc import Iterator
 
 from benchmarks import filter_corpus as corpus
-from benchmarks import filter_licenses, filter_stage
+from benchmarks import filter_licenses, filter_stage, filter_ties
 from benchmarks.claim import Claim
+from stackyard.filter.language import LanguageDetector
 from stackyard.filter.texts import exact, exact_key
+from tests.unit.filter import test_heuristics
 
 
 def run() -> Iterator[Claim]:
     yield from filter_stage.languages()
+    yield from filter_ties.claims()
+    yield heuristics()
     yield from spdx_texts()
     yield from filter_licenses.verdicts()
     yield from filter_licenses.beside_scancode()
@@ -23,6 +27,22 @@ def run() -> Iterator[Claim]:
     yield from filter_stage.throughput()
     yield from filter_stage.decisions()
     yield from filter_stage.bad_input()
+
+
+def heuristics() -> Claim:
+    """Each rule of each extension, with a text made for it."""
+    rows = test_heuristics.made()
+    paths = ["x" + extension.lower() for extension, *_ in rows]
+    batch = filter_stage.batch_of(paths, [text or b"" for _, _, text, _ in rows])
+    found = LanguageDetector().detect(batch)["language"].to_pylist()
+    alive = sum(name in names for name, (*_, names) in zip(found, rows, strict=True))
+    generic = sum(extension in test_heuristics.DATA["generic"] for extension, *_ in rows)
+    return Claim(
+        "rules of Linguist's heuristics that name their language",
+        "all",
+        f"{alive} of {len(rows)} by extension; {generic} of generic ones",
+        alive == len(rows),
+    )
 
 
 def spdx_texts() -> Iterator[Claim]:

@@ -256,6 +256,22 @@ def linguist(paths: list[Path]) -> tuple[list[str | None], dict[str, list[str]]]
     return found, listed
 
 
+def samples() -> Path:
+    """Linguist's samples: no package of apt, PyPI or npm has them.
+
+    Raises:
+        EnvironmentFault: they are not there.
+    """
+    folder = FOLDER / "linguist" / "samples"
+    if not folder.is_dir():
+        raise EnvironmentFault(
+            "Linguist's samples are not there",
+            found="no directory of that name",
+            next_step=f"copy `samples` of github-linguist/linguist at v9.6.0 to {folder}",
+        )
+    return folder
+
+
 def _install(package: str, works: list[str]) -> None:
     """A Debian package from the configured archive, if the command `works` does not."""
     if (

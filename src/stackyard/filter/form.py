@@ -47,7 +47,10 @@ _HEADER = re.compile(
 _DIRECTIVE = re.compile(
     rb"^#[ \t]*(?:include|define|if|ifdef|ifndef|endif|undef|pragma)\b", re.MULTILINE
 )
-_WORD = re.compile(rb"\b(?:int|char|void|struct|static|typedef|extern|unsigned|return|sizeof)\b")
+_WORD = re.compile(
+    rb"^[ \t]*(?:int|char|void|struct|static|typedef|extern|unsigned|return|const)\b[^\n]*[;{(,]",
+    re.MULTILINE,
+)
 _COMMENTS = re.compile(rb"(?:\s+|//[^\n]*|/\*[\s\S]*?\*/)*+")
 _CPP = re.compile(
     rb"^[ \t]*(?:template[ \t]*<|class[ \t]+\w+[^;]*$|namespace\b|using[ \t]+\w|(?:public|private|protected):)"

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
-import enry
 import hyperscan
 import numba
 import numpy as np
@@ -30,7 +29,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stackyard.detector import Scope
-from stackyard.filter import form
+from stackyard.filter import form, ties
 from stackyard.filter.buffers import bytes_of, one_array
 from stackyard.filter.generated import generated
 from stackyard.filter.paths import PathRules
@@ -78,6 +77,7 @@ class LanguageDetector:
     modules: Sequence[str] = (
         "stackyard.filter.language",
         "stackyard.filter.form",
+        "stackyard.filter.ties",
         "stackyard.filter.generated",
         "stackyard.filter.paths",
         "stackyard.filter.text",
@@ -95,10 +95,10 @@ class LanguageDetector:
         text = one_array(batch["text"], pa.large_binary())
         data, offsets = bytes_of(text)
         void = pc.is_null(text).to_numpy(zero_copy_only=False)
-        signs = _signs(data, offsets)
+        signs_of = signs(data, offsets)
         names = _basenames(paths)
         number = np.empty(len(paths), np.int64)
-        for row, (name, sign, empty) in enumerate(zip(names, signs, void, strict=True)):
+        for row, (name, sign, empty) in enumerate(zip(names, signs_of, void, strict=True)):
             if empty:
                 number[row] = 0
                 continue
@@ -107,6 +107,7 @@ class LanguageDetector:
                 content = data[offsets[row] : offsets[row + 1]]
                 code = rules.content_code(name, content, int(sign))
             number[row] = code
+        rules.break_ties(number, data, offsets)
         table = rules.table()
         picked = table.take(pa.array(number))
         by_path = rules.paths.masks(paths)
@@ -286,6 +287,7 @@ class Linguist:
             if entry.get("type") == "programming"
         }
         self._codes: dict[Verdict, int] = {Verdict(None, None): 0}
+        self._ties: dict[Languages, int] = {}
         self._names: dict[str, _Name] = {}
 
     def table(self) -> pa.Table:
@@ -307,8 +309,30 @@ class Linguist:
         return -1 if signs & (_SHEBANG | _MODELINE | known.doubted) else known.code
 
     def content_code(self, name: str, content: Any, signs: int) -> int:
-        """Code of a file whose content must be read: `content` is its text as uint8."""
-        return self._code(self._by_content(name, content, signs))
+        """Code of a file whose content must be read: `content` is its text as uint8. One below zero
+        is a tie between languages: see `break_ties`.
+        """
+        verdict = self._by_content(name, content, signs)
+        if isinstance(verdict, Verdict):
+            return self._code(verdict)
+        return -1 - self._ties.setdefault(verdict, len(self._ties))
+
+    def left(self, name: str, content: Any, signs: int) -> Languages:
+        """The languages of a tie; empty where there is none."""
+        verdict = self._by_content(name, content, signs)
+        return () if isinstance(verdict, Verdict) else verdict
+
+    def languages_of(self, name: str) -> Languages:
+        """The languages that a file of this name can be in, as far as its name says."""
+        known = self._name(name)
+        return known.by_filename or known.by_extension
+
+    def break_ties(self, codes: np.ndarray, data: np.ndarray, offsets: np.ndarray) -> None:
+        """Put the code of one of its languages in the place of each tie, all texts at once."""
+        rows = np.flatnonzero(codes < 0)
+        starts, ends = offsets[rows], offsets[rows + 1]
+        found = ties.choose(data, starts, ends, list(self._ties), -1 - codes[rows])
+        codes[rows] = [self._code(Verdict(language, "classifier")) for language in found]
 
     def _code(self, verdict: Verdict) -> int:
         return self._codes.setdefault(verdict, len(self._codes))
@@ -359,7 +383,8 @@ class Linguist:
         usual = [self._usual.get(name, form.EVERY) for name in languages]
         return form.EVERY & ~functools.reduce(operator.or_, usual, 0)
 
-    def _by_content(self, name: str, content: Any, signs: int) -> Verdict:
+    def _by_content(self, name: str, content: Any, signs: int) -> Verdict | Languages:
+        """What is decided, or the languages that are left."""
         known = self._name(name)
         head = memoryview(content[:HEAD_BYTES])
         left: Languages = ()
@@ -387,7 +412,7 @@ class Linguist:
         plain = self._plain(left, left, content, signs)
         if plain is not None:
             return Verdict(plain, "content")
-        return self._tie(name, bytes(head[:_TIE_BYTES]), left)
+        return left
 
     def _unless_plain(
         self, verdict: Verdict, others: Languages, content: Any, signs: int
@@ -437,16 +462,11 @@ class Linguist:
         known = (self._by_interpreter.get(name, ()) for name in interpreters(head))
         return next(filter(None, known), ())
 
-    def _tie(self, name: str, head: bytes, left: Languages) -> Verdict:
-        language = enry.get_language(name, head)
-        return Verdict(language if language in left else min(left), "classifier")
-
 
 _PATH_SETS: Final = ("vendor", "dependencies", "generated", "documentation")
 _NARROWING: Final = frozenset({"filename", "shebang", "extension"})
 _NAMES_MAX = 1 << 18  # distinct endings kept; hostile names must not fill the memory
 _SHEBANG_BYTES = 2048
-_TIE_BYTES = 4096  # more changes 1 tie in 850 and takes twice the time
 _SHEBANG, _MODELINE = 1, 2
 _MANUAL = re.compile(r"\.(?:[1-9](?![0-9])[a-z_0-9]*|0p|n|man|mdoc)(?:\.in)?$")
 
@@ -575,20 +595,20 @@ def _has_clue(data: Any, start: int, end: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _signs(data: Any, offsets: Any) -> Any:
+def signs(data: Any, offsets: Any) -> Any:
     """Bits of each text: _SHEBANG if it begins with `#!`, _MODELINE if it may hold a modeline, and
     the clues of `form`.
     """
     count = len(offsets) - 1
-    signs = np.zeros(count, np.uint8)
+    found = np.zeros(count, np.uint8)
     for row in range(count):
         start, end = offsets[row], offsets[row + 1]
         if end - start < 3:
             continue
-        signs[row] = form.clues(data, start, end)
+        found[row] = form.clues(data, start, end)
         if data[start] == 35 and data[start + 1] == 33:
-            signs[row] |= _SHEBANG
+            found[row] |= _SHEBANG
         first, last = line_ends(data[start:end], MODELINE_LINES, MODELINE_LINES)
         if _has_clue(data, start, start + first) or _has_clue(data, start + last, end):
-            signs[row] |= _MODELINE
-    return signs
+            found[row] |= _MODELINE
+    return found
