@@ -15,6 +15,7 @@ repository or a bad token that cache hands out withdrawn data.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -66,6 +67,7 @@ from stackyard.errors import (
 )
 from stackyard.release.manifest import Manifest, Previous
 from stackyard.release.names import MANIFEST
+from stackyard.store import bounds
 
 MAIN = "main"
 
@@ -103,7 +105,14 @@ UNAUTHORIZED, FORBIDDEN = 401, 403
 _BARE = "purge-"
 """Prefix of the branch that holds a version while its tag moves to a commit without history."""
 
-_VERSION_TAG = re.compile(r"v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+_VERSION_TAG = re.compile(r"v(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+FILES_MAX = 200_000
+"""Files of a commit that are listed: twice as many as huggingface.co takes."""
+
+_NO_ANSWER = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+"""What huggingface_hub raises on an answer that is no JSON, too deep, or of another shape."""
 
 T = TypeVar("T")
 
@@ -118,7 +127,7 @@ def _before_request(request: httpx2.Request) -> None:
 
 def _client() -> httpx2.Client:
     hooks = {"request": [_before_request]}
-    return httpx2.Client(event_hooks=hooks, follow_redirects=True, timeout=TIMEOUT)
+    return bounds.bound(httpx2.Client(event_hooks=hooks, follow_redirects=True, timeout=TIMEOUT))
 
 
 set_client_factory(_client)
@@ -208,16 +217,35 @@ class HubDataset:
         get_session().timeout = TIMEOUT
         return HfApi(endpoint=self.url, token=self.token)
 
-    def _call(self, function: Callable[[], T]) -> T:
-        for attempt in range(ATTEMPTS):
-            try:
-                return function()
-            except (HfHubHTTPError, httpx2.TransportError, HFValidationError) as error:
-                seconds = _wait_seconds(error, attempt)
-                if seconds is None or attempt == ATTEMPTS - 1:
-                    self._refuse(error)
-                time.sleep(seconds)
+    def _call(self, function: Callable[[], T], seconds: float | None = None) -> T:
+        """What a function answers, tried again while the Hub is busy, in so many seconds in all."""
+        with bounds.deadline(seconds or bounds.CALL_SECONDS), self._answers():
+            for attempt in range(ATTEMPTS):
+                try:
+                    return function()
+                except (HfHubHTTPError, httpx2.TransportError) as error:
+                    wait = _wait_seconds(error, attempt)
+                    left = bounds.seconds_left(wait)
+                    if wait is None or left != wait or attempt == ATTEMPTS - 1:
+                        raise
+                    time.sleep(wait)
         raise AssertionError("the loop returns or raises")
+
+    @contextmanager
+    def _answers(self) -> Iterator[None]:
+        """Turns what a Hub can make huggingface_hub raise into errors of ours."""
+        try:
+            yield
+        except StackyardError:
+            raise
+        except (HfHubHTTPError, httpx2.HTTPError, httpx2.InvalidURL, HFValidationError) as error:
+            self._refuse(error)
+        except _NO_ANSWER as error:
+            raise EnvironmentFault(
+                f"the Hub at {self.url} answers what no Hub answers, about {self.repo}",
+                found=type(error).__name__,
+                next_step="check HF_ENDPOINT; nothing was believed",
+            ) from error
 
     def _refuse(self, error: BaseException) -> NoReturn:
         raise _translated(error, self.repo, self.url) from error
@@ -230,10 +258,19 @@ class HubDataset:
         refs = self._call(
             lambda: self._api().list_repo_refs(repo_id=self.repo, repo_type="dataset")
         )
-        heads = {ref.name: ref.target_commit for ref in refs.branches}
+        heads, tags = (
+            {ref.name: ref.target_commit for ref in some} for some in (refs.branches, refs.tags)
+        )
+        for name, commit in (*heads.items(), *tags.items()):
+            if not isinstance(commit, str) or not _COMMIT.fullmatch(commit):
+                raise EnvironmentFault(
+                    f"the Hub at {self.url} says that {str(name)[:80]} of {self.repo} is at no commit",
+                    expected="40 hex digits",
+                    found=str(commit)[:80],
+                )
         if MAIN not in heads:
             raise UsageError(f"dataset {self.repo} has no branch {MAIN}", found=self.url)
-        return heads[MAIN], {ref.name: ref.target_commit for ref in refs.tags}, heads
+        return heads[MAIN], tags, heads
 
     def ensure(self) -> None:
         """Makes the dataset if it is not there."""
@@ -272,7 +309,7 @@ class HubDataset:
     def files(self, commit: str) -> dict[str, RemoteFile]:
         """All files of a commit by path, sorted."""
         entries = self._call(
-            lambda: list(
+            lambda: self._at_most(
                 self._api().list_repo_tree(
                     self.repo, recursive=True, revision=commit, repo_type="dataset"
                 )
@@ -290,10 +327,17 @@ class HubDataset:
         ]
         return {file.path: file for file in sorted(files, key=lambda file: file.path)}
 
+    def _at_most(self, entries: Iterable[T]) -> list[T]:
+        """Entries that come page by page: a Hub can lead from page to page for ever."""
+        found = list(itertools.islice(entries, FILES_MAX + 1))
+        if len(found) > FILES_MAX:
+            raise EnvironmentFault(f"{self.repo} has more than {FILES_MAX} files or folders")
+        return found
+
     @contextmanager
     def _stream(self, commit: str, path: str, offset: int) -> Iterator[Iterator[bytes]]:
         url = hf_hub_url(self.repo, path, repo_type="dataset", revision=commit, endpoint=self.url)
-        headers = {**build_hf_headers(token=self.token), "Accept-Encoding": "identity"}
+        headers = build_hf_headers(token=self.token)
         if offset:
             headers["Range"] = f"bytes={offset}-"
         with get_session().stream("GET", url, headers=headers, timeout=TIMEOUT) as response:
@@ -322,7 +366,8 @@ class HubDataset:
                         )
             return bytes(content)
 
-        return self._call(once)
+        with bounds.body(size_max_bytes + CHUNK_BYTES):
+            return self._call(once, bounds.CALL_SECONDS + size_max_bytes / bounds.RATE_BYTES)
 
     def read_if_there(
         self, commit: str, path: str, size_max_bytes: int = 256 << 20
@@ -358,7 +403,8 @@ class HubDataset:
                             if sink.tell() > size_bytes:
                                 return
 
-                self._call(once)
+                with bounds.body(size_bytes + CHUNK_BYTES):
+                    self._call(once, bounds.CALL_SECONDS + size_bytes / bounds.RATE_MIN_BYTES)
                 found_bytes = sink.tell()
                 sink.flush()
                 os.fsync(sink.fileno())
@@ -385,10 +431,8 @@ class HubDataset:
     @contextmanager
     def faults(self) -> Iterator[None]:
         """Turns what `filesystem` raises into the errors of this module."""
-        try:
+        with self._answers():
             yield
-        except (HfHubHTTPError, httpx2.TransportError) as error:
-            self._refuse(error)
 
     def edit(self, path: str, change: Callable[[bytes | None], bytes], title: str) -> str:
         """Commits a change of one small file on main; the new head. No change, no commit."""
@@ -816,6 +860,12 @@ def _wait_seconds(error: BaseException, attempt: int) -> float | None:
 
 def _translated(error: BaseException, repo: str, url: str) -> StackyardError:
     status = _status(error)
+    if status and getattr(getattr(error, "response", None), "history", None):
+        # What another place does not have says nothing of what this Hub has.
+        return EnvironmentFault(
+            f"the Hub at {url} sends who asks for {repo} to another place, which answers HTTP {status}",
+            next_step="run the command again later; if it stays so, ask who runs the Hub",
+        )
     if isinstance(error, RepositoryNotFoundError):
         return UsageError(
             f"the Hub at {url} has no dataset {repo}, or does not show it to you",
@@ -834,6 +884,11 @@ def _translated(error: BaseException, repo: str, url: str) -> StackyardError:
         return EnvironmentFault(
             f"the Hub at {url} answers HTTP {status} for {repo}: {_said(error)}",
             next_step="run the command again later: it takes up where it stopped",
+        )
+    if isinstance(error, (httpx2.TooManyRedirects, httpx2.DecodingError, httpx2.InvalidURL)):
+        return EnvironmentFault(
+            f"the Hub at {url} leads nowhere for {repo}: {type(error).__name__}",
+            next_step="check HF_ENDPOINT; if it stays so, ask who runs the Hub",
         )
     if not isinstance(error, httpx2.TransportError):
         return EnvironmentFault(f"the Hub at {url} refuses this with {repo}: {_said(error)}")
