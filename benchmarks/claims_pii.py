@@ -33,7 +33,7 @@ from benchmarks.pii_reference import (
     side_by_side,
     with_record,
 )
-from stackyard.pii import Look, Params, decide, detectors, redact, scan, second_scan, settle
+from stackyard.pii import Look, Params, decide, detectors, redact, scan, second_scan, see, settle
 from stackyard.pii.detect import find_in_column
 from stackyard.pii.params import Detection
 from stackyard.record import BATCH, FILES, blob_digest
@@ -187,7 +187,7 @@ def _stage(texts: list[bytes]) -> Iterator[Claim]:
     floor = _copy_floor(batch.select(["blob_id", "text"]))
     start = time.process_time()
     facts = {each.name: each.detect(batch) for each in detectors(params)}
-    out = decide(files, facts, params)
+    out = decide(files, see(facts, params), params)
     settled = settle(batch["text"], batch["blob_id"], out.spans, Look(params))
     released, _ = redact(batch["text"], batch["blob_id"], settled.spans, params)
     spent = time.process_time() - start

@@ -77,7 +77,14 @@ STAGES: tuple[Stage, ...] = (
     Stage(
         "pii",
         "segment",
-        ("work/ingest", "work/facts", "work/filter", "work/dedup", "registry/pii-allow.yaml"),
+        (
+            "work/ingest",
+            "work/facts",
+            "work/optout",
+            "work/filter",
+            "work/dedup",
+            "registry/pii-allow.yaml",
+        ),
         ("pii",),
         ("work/pii",),
     ),

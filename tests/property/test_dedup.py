@@ -277,6 +277,20 @@ def test_decide_conserves_files_and_keeps_survivors_unique(
     assert sum(done.files["cluster_size"].to_pylist()) + older == len(files)
 
 
+@given(WORLD, st.integers(1, 3))
+@SETTINGS
+def test_decide_of_its_own_survivors_drops_nothing(
+    world: tuple[list[File], Origins], representatives_max: int
+) -> None:
+    """What the release gate relies on, in crowded bands too."""
+    files, origins = world
+    params = Params(representatives_max=representatives_max)
+    done = run(files, origins, params)
+    stay = set(zip(*(done.files[name].to_pylist() for name in FILE_KEY), strict=True))
+    left = [file for file in files if (file.repo, file.revision, file.path) in stay]
+    assert run(left, origins, params).decisions.num_rows == 0
+
+
 @given(WORLD, st.randoms(use_true_random=False))
 @SETTINGS
 def test_decide_of_shuffled_rows_gives_the_same_tables(

@@ -26,6 +26,7 @@ from stackyard.pii import (
     redact,
     scan,
     second_scan,
+    see,
     settle,
 )
 from stackyard.pii.decisions import Span, merge
@@ -93,7 +94,7 @@ def _release(
         schema=FILES,
     )
     facts = {each.name: each.detect(batch) for each in detectors(params)}
-    first = decide(files, facts, params).spans
+    first = decide(files, see(facts, params), params).spans
     settled = settle(batch["text"], batch["blob_id"], first, Look(params), key)
     assert settled.unsettled == []
     spans = settled.spans

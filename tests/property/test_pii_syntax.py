@@ -16,7 +16,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackyard.pii import Look, Params, decide, detectors, redact, settle
+from stackyard.pii import Look, Params, decide, detectors, redact, see, settle
 from stackyard.pii.params import Level
 from stackyard.pii.rules import rules
 from stackyard.record import BATCH, FILES
@@ -85,7 +85,7 @@ def released(text: str, level: Level, consistent: bool) -> str:
         schema=FILES,
     )  # fmt: skip
     facts = {each.name: each.detect(batch) for each in detectors(params)}
-    first = decide(files, facts, params).spans
+    first = decide(files, see(facts, params), params).spans
     spans = settle(batch["text"], batch["blob_id"], first, Look(params), b"k" * 16).spans
     out, _ = redact(batch["text"], batch["blob_id"], spans, params, b"k" * 16)
     return str(out[0].as_py().decode())

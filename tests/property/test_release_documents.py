@@ -200,7 +200,10 @@ def test_diff_accounts_for_every_row_once(old: pa.Table, new: pa.Table) -> None:
         if (one["revision_id"], one["content_sha256"])
         != (two["revision_id"], two["content_sha256"])
     ]
-    assert counts["changed"] == len(moved)
+    assert counts["changed"] + counts["rewritten"] == len(moved)
+    assert counts["rewritten"] == sum(
+        all(one[name] == two[name] for name in ("revision_id", "blob_id")) for one, two in moved
+    )
     assert counts["relabelled"] == sum(one != two for one, two in both) - sum(
         one != two for one, two in moved
     )

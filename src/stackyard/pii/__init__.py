@@ -15,10 +15,11 @@ from stackyard.pii.params import Params
 
 if TYPE_CHECKING:
     from stackyard.pii.allow_list import AllowEntry, answers, load_allow, with_entry
-    from stackyard.pii.decisions import Redacted, decide, decisions_table, past_settling
+    from stackyard.pii.decisions import Redacted, decide, decisions_table, past_settling, see
     from stackyard.pii.detect import detectors
     from stackyard.pii.findings import PERSONAL
     from stackyard.pii.gate import scan, second_scan
+    from stackyard.pii.known import PLACES, SOUGHT, Known, sought, spans_of_known, tokens_in_spans
     from stackyard.pii.model import ModelDetector, ModelSpan, PiiModel
     from stackyard.pii.redaction import REDACTIONS, redact
     from stackyard.pii.second import second_scanner
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PERSONAL",
+    "PLACES",
     "REDACTIONS",
+    "SOUGHT",
     "AllowEntry",
+    "Known",
     "Look",
     "ModelDetector",
     "ModelSpan",
@@ -44,15 +48,22 @@ __all__ = [
     "scan",
     "second_scan",
     "second_scanner",
+    "see",
     "settle",
+    "sought",
+    "spans_of_known",
+    "tokens_in_spans",
     "with_entry",
     "without_secrets",
 ]
 
 _PLACES = {
     "PERSONAL": "findings",
+    "PLACES": "known",
     "REDACTIONS": "redaction",
+    "SOUGHT": "known",
     "AllowEntry": "allow_list",
+    "Known": "known",
     "Look": "settling",
     "ModelDetector": "model",
     "ModelSpan": "model",
@@ -68,7 +79,11 @@ _PLACES = {
     "scan": "gate",
     "second_scan": "gate",
     "second_scanner": "second",
+    "see": "decisions",
     "settle": "settling",
+    "sought": "known",
+    "spans_of_known": "known",
+    "tokens_in_spans": "known",
     "with_entry": "allow_list",
     "without_secrets": "settling",
 }

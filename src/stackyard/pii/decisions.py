@@ -28,6 +28,9 @@ from stackyard.record import DECISIONS, FILE_KEY, SPANS
 
 STAGE = "pii"
 
+KNOWN_RULE = "known-value"
+"""Rule of a span that a known value makes (`known`); its entity is that of the span it is known from."""
+
 
 class Redacted(NamedTuple):
     """Spans to redact by blob, the files that are dropped, and what the second scanner alone found.
@@ -50,51 +53,96 @@ class Span(NamedTuple):
     score: float
 
 
-def decide(
-    files: pa.Table, facts: Mapping[str, pa.Table], params: Params, allowed: Answers = frozenset()
-) -> Redacted:
-    """Spans to redact, sorted by (blob_id, start_byte), and decisions, sorted by file.
+class Seen(NamedTuple):
+    """What the facts of some blobs ask to be redacted.
+
+    Attributes:
+        spans: `record.SPANS`, sorted.
+        sizes: bytes of the text by blob, of blobs with spans.
+        limits: the limit that was met by blob.
+        second: `second.SECOND` of what the second scanner alone found.
+    """
+
+    spans: pa.Table
+    sizes: Mapping[bytes, int]
+    limits: Mapping[bytes, tuple[str, Mapping[str, Any]]]
+    second: pa.Table
+
+
+def see(facts: Mapping[str, pa.Table], params: Params, allowed: Answers = frozenset()) -> Seen:
+    """Spans of all blobs that facts speak of.
 
     Args:
-        files: columns of `record.FILES`, at least.
-        facts: has `pii`, `second-scanner`, and `pii-<name>` for every model: all facts of the blobs
-            of `files`.
+        facts: has `pii`, `second-scanner`, and `pii-<name>` for every model.
         params: thresholds.
         allowed: what reviewed entries let stand; see `allow_list.answers`.
-
-    Decisions: `pii/work-limit`, `pii/findings-limit`, `pii/candidates-limit` (one was met, so the
-    file was not read to its end), `pii/second-scanner` (it found something, with
-    `second_scanner: drop`), `pii/mostly-redacted` (more than `redacted_share_max` would go).
     """
     tables = [facts[name] for name in sorted(facts) if name == "pii" or name.startswith("pii-")]
     table = pa.concat_tables(tables)
     _require_known(params, table)
-    wanted = files["blob_id"].combine_chunks()
-    table = table.filter(pc.is_in(table["blob_id"], value_set=wanted))
-    limits = table.filter(pc.equal(table["entity"], LIMIT))
-    dropped: Dropped = {
+    limits: Dropped = {
         row["blob_id"]: (f"{row['rule']}-limit", {"text_bytes": row["text_bytes"]})
-        for row in limits.to_pylist()
+        for row in table.filter(pc.equal(table["entity"], LIMIT)).to_pylist()
     }
     kept = table.filter(above_threshold(table, params))
     found = {
         blob_id: (text_bytes, merge(findings)) for blob_id, text_bytes, findings in _by_blob(kept)
     }
-    second = _second_alone(facts[second_room.NAME], wanted, allowed, found)
-    more: dict[bytes, list[Mapping[str, Any]]] = {}
+    sizes = {blob_id: text_bytes for blob_id, (text_bytes, _) in found.items()}
+    rows = [(blob_id, span) for blob_id, (_, spans) in found.items() for span in spans]
+    second = _second_alone(facts[second_room.NAME], allowed, found)
     for row in second.to_pylist():
-        more.setdefault(row["blob_id"], []).append(row)
-    rows: list[tuple[bytes, Span]] = []
-    for blob_id in found.keys() | more.keys():
-        others = more.get(blob_id, [])
-        text_bytes, spans = found.get(blob_id) or (others[0]["text_bytes"], [])
-        spans = merge([*spans, *(second_span(SecondFinding.of(row)) for row in others)])
-        verdict = past_redaction(spans, text_bytes, [row["rule"] for row in others], params)
+        sizes[row["blob_id"]] = row["text_bytes"]
+        rows.append((row["blob_id"], second_span(SecondFinding.of(row))))
+    return Seen(spans_table(rows), sizes, limits, second)
+
+
+def decide(files: pa.Table, seen: Seen, params: Params, more: pa.Table | None = None) -> Redacted:
+    """Spans to redact, sorted by (blob_id, start_byte), and decisions, sorted by file.
+
+    Args:
+        files: columns of `record.FILES`, at least.
+        seen: of their facts; what it says of other blobs is ignored.
+        params: thresholds.
+        more: `record.SPANS` that go as well, those of known values for one; may overlap.
+
+    Decisions: `pii/work-limit`, `pii/findings-limit`, `pii/candidates-limit` (one was met, so the
+    file was not read to its end), `pii/second-scanner` (it found something, with
+    `second_scanner: drop`), `pii/mostly-redacted` (more than `redacted_share_max` would go).
+    """
+    wanted = files["blob_id"].combine_chunks()
+    mine = [
+        table.filter(pc.is_in(table["blob_id"], value_set=wanted))
+        for table in (seen.spans, seen.second, SPANS.empty_table() if more is None else more)
+    ]
+    held = _held(mine[0], mine[2])
+    rules: dict[bytes, list[str]] = {}
+    for blob_id, rule in zip(
+        *(mine[1][name].to_pylist() for name in ("blob_id", "rule")), strict=True
+    ):
+        rules.setdefault(blob_id, []).append(rule)
+    dropped: Dropped = dict(seen.limits)
+    for blob_id, spans in held.items():
+        size = seen.sizes.get(blob_id)
+        verdict = (
+            None if size is None else past_redaction(spans, size, rules.get(blob_id, ()), params)
+        )
         if blob_id not in dropped and verdict is not None:
             dropped[blob_id] = verdict
-        if blob_id not in dropped:
-            rows.extend((blob_id, span) for span in spans)
-    return Redacted(spans_table(rows), decisions_table(files, dropped), second)
+    rows = [(blob, span) for blob, spans in held.items() if blob not in dropped for span in spans]
+    return Redacted(spans_table(rows), decisions_table(files, dropped), mine[1])
+
+
+def _held(*tables: pa.Table) -> dict[bytes, list[Span]]:
+    """Merged spans by blob."""
+    found: dict[bytes, list[Span]] = {}
+    for table in tables:
+        for blob_id, *span in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            start, end, entity, rule = span
+            # What a scanner says of a place names it before what is known of a value.
+            score = 0.0 if rule == KNOWN_RULE else 1.0
+            found.setdefault(blob_id, []).append(Span(start, end, entity, rule, score))
+    return {blob_id: merge(spans) for blob_id, spans in found.items()}
 
 
 Dropped = dict[bytes, tuple[str, Mapping[str, Any]]]
@@ -128,11 +176,7 @@ def past_settling(spans: pa.Table, settled: pa.Table, second: pa.Table, params: 
 
     Decisions: as of `past_redaction`, and `pii/rounds-limit`: redaction came to no end in it.
     """
-    held: dict[bytes, list[Span]] = {}
-    for row in spans.to_pylist():
-        held.setdefault(row["blob_id"], []).append(
-            Span(row["start_byte"], row["end_byte"], row["entity"], row["rule"], 1.0)
-        )
+    held = _held(spans)
     rules: dict[bytes, list[str]] = {}
     for row in second.select(["blob_id", "rule"]).to_pylist():
         rules.setdefault(row["blob_id"], []).append(row["rule"])
@@ -149,16 +193,12 @@ def past_settling(spans: pa.Table, settled: pa.Table, second: pa.Table, params: 
 
 
 def _second_alone(
-    facts: pa.Table,
-    wanted: pa.Array,
-    allowed: Answers,
-    found: Mapping[bytes, tuple[int, list[Span]]],
+    facts: pa.Table, allowed: Answers, found: Mapping[bytes, tuple[int, list[Span]]]
 ) -> pa.Table:
     """Facts of the second scanner that no entry answers, apart from what the first one redacts.
 
     What overlaps a span of the first scanner waits for `settle`: mostly the rest is no finding.
     """
-    facts = facts.filter(pc.is_in(facts["blob_id"], value_set=wanted))
     by_blob: dict[bytes, list[SecondFinding]] = {}
     rows = facts.to_pylist()
     for row in rows:

@@ -37,6 +37,7 @@ from stackyard.pii.params import OPT_IN, Detection, Params
 from stackyard.pii.reference import PLUGINS, Plugin, analyze, plugin_work
 from stackyard.pii.rules import Rule, rules
 from stackyard.pii.second import SecondDetector
+from stackyard.pii.tokens import TokenDetector
 
 Check = Callable[[bytes, int], Iterator[Finding]]
 
@@ -166,7 +167,7 @@ def facts_table(rows: Iterable[tuple[bytes, bytes, Sequence[Finding]]]) -> pa.Ta
 
 def detectors(params: Params) -> tuple[Detector, ...]:
     """The detectors whose facts `decide` reads."""
-    return (PiiDetector(params.detection), SecondDetector())
+    return (PiiDetector(params.detection), SecondDetector(), TokenDetector())
 
 
 def _char_offsets(text: bytes, findings: Sequence[Finding]) -> list[tuple[int, int]]:

@@ -60,6 +60,8 @@ class Params:
         second_scanner: what becomes of what the second scanner alone finds. `redact`: the span gets a
             placeholder; `drop`: the file is dropped; `block`: the build stops and lists it, until each
             is answered in registry/pii-allow.yaml (`stackyard pii review`).
+        known_owners_max: a value that a scanner found is redacted in all files of its repository, and
+            in all others unless more owners than this have it: what many have is an example.
     """
 
     level: Level = "medium"
@@ -67,4 +69,5 @@ class Params:
     redacted_share_max: float = 0.5
     placeholder: Literal["entity", "consistent"] = "entity"
     second_scanner: Literal["redact", "drop", "block"] = "redact"
+    known_owners_max: int = 3
     detection: Detection = field(default_factory=Detection)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from stackyard.pii.allow_list import Answers
 from stackyard.pii.decisions import Span, alone, merge, second_span, spans_table
 from stackyard.pii.detect import find_in_column
 from stackyard.pii.findings import LIMIT, Finding
+from stackyard.pii.known import Known
 from stackyard.pii.params import SCORE_MIN, Params
 from stackyard.pii.redaction import Row, as_array, is_markup, key_of, placeholder, replaced, rows_of
 from stackyard.pii.second import SecondFinding, second_findings
@@ -35,19 +36,27 @@ class Look:
         params: thresholds.
         allowed: what reviewed entries let stand; see `allow_list.answers`.
         leave: entities that may stay.
+        known: values that were found somewhere.
     """
 
     params: Params
     allowed: Answers = frozenset()
     leave: Collection[str] = frozenset()
+    known: Known = field(default_factory=Known)
 
-    def find(self, texts: pa.Array) -> Iterator[tuple[int, list[Span], list[SecondFinding]]]:
-        """Row, merged spans and second findings apart from those, of every row that has any."""
+    def find(
+        self, texts: pa.Array, repos: Sequence[Collection[str]]
+    ) -> Iterator[tuple[int, list[Span], list[SecondFinding]]]:
+        """Row, merged spans and second findings apart from those, of every row that has any.
+
+        `repos` names the repositories that have the text of each row.
+        """
         first: dict[int, list[Span]] = {}
-        for row, span in spans_in_column(texts, self.params, self.leave):
+        known = self.known.spans(texts, repos)
+        for row, span in (*spans_in_column(texts, self.params, self.leave), *known):
             first.setdefault(row, []).append(span)
         for row, text in enumerate(texts):
-            spans = first.get(row, [])
+            spans = merge(first.get(row, ()))
             second = [
                 each
                 for each in (second_findings(text.as_py()) if text.is_valid else ())
@@ -79,6 +88,8 @@ def settle(
     spans: pa.Table,
     look: Look,
     key: bytes | None = None,
+    *,
+    repos: Sequence[Collection[str]] | None = None,
 ) -> Settled:
     """Spans of texts that have some already, until both scanners find nothing.
 
@@ -89,12 +100,14 @@ def settle(
             their facts say that nothing is found in them.
         look: what may not be found.
         key: secret of the operator; needed for `placeholder: consistent` alone.
+        repos: the repositories that have the text of each row; for values that are bound to some.
     """
     column, ids = as_array(texts).cast(pa.large_binary()), as_array(blob_ids)
     held: dict[int, list[Span]] = {}
     for row, span in rows_of(ids, spans):
         held.setdefault(row, []).append(span)
-    unsettled, second = _until_clean(column, held, sorted(held), look, key_of(look.params, key))
+    task = _Task(column, repos or [()] * len(column), look, key_of(look.params, key))
+    unsettled, second = _until_clean(task, held, sorted(held))
     rows = _flat(held, sorted(held))
     return Settled(
         spans_table([(ids[row].as_py(), span) for row, span in rows]),
@@ -114,28 +127,35 @@ def without_secrets(
     column = as_array(texts).cast(pa.large_binary())
     held: dict[int, list[Span]] = {}
     key = key_of(look.params, key)
-    unsettled, _ = _until_clean(column, held, range(len(column)), look, key)
+    task = _Task(column, [()] * len(column), look, key)
+    unsettled, _ = _until_clean(task, held, range(len(column)))
     return replaced(column, _flat(held, sorted(held)), key), unsettled
 
 
+class _Task(NamedTuple):
+    """Texts, the repositories of each, what may not be found in them, and the key of placeholders."""
+
+    texts: pa.Array
+    repos: Sequence[Collection[str]]
+    look: Look
+    key: bytes | None
+
+
 def _until_clean(
-    column: pa.Array,
-    held: dict[int, list[Span]],
-    waiting: Sequence[int],
-    look: Look,
-    key: bytes | None,
+    task: _Task, held: dict[int, list[Span]], waiting: Sequence[int]
 ) -> tuple[list[int], list[tuple[int, SecondFinding]]]:
     """Widens `held`; returns the rows that are not clean after all rounds, and second findings."""
     second: list[tuple[int, SecondFinding]] = []
     for _ in range(ROUNDS_MAX):
         if not waiting:
             break
-        part = column.take(pa.array(waiting, pa.int64()))
+        part = task.texts.take(pa.array(waiting, pa.int64()))
+        repos = [task.repos[row] for row in waiting]
         rows = [(i, span) for i, row in enumerate(waiting) for span in held.get(row, ())]
         dirty = []
-        for i, spans, found in look.find(replaced(part, rows, key)):
+        for i, spans, found in task.look.find(replaced(part, rows, task.key), repos):
             row = waiting[i]
-            cut = _Cut.of(part[i].as_py(), held.get(row, []), key)
+            cut = _Cut.of(part[i].as_py(), held.get(row, []), task.key)
             placed = [cut.placed_finding(each) for each in found]
             second.extend((row, each) for each in placed)
             held[row] = merge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +16,7 @@ from stackyard.optout.absence import Presence
 from stackyard.pipeline import growth
 from stackyard.pipeline.dedup import deduplicated
 from stackyard.pipeline.failures import without_contents
-from stackyard.pipeline.pii import allowed
+from stackyard.pipeline.pii import allowed, known
 from stackyard.pipeline.previous import hub_endpoint, newest_release
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.release import plan
@@ -40,13 +41,15 @@ def _check(project: Project) -> tuple[Check, ...]:
     folder = project.release_folder
     text = (folder / "manifest.json").read_bytes()
     release = Manifest.parse(text)
+    left = _left(project, release)
     evidence = gate.Evidence(
         listing=live_listing(project),
         decisions=tuple(all_decisions(project, planned.unpublished).values()),
         rows=planned.rows,
         optouts=_named_by_optouts(project, release),
         near_duplicates=_near_duplicates(project, planned.rows),
-        leaks=_leaks(project, release),
+        leaks=left.leaks,
+        known=left.known,
         registry=PublicOptOuts(),
     )
     paths = [str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()]
@@ -91,38 +94,61 @@ def _named_by_optouts(project: Project, release: Manifest) -> pa.Table:
 
 
 def _near_duplicates(project: Project, rows: pa.Table) -> pa.Table:
-    """Released files that deduplicating the release once more would drop."""
+    """Released files that deduplicating the survivors once more would drop.
+
+    All survivors, as a band has room for so many representatives: if stage pii dropped some of them,
+    others would be compared that were not before.
+    """
     attributes = project.workspace.table("filter", "files")
-    files = by_file(attributes.take(row_of(rows, attributes, FILE_KEY)))
+    survivors = project.workspace.table("dedup", "files")
+    files = by_file(attributes.take(row_of(survivors, attributes, FILE_KEY)))
     again = deduplicated(project, files, Index.empty(project.params.dedup)).decisions
+    again = again.filter(pc.is_valid(row_of(again, rows, FILE_KEY)))
     return again.select(["repo_name", "path", "rule", "evidence"])
 
 
-def _leaks(project: Project, release: Manifest) -> dict[str, pa.Table]:
-    """What two scanners find in the released texts, by scanner; never the value."""
-    let_stand = allowed(project)
-    none = pa.table({name: pa.array([], pa.string()) for name in ("repo_name", "path", "rule")})
-    first = [none]
+class _Left(NamedTuple):
+    """What is still found in the released texts; never a value."""
+
+    leaks: dict[str, pa.Table]
+    known: pa.Table
+
+
+_FIRST = pa.schema([(name, pa.string()) for name in ("rule", "repo_name", "path")])
+_SECOND = pa.schema(
+    [
+        ("rule", pa.string()),
+        ("value_sha256", pa.string()),
+        ("line", pa.int64()),
+        ("name", pa.string()),
+    ]
+)
+_KNOWN = pa.schema([("entity", pa.string()), ("start_byte", pa.int64()), ("name", pa.string())])
+
+
+def _left(project: Project, release: Manifest) -> _Left:
+    """What two scanners find, by scanner, and where known values stand."""
+    let_stand, values, params = allowed(project), known(project), project.params.pii
+    first = [_FIRST.empty_table()]
     second: list[dict[str, object]] = []
+    places: list[dict[str, object]] = []
     for table, leave in _texts(project, release):
-        found = pii.scan(table["content"], project.params.pii, leave)
+        found = pii.scan(table["content"], params, leave)
         place = table.select(["repo_name", "path"]).take(found["row"])
-        first.append(place.append_column("rule", found["rule"]).cast(none.schema))
+        first.append(place.append_column("rule", found["rule"]).select(_FIRST.names).cast(_FIRST))
         names = pc.binary_join_element_wise(table["repo_name"], table["path"], "/").to_pylist()
         items = zip(names, (text.as_py().encode() for text in table["content"]), strict=True)
         second.extend(leak._asdict() for leak in pii.second_scan(items, let_stand))
-    schema = pa.schema(
-        [
-            ("rule", pa.string()),
-            ("value_sha256", pa.string()),
-            ("line", pa.int64()),
-            ("name", pa.string()),
-        ]
-    )
-    return {
+        repos = [(name,) for name in table["repo_name"].to_pylist()]
+        places.extend(
+            {"entity": span.entity, "start_byte": span.start, "name": names[row]}
+            for row, span in values.spans(table["content"], repos)
+        )
+    leaks = {
         "stackyard": pa.concat_tables(first),
-        pii.second_scanner(): pa.Table.from_pylist(second, schema=schema),
+        pii.second_scanner(): pa.Table.from_pylist(second, schema=_SECOND),
     }
+    return _Left(leaks, pa.Table.from_pylist(places, schema=_KNOWN))
 
 
 def _texts(project: Project, release: Manifest) -> Iterator[tuple[pa.Table, frozenset[str]]]:

@@ -19,13 +19,14 @@ import pyarrow.compute as pc
 
 from stackyard import filter as filter_room
 from stackyard import pii as room
+from stackyard.detector import Detector
 from stackyard.errors import VerificationError
 from stackyard.params import canonical_json
 from stackyard.pii import report
 from stackyard.pii.second import SECOND
 from stackyard.pipeline.keys import ensure_redaction_key, redaction_key
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.tables import by_file, facts_of, write_stage
+from stackyard.pipeline.tables import by_file, facts_of, files_after_optout, write_stage
 from stackyard.pipeline.tables import without as files_without
 from stackyard.record import BLOB_ID, DECISIONS, FILE_KEY, SPANS, blob_digest
 from stackyard.release.tables import row_of
@@ -42,9 +43,13 @@ SHOWN_MAX = 20
 """Findings that a message lists; `stackyard pii review` has all."""
 
 TOUCHED = pa.schema(
-    [pa.field("blob_id", BLOB_ID, nullable=False), pa.field("length_bytes", pa.int64())]
+    [
+        pa.field("blob_id", BLOB_ID, nullable=False),
+        pa.field("length_bytes", pa.int64()),
+        pa.field("repo_names", pa.list_(pa.string())),
+    ]
 )
-"""Blobs of a segment whose released bytes are not those of the origin."""
+"""Blobs of a segment whose released bytes are not those of the origin, and who has them."""
 
 SETTLED = pa.schema(
     [
@@ -62,11 +67,19 @@ def units(project: Project) -> list[str]:
     params = project.params.pii
     shutil.rmtree(_scratch(project), ignore_errors=True)
     files = project.workspace.table("dedup", "files")
-    facts = facts_of(project, room.detectors(params), files)
-    done = room.decide(files, facts, params, allowed(project))
-    for name in ("spans", "decisions", "second"):
-        store_files.write_table(_scratch(project) / f"{name}.parquet", getattr(done, name))
-    touched = _touched(project, files_without(files, done.decisions), done.spans)
+    every = files_after_optout(project)
+    places = every.select(room.PLACES.names).group_by(room.PLACES.names, use_threads=False)
+    places = places.aggregate([]).cast(room.PLACES)
+    detectors = {each.name: each for each in room.detectors(params)}
+    tokens = detectors.pop("values")
+    facts = facts_of(project, list(detectors.values()), every)
+    seen = room.see(facts, params, allowed(project))
+    sought, known = _known(project, tokens, seen.spans, places)
+    done = room.decide(files, seen, params, known)
+    tables = {"spans": done.spans, "decisions": done.decisions, "second": done.second}
+    for name, table in {**tables, "sought": sought}.items():
+        store_files.write_table(_scratch(project) / f"{name}.parquet", table)
+    touched = _touched(project, files_without(files, done.decisions), done.spans, places)
     names, segments, _ = project.workspace.index().locate(touched["blob_id"].combine_chunks())
     todo = [names[number] for number in np.unique(segments)]
     for number, name in zip(np.unique(segments), todo, strict=True):
@@ -80,7 +93,8 @@ def run(project: Project, unit: str) -> None:
     touched = store_files.read_table(_scratch(project) / "touched" / f"{unit}.parquet")
     spans = store_files.read_table(_scratch(project) / "spans.parquet")
     spans = _of_blobs(spans, touched["blob_id"])
-    look = room.Look(project.params.pii, allowed(project))
+    sought = store_files.read_table(_scratch(project) / "sought.parquet")
+    look = room.Look(project.params.pii, allowed(project), known=room.Known.of(sought))
     read, key = project.workspace.contents(), secret_of(project)
     out: dict[str, list[pa.Table]] = {
         "spans": [SPANS.empty_table()],
@@ -90,7 +104,8 @@ def run(project: Project, unit: str) -> None:
     for start, stop in _slices(touched["length_bytes"]):
         ids = touched["blob_id"].slice(start, stop - start).combine_chunks()
         texts, _ = filter_room.decode(read(ids)["content"])
-        done = room.settle(texts, ids, _of_blobs(spans, ids), look, key)
+        repos = touched["repo_names"].slice(start, stop - start).to_pylist()
+        done = room.settle(texts, ids, _of_blobs(spans, ids), look, key, repos=repos)
         lengths = pc.binary_length(texts).to_pylist()
         clean = np.ones(len(ids), bool)
         clean[done.unsettled] = False
@@ -135,6 +150,7 @@ def finish(project: Project) -> None:
         "spans": _of_blobs(spans, left["blob_id"]),
         "decisions": by_file(pa.concat_tables([first, late, twins])),
         "second": second,
+        "sought": store_files.read_table(_scratch(project) / "sought.parquet"),
     }
     write_stage(project, "pii", tables)
     counts = report.counts(with_languages(project, left), tables["spans"])
@@ -165,14 +181,47 @@ def allowed(project: Project) -> frozenset[tuple[str, str]]:
     return room.answers(room.load_allow(text, ALLOWED))
 
 
-def _touched(project: Project, files: pa.Table, spans: pa.Table) -> pa.Table:
+def _known(
+    project: Project, detector: Detector, spans: pa.Table, places: pa.Table
+) -> tuple[pa.Table, pa.Table]:
+    """Tokens that were found somewhere (`SOUGHT`), and the spans of all places where they stand."""
+    workspace = project.workspace
+    proofs = (
+        pa.concat_tables(
+            room.tokens_in_spans(part, spans) for part in workspace.facts_by_segment(detector)
+        )
+        if len(spans)
+        else pa.table({})
+    )
+    if not len(proofs):
+        return room.SOUGHT.empty_table(), SPANS.empty_table()
+    wanted = proofs["token"].combine_chunks().unique()
+    standing = pa.concat_tables(
+        part.filter(pc.is_in(part["token"], value_set=wanted))
+        for part in workspace.facts_by_segment(detector)
+    )
+    sought = room.sought(proofs, standing, places, project.params.pii.known_owners_max)
+    return sought, room.spans_of_known(standing, sought, places)
+
+
+def known(project: Project) -> room.Known:
+    """The values that were found somewhere, as the last run of the stage knew them."""
+    return room.Known.of(project.workspace.table("pii", "sought"))
+
+
+def _touched(project: Project, files: pa.Table, spans: pa.Table, places: pa.Table) -> pa.Table:
     """TOUCHED of the files: blobs with spans, and those that are not UTF-8; each once, sorted."""
     attributes = project.workspace.table("filter", "files")
     recoded = attributes.filter(pc.not_equal(attributes["src_encoding"], "utf-8"))["blob_id"]
     changed = pa.concat_arrays([spans["blob_id"].combine_chunks(), recoded.combine_chunks()])
     mine = files.filter(pc.is_in(files["blob_id"], value_set=changed.unique()))
     sizes = mine.group_by("blob_id", use_threads=False).aggregate([("length_bytes", "max")])
-    return pa.table(list(sizes.columns), schema=TOUCHED).sort_by("blob_id")
+    here = _of_blobs(places, sizes["blob_id"])
+    repos = here.group_by("blob_id", use_threads=False).aggregate([("repo_name", "list")])
+    order = pc.sort_indices(sizes["blob_id"])
+    at = pc.index_in(sizes["blob_id"], value_set=repos["blob_id"].combine_chunks())
+    columns = [*sizes.columns, repos["repo_name_list"].take(at)]
+    return pa.table(columns, schema=TOUCHED).take(order)
 
 
 def _joined(project: Project, name: str, schema: pa.Schema) -> pa.Table:
@@ -252,7 +301,7 @@ WITHHELD = "[this text is not passed on: a secret in it could not be taken out]"
 def without_secrets(project: Project, texts: Sequence[str]) -> list[str]:
     """Licence texts and copyright lines for the attribution, without credentials."""
     column = pa.array([text.encode() for text in texts], pa.large_binary())
-    look = room.Look(project.params.pii, allowed(project), room.PERSONAL)
+    look = room.Look(project.params.pii, allowed(project), room.PERSONAL, known(project))
     kept, unsettled = room.without_secrets(column, look, secret_of(project))
     gone = set(unsettled)
     return [WITHHELD if row in gone else text.decode() for row, text in enumerate(kept.to_pylist())]

@@ -63,6 +63,7 @@ def entry(manifest: Manifest, step: Step, rows: RowDiff) -> str:
             "Changed",
             [
                 *_lines(rows.changed, "with another revision or content"),
+                *_lines(rows.rewritten, "in which more or less is redacted"),
                 *_lines(rows.readmitted, "of files that were dropped before"),
                 *_lines(rows.relabelled, "of which something else is said"),
             ],

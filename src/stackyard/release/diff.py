@@ -59,6 +59,8 @@ class RowDiff:
         readmitted: new ones, of files that the old release knew and had dropped: other origins of
             a removed row, for one (law 3: representatives are re-elected).
         changed: same path, another revision or content; as they are now.
+        rewritten: same file of the same revision, released with another text: what is redacted in it
+            is more or less than before; as they are now.
         relabelled: same content, and something else said of it; as they are now.
         removed: gone ones, as they were.
         moved: whether the content of each row of `removed` stays, in another row (bool).
@@ -67,6 +69,7 @@ class RowDiff:
     added: pa.Table
     readmitted: pa.Table
     changed: pa.Table
+    rewritten: pa.Table
     relabelled: pa.Table
     removed: pa.Table
     moved: pa.Array
@@ -81,7 +84,7 @@ class RowDiff:
         """Rows of each part, by its name."""
         return {
             name: len(getattr(self, name))
-            for name in ("added", "readmitted", "changed", "relabelled", "removed")
+            for name in ("added", "readmitted", "changed", "rewritten", "relabelled", "removed")
         }
 
 
@@ -124,12 +127,14 @@ def rows(old: pa.Table, new: pa.Table, known: pa.Table | None = None) -> RowDiff
     kept = new.filter(pc.invert(is_new))
     was = old.take(before.drop_null())
     changed = _differ(was, kept, CONTENT)
+    same_file = pc.invert(_differ(was, kept, ("revision_id", "blob_id")))
     relabelled = pc.and_(pc.invert(changed), _differ(was, kept, LABELS))
     gone = _once(old.filter(pc.is_null(row_of(old, new, ROW_KEY))))
     return RowDiff(
         added=_once(fresh.filter(pc.invert(readmitted))),
         readmitted=_once(fresh.filter(readmitted)),
-        changed=_once(kept.filter(changed)),
+        changed=_once(kept.filter(pc.and_(changed, pc.invert(same_file)))),
+        rewritten=_once(kept.filter(pc.and_(changed, same_file))),
         relabelled=_once(kept.filter(relabelled)),
         removed=gone,
         moved=pc.is_in(gone["content_sha256"], value_set=new["content_sha256"]).combine_chunks(),

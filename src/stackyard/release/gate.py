@@ -10,7 +10,8 @@ All that whoever has the release can check is in `checks`, which `stackyard veri
     (2) determinism    the layout is that of the parameters of this run
     (3) absence        nothing that an opt-out names is released or has a decision in the tree
     (5) uniqueness     no two released files are near-duplicates
-    (6) no leak        neither scanner finds anything in the released texts
+    (6) no leak        neither scanner finds anything in the released texts, and no value stands there
+                       that is redacted elsewhere
 
 Law 4 (increment) and law 10 (least removal) are of builds and requests: tests hold them. Who hands in
 tables of violations answers for having looked for them over this very tree.
@@ -51,6 +52,7 @@ class Evidence:
         optouts: released rows that an opt-out names; any columns.
         near_duplicates: pairs of released files above the similarity threshold; any columns.
         leaks: by scanner, its findings in the released texts; any columns, no values of secrets.
+        known: places where a value stands that was redacted elsewhere; any columns, no values.
         registry: what the room of opt-outs knows of registry/ and the presence tree.
     """
 
@@ -60,6 +62,7 @@ class Evidence:
     optouts: pa.Table | None = None
     near_duplicates: pa.Table | None = None
     leaks: Mapping[str, pa.Table] = field(default_factory=dict)
+    known: pa.Table | None = None
     registry: checks.OptOuts | None = None
 
 
@@ -77,7 +80,8 @@ RULES = (
         "two scanners",
         "the detectors and a second scanner that shares no rule with them both ran",
     ),
-    Rule(6, "scan by ...", "it found nothing in the released texts"),
+    Rule(6, "scan by ...", "it found nothing in the released texts and in ATTRIBUTION/"),
+    Rule(6, "known values", "no value that is redacted in one place stands in another"),
 )
 """What only the builder can check; beside them are all of `checks.RULES`."""
 
@@ -114,6 +118,7 @@ def check(
         _none("opt-outs", 3, evidence.optouts, "released rows that an opt-out names"),
         _none("near-duplicates", 5, evidence.near_duplicates, "pairs above the threshold"),
         *_leaks(evidence.leaks),
+        _none("known values", 6, evidence.known, "places of values that are redacted elsewhere"),
         *found.checks(),
     )
     return tuple(sorted(every, key=lambda one: one.law))

@@ -124,7 +124,7 @@ def _removed(version: str, rows: RowDiff) -> Iterator[Removal]:
 
 
 def _restored(version: str, rows: RowDiff, last: dict[str, Change]) -> Iterator[Removal]:
-    for table in (rows.added, rows.readmitted, rows.changed):
+    for table in (rows.added, rows.readmitted, rows.changed, rows.rewritten):
         for content, swhid in _ids(table):
             if last.get(content) == "removed":
                 yield Removal(content, swhid, "restored", version)

@@ -136,6 +136,8 @@ def _minor(old: Manifest, new: Manifest, rows: RowDiff) -> Iterator[tuple[Bump, 
         yield "minor", f"{counted(count['changed'], 'row')} with another revision or content"
     if count["readmitted"] and not _same_rules(old, new):
         yield "minor", f"{counted(count['readmitted'], 'row')} of files that were dropped before"
+    if count["rewritten"] and not _by_optout(old, new):
+        yield "minor", f"{counted(count['rewritten'], 'row')} in which more or less is redacted"
     if count["relabelled"] and not _by_optout(old, new):
         yield "minor", f"{counted(count['relabelled'], 'row')} of which something else is said"
 
@@ -146,6 +148,10 @@ def _patch(old: Manifest, new: Manifest, rows: RowDiff) -> Iterator[tuple[Bump, 
         yield "patch", f"{counted(count['removed'], 'row')} removed"
     if count["readmitted"] and _same_rules(old, new):
         yield "patch", f"{counted(count['readmitted'], 'row')} in the place of removed ones"
+    if count["rewritten"] and _by_optout(old, new):
+        # A value is known by the files that are still in (law 3): one that left may have made it known.
+        rows_of = counted(count["rewritten"], "row")
+        yield "patch", f"{rows_of} in which less is redacted after a removal"
     if count["relabelled"] and _by_optout(old, new):
         yield "patch", f"{counted(count['relabelled'], 'row')} with less to say after a removal"
     if rows.is_empty:

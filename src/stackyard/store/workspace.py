@@ -192,9 +192,12 @@ class Workspace:
 
     def facts(self, detector: Detector) -> pa.Table:
         """All facts of a detector with its present code and parameters."""
-        folder = self.facts_folder(detector)
-        parts = [files.read_table(path) for path in sorted(folder.glob("[!.]*.parquet"))]
-        return pa.concat_tables([detector.schema.empty_table(), *parts])
+        return pa.concat_tables([detector.schema.empty_table(), *self.facts_by_segment(detector)])
+
+    def facts_by_segment(self, detector: Detector) -> Iterator[pa.Table]:
+        """The same, one file after the other: for facts that need not all be held."""
+        for path in sorted(self.facts_folder(detector).glob("[!.]*.parquet")):
+            yield files.read_table(path)
 
     def contents(self, cache_bytes: int = CACHE_BYTES) -> ContentReader:
         """A reader of blobs by id."""

@@ -171,7 +171,7 @@ def test_diff_counts_rows_and_asks_for_the_step(
         done = compare(old, new)
         assert done.step.bump == "minor"
         assert done.rows.counts() == {
-            "added": 1, "readmitted": 0, "changed": 0, "relabelled": 0, "removed": 1,
+            "added": 1, "readmitted": 0, "changed": 0, "rewritten": 0, "relabelled": 0, "removed": 1,
         }  # fmt: skip
         assert done.rows.removed["path"].to_pylist() == ["src/a.py"]
     same = compare(new, new)

@@ -23,6 +23,7 @@ from stackyard.pii import (
     redact,
     scan,
     second_scan,
+    see,
 )
 from stackyard.pii import detect as detect_module
 
@@ -67,7 +68,7 @@ def test_no_canary_leaves_the_stage_but_in_the_input(
     caplog.set_level(logging.DEBUG)
     params = Params()
     facts = columns.facts(batch, params)
-    out = decide(columns.files(len(CANARIES)), facts, params)
+    out = decide(columns.files(len(CANARIES)), see(facts, params), params)
     released, _ = redact(batch["text"], batch["blob_id"], out.spans, params)
     left = list(second_scan((str(i), text.as_py()) for i, text in enumerate(released)))
     assert left == []

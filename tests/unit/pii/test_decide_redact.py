@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from stackyard.errors import UsageError
-from stackyard.pii import Look, Params, decide, redact, scan, settle
+from stackyard.pii import Look, Params, decide, redact, scan, see, settle
 from stackyard.pii.decisions import Span, merge
 from stackyard.pii.detect import PiiDetector, entities
 from stackyard.pii.params import Detection
@@ -24,7 +24,7 @@ def release(
 ) -> tuple[list[bytes | None], list[Any], list[Any]]:
     params = params or Params()
     batch = columns.batch(texts)
-    out = decide(columns.files(len(texts)), columns.facts(batch, params), params)
+    out = decide(columns.files(len(texts)), see(columns.facts(batch, params), params), params)
     spans = settle(batch["text"], batch["blob_id"], out.spans, Look(params), key).spans
     text, counts = redact(batch["text"], batch["blob_id"], spans, params, key)
     return text.to_pylist(), counts.to_pylist(), out.decisions.to_pylist()
@@ -71,7 +71,7 @@ def test_redact_rows_of_all_sorts_keeps_what_is_not_secret(columns: Any) -> None
 def test_redact_slice_of_a_column_and_repeated_blobs_uses_the_right_bytes(columns: Any) -> None:
     pad = b" ordinary words" * 5
     batch = columns.batch([b"skip me" + pad, b"a jo@initech.org" + pad, b"b al@initech.org" + pad])
-    spans = decide(columns.files(3), columns.facts(batch, Params()), Params()).spans
+    spans = decide(columns.files(3), see(columns.facts(batch, Params()), Params()), Params()).spans
     rows = pa.concat_tables([batch.slice(1), batch.slice(1, 1)]).combine_chunks()
     text, _ = redact(rows["text"].chunk(0).slice(0), rows["blob_id"], spans, Params())
     assert text.to_pylist() == [b"a <EMAIL>" + pad, b"b <EMAIL>" + pad, b"a <EMAIL>" + pad]

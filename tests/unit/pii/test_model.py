@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stackyard.detector import fingerprint
-from stackyard.pii import ModelDetector, ModelSpan, Params, decide, redact
+from stackyard.pii import ModelDetector, ModelSpan, Params, decide, redact, see
 from stackyard.pii.model import window_starts
 
 
@@ -33,7 +33,7 @@ def test_model_span_across_windows_is_redacted_like_any_other(columns: Any) -> N
     model = ModelDetector(Grete())
     facts = {**columns.facts(batch, Params()), model.name: model.detect(batch)}
     assert facts["pii-grete"].schema == facts["pii"].schema
-    spans = decide(columns.files(3), facts, Params()).spans
+    spans = decide(columns.files(3), see(facts, Params()), Params()).spans
     released, counts = redact(batch["text"], batch["blob_id"], spans, Params())
     assert released[0].as_py() == text.replace(b"Grete", b"<NAME>").replace(
         b"jo@initech.org", b"<EMAIL>"

@@ -24,6 +24,7 @@ from stackyard.pii import (
     redact,
     scan,
     second_scan,
+    see,
     settle,
     with_entry,
 )
@@ -111,7 +112,7 @@ def test_alone_prefers_the_first_scanner_and_then_the_shorter_finding() -> None:
 
 def decided(columns: Any, text: bytes, params: Params, allowed: Any = frozenset()) -> Any:
     batch = columns.batch([text])
-    out = decide(columns.files(1), columns.facts(batch, params), params, allowed)
+    out = decide(columns.files(1), see(columns.facts(batch, params), params, allowed), params)
     done = settle(batch["text"], batch["blob_id"], out.spans, Look(params, allowed))
     return out, redact(batch["text"], batch["blob_id"], done.spans, params)
 

@@ -219,6 +219,7 @@ def build_release(
             "own": pa.table({"path": pa.array([], pa.string())}),
             "second": pa.table({"path": pa.array([], pa.string())}),
         },
+        known=pa.table({"path": pa.array([], pa.string())}),
     )
     return Release(manifest, tree, step, evidence, params, new_rows, files)
 

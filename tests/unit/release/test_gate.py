@@ -100,6 +100,8 @@ def test_gate_of_a_card_that_its_manifest_does_not_make_refuses(build: Build) ->
         ({"near_duplicates": None}, (5, "near-duplicates")),
         ({"near_duplicates": pa.table({"one": ["a"], "two": ["b"]})}, (5, "near-duplicates")),
         ({"leaks": {}}, (6, "two scanners")),
+        ({"known": None}, (6, "known values")),
+        ({"known": pa.table({"entity": ["jwt"], "name": ["a.py"]})}, (6, "known values")),
         ({"leaks": {"own": pa.table({"path": pa.array([], pa.string())})}}, (6, "two scanners")),
     ],
 )
