@@ -135,7 +135,11 @@ WHOLE = ("author_name", "mac_address", "national_id", "username")
 
 
 def candidates_without_the_automaton(text: bytes) -> Iterator[tuple[int, int]]:
-    """Every end of every match of an anchor, by Python's `re`; all ends for rules and plugins."""
+    """Every end of every match of an anchor, by Python's `re`; all ends for rules and plugins.
+
+    Anchors may read the line end that stands before each text in a chunk.
+    """
+    padded = b"\n" + text
     engine = detect._engine(WHOLE)
     checks = (*detect._CHECKS, *(c for name in WHOLE for c in detect._OPT_IN_CHECKS[name]),
               (assignments.WORD_ANCHOR, True, "words"))  # fmt: skip
@@ -144,7 +148,9 @@ def candidates_without_the_automaton(text: bytes) -> Iterator[tuple[int, int]]:
         own = [pattern for pattern, check in anchors if check == target]
         for end in range(1, len(text) + 1):
             if not own or any(
-                pattern.fullmatch(text, start, end) for pattern in own for start in range(end)
+                pattern.fullmatch(padded, start, end + 1)
+                for pattern in own
+                for start in range(end + 1)
             ):
                 yield number, end
 

@@ -48,7 +48,9 @@ def is_in_placeholder(text: bytes, start: int, end: int) -> bool:
 
 _DUMMY = re.compile(
     rb"(?i)x{4,}|\*{3,}|(?<![a-z])(?:your|my|insert|replace|change|enter|put)[-_ ]?[a-z]*[-_ ]|example|"
-    rb"changeme|change_me|placeholder|redacted|dummy|sample|fixme|todo|foobar|\.\.\.|\xe2\x80\xa6|"
+    rb"changeme|change_me|placeholder|redacted|dummy|sample|fixme|todo|foobar|fake|not[-_ ]?(?:a[-_ ]?)?real|"
+    rb"(?<![a-z])(?:re)?(?:moved|masked|hidden|saniti[sz]ed|scrubbed|omitted|filtered|censored|obfuscated|"
+    rb"anonymi[sz]ed|stripped|withheld|elided|deleted|obscured|blanked|suppressed)(?![a-z])|\.\.\.|\xe2\x80\xa6|"
     rb"0{8,}|1{8,}|(?:0123456789|1234567890|abcdefghij|a1b2c3d4|deadbeef){1}"
 )
 
@@ -77,6 +79,14 @@ TYPED_DISTINCT_MAX = 4
 _HEADING = re.compile(rb"(?:^|\n)[ \t]*(?://+|#+|\*+|--|;+|/\*+)?[ \t]*$")
 SECTION_NUMBER_MAX = 99
 _UPGRADE = re.compile(rb"(?i)(?:upgrad|updat|bump|backport|import)[a-z]*[^\n]{0,30}$")
+
+_HOST_BEFORE = re.compile(
+    rb"(?i)(?:ip|ipv4|addr(?:ess(?:es)?)?|hosts?|server|peer|remote|client|gateway|gw|dns|nameserver|proxy|node|"
+    rb"master|slave|ping|ssh|telnet|curl|wget|connect|listen|bind|route|via|allow|deny|from|to|at|on|origin|inet|"
+    rb"traceroute|whois|forwarded-for|subnet|network|domain|machine)[A-Za-z_]{0,8}[\"')\]]{0,2}[ \t]*(?:[=:(,>]|=>|is|was)?[ \t]*[\"'(\[]{0,2}$|"
+    rb"(?:://|@|\\\\)$"
+)
+_HOST_AFTER = re.compile(rb":[0-9]{2,5}(?![0-9.-])|/[a-z]|[ \t]+(?:[a-z0-9-]+\.)+[a-z]{2,}")
 
 VERSION_NUMBER_MAX = 15
 """Versions count from zero; the numbers of hosts are spread over 0..255."""
@@ -274,6 +284,13 @@ IPV4 = (
         "upgrade to 4.4.63.30, bump to, update from: small numbers there are a version",
         lambda before, value, _a: bool(_UPGRADE.search(before))
         and max(map(int, value.split(b"."))) <= SECTION_NUMBER_MAX,
+    ),
+    Allow(
+        "release",
+        "four small numbers that nothing calls an address are a version: one host in forty has such",
+        lambda before, value, after: max(map(int, value.split(b"."))) <= SECTION_NUMBER_MAX
+        and not _HOST_BEFORE.search(before)
+        and not _HOST_AFTER.match(after),
     ),
     Allow(
         "constraint",

@@ -17,6 +17,7 @@ from stackyard.pii.findings import ALLOWED_SCORE, Finding
 
 WORD_ANCHOR = (
     rb"(?:pass|pwd|pswd|pw[ds]?[\"'= :]|secret|token|key|cred|auth|bearer|login|sign_?in|identified|salt|"
+    rb"securestring|pepper|basic|pdo|mysqli|"
     rb"connect|contrase|senha|kennwort|clave|parol)"
 )
 """Words that a secret's name has in it, in the languages that people name passwords in; `lexer` reads on."""
@@ -42,15 +43,18 @@ _PASSWORD_NAME = re.compile(
     rb"pass(?:word|wd|phrase)|(?:user|admin|root|db|database|my|ftp|smtp|mail)_?pass|contrase|senha|kennwort|"
     rb"clave$|parol[ae]?$|identified$"
 )
+_PLAIN_PASSWORD = re.compile(rb"(?i)(?<!by)(?:pass(?:word|wd|phrase)|pwd)s?\d?$|securestring$")
+"""A name that ends so is a password's, whatever it begins with: `keyStorePassword`."""
+
 _KEY_NAME = re.compile(
     rb"(?i)secret|token|credential|(?:api|access|auth|private|client|encrypt\w*|sign\w*|master|service|"
     rb"account|storage|shared|session|app|application|crypt\w*|cipher|aes|hmac|license|admin|db|"
     rb"database|deploy|webhook|consumer|subscription|secure|security|root|server|jwt)[._-]?keys?$|"
-    rb"(?:auth|logged_?in|nonce|security|app|secret)[._-](?:keys?|salt)$|apikey|bearer|authorization|auth$"
+    rb"(?:auth|logged_?in|nonce|security|app|secret)[._-](?:keys?|salt)$|apikey|bearer|authorization|auth$|pepper$"
 )
 _LOGIN_NAME = re.compile(
-    rb"(?i)^(?:do_?|http_?)?(?:login|log_?in|sign_?in|authenticate|auth|credentials?|basic_?auth(?:entication)?|"
-    rb"connect|set_?(?:basic_?)?auth|set_?credentials?|\w*credentials?|\w*authentication(?:token)?|"
+    rb"(?i)^(?:do_?|http_?|[a-z]{2,6}_)?(?:login|log_?in|sign_?in|authenticate|auth|credentials?|basic_?auth(?:entication)?|"
+    rb"\w*connect|getconnection|mysqli|pdo|basic|set_?(?:basic_?)?auth|set_?credentials?|\w*credentials?|\w*authentication(?:token)?|"
     rb"http\w*auth|basic_?credentials?|authorize|login_?as|\w*auth)$"
 )
 _OTHER_NAME = re.compile(
@@ -76,6 +80,8 @@ _VERBS = frozenset({b"pass", b"key", b"auth", b"token", b"login", b"connect"})
 _QUOTES = frozenset({b'"', b"'", b"`"})
 _FORM_END = re.compile(rb"&(?:amp;)?[A-Za-z_][\w.-]*=|&(?:amp;)?$")
 
+_GENERIC_NAME = re.compile(rb"(?i)key|pass|pwd|cred|auth|pw$")
+
 WEIGHED = 4096
 """Names whose class is kept: code names its secrets by few words."""
 
@@ -83,13 +89,17 @@ WEIGHED = 4096
 @lru_cache(maxsize=WEIGHED)
 def name_class(name: bytes) -> str:
     """What a whole name says of its value."""
+    if _PLAIN_PASSWORD.search(name):
+        return PASSWORD
     if _OTHER_NAME.search(name):
         return OTHER
     if _PASSWORD_NAME.search(name):
         return PASSWORD
     if _KEY_NAME.search(name):
         return KEY
-    return LOGIN if _LOGIN_NAME.search(name) else GENERIC
+    if _LOGIN_NAME.search(name):
+        return LOGIN
+    return GENERIC if _GENERIC_NAME.search(name) else OTHER
 
 
 class Assigned(NamedTuple):
@@ -131,9 +141,12 @@ def _score(name: bytes, value: bytes, read: Assigned, *, is_name_quoted: bool) -
     is_call = read.sign == lexer.CALL
     if is_call:
         name = name.rsplit(b".", 1)[-1]
+    if read.mark == lexer.PAIRED and read.sign not in {lexer.CALL, lexer.EQUALS}:
+        return 0.0
     if read.mark == lexer.PAIRED:
-        is_login = name_class(name.rsplit(b".", 1)[-1]) == LOGIN and not _is_argument_name(text)
-        return _worth(PASSWORD, text, is_quoted=True, is_said=True) if is_login else 0.0
+        last = name.rsplit(b".", 1)[-1]
+        is_login = bool(_LOGIN_NAME.search(last)) and not _is_argument_name(text)
+        return worth(PASSWORD, text, is_quoted=True, is_said=True) if is_login else 0.0
     kind = name_class(name)
     if kind == LOGIN:
         return 0.0
@@ -145,14 +158,48 @@ def _score(name: bytes, value: bytes, read: Assigned, *, is_name_quoted: bool) -
     is_said = read.sign not in {lexer.COMMA, lexer.CALL} or (is_call and bool(_VERB.search(name)))
     if read.mark == lexer.WRAPPED and kind == PASSWORD and not strength.is_random(text):
         return 0.0
-    return _worth(kind, text, is_quoted=is_quoted, is_said=is_said)
+    return worth(kind, text, is_quoted=is_quoted, is_said=is_said)
+
+
+_GIVEN = frozenset({lexer.EQUALS, lexer.COLON, lexer.ARROW, lexer.TAG, lexer.TYPED})
+COMPANY_BYTES = 200
+"""Bytes on either side in which a user, a host or a database is named: a section of configuration."""
+
+_COMPANY = re.compile(
+    rb"(?i)(?:user(?:_?name)?|login|uid|account|e-?mail|host(?:name)?|server|data(?:base|source)|db(?:_?name)?|port)"
+    rb"['\"\])]{0,2}\s{0,8}(?:[:=>(]|=>)\s{0,8}['\"]?[\w.@/-]"
+)
+_LINE_BEGUN = re.compile(rb"(?:^|\n)[ \t]*(?:export |set |- |[#;] ?)?[\w.-]*$")
+
+
+def _in_company(text: bytes, read: Assigned, value: str) -> float:
+    """The score of a plain word under a password's name: more where a user or a host stands beside it."""
+    if not strength.is_plain_word(value):
+        return 0.0
+    if read.form == lexer.BARE:
+        before = text[max(0, read.name_end - 2 * lexer.NAME_MAX) : read.name_end]
+        is_line = _LINE_BEGUN.search(before) and text[read.end : read.end + 1] in _LINE_ENDS
+        is_tight = text[read.name_end : read.name_end + 1] in {b"=", b":"}
+        if (
+            not is_line
+            or not is_tight
+            or (read.sign == lexer.EQUALS and read.start != read.name_end + 1)
+        ):
+            return 0.0
+    low = max(0, read.name_start - COMPANY_BYTES)
+    around = text[low : read.name_start] + b"\n" + text[read.end : read.end + COMPANY_BYTES]
+    return CHOSEN_SCORE if _COMPANY.search(around) else WORD_SCORE
+
+
+_LINE_ENDS = frozenset({b"", b"\n", b"\r"})
 
 
 def _is_argument_name(value: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z_]+", value)) and name_class(value.encode()) != GENERIC
 
 
-def _worth(kind: str, value: str, *, is_quoted: bool, is_said: bool) -> float:
+def worth(kind: str, value: str, *, is_quoted: bool, is_said: bool) -> float:
+    """What the class of a name and a value say together; 0 where they say nothing."""
     is_drawn = strength.is_random(value)
     if kind == OTHER:
         return OTHER_SCORE if is_drawn else 0.0
@@ -161,15 +208,17 @@ def _worth(kind: str, value: str, *, is_quoted: bool, is_said: bool) -> float:
             return RANDOM_SCORE
         if not is_quoted and _CODE.search(value):
             return 0.0
-        if is_said and strength.is_password(value):
-            return CHOSEN_SCORE
-        return WORD_SCORE if is_quoted else 0.0
-    if not is_drawn:
+        if strength.is_password(value):
+            return CHOSEN_SCORE if is_said else WORD_SCORE
+        return OTHER_SCORE if is_quoted else 0.0
+    if not is_drawn or kind == LOGIN:
         return 0.0
     if kind == KEY:
         return RANDOM_SCORE if len(value) >= SHORT_VALUE else CHOSEN_SCORE
     is_generic_key = is_quoted and is_said and not strength.is_hex(value)
-    return CHOSEN_SCORE if is_generic_key and len(value) >= GENERIC_VALUE_MIN else WORD_SCORE
+    if is_generic_key and len(value) >= GENERIC_VALUE_MIN:
+        return CHOSEN_SCORE
+    return WORD_SCORE if is_generic_key else OTHER_SCORE
 
 
 OPTION_ANCHOR = (
@@ -191,7 +240,7 @@ def option(text: bytes, end: int) -> Iterator[Finding]:
         if match.start() < end <= match.end():
             value = match["value"].decode("utf-8", "replace")
             kind = name_class(match["name"].strip(b"-"))
-            score = _worth(kind, value, is_quoted=False, is_said=True)
+            score = worth(kind, value, is_quoted=False, is_said=True)
             if score and not allow.first_that_holds(allow.SECRET, text, *match.span("value")):
                 yield Finding(*match.span("value"), "secret_keyword", "option", score)
 
@@ -231,9 +280,9 @@ def url_password(text: bytes, end: int) -> Iterator[Finding]:
         value = match["password"].decode("utf-8", "replace")
         score = 0.9 if strength.is_random(value) else 0.8
         if name or _URL_DUMMY.fullmatch(match["password"]):
-            score = WORD_SCORE
+            score = OTHER_SCORE
         if allow.EXAMPLE_DOMAIN.search(match["host"]):
-            score = min(score, CHOSEN_SCORE)
+            score = min(score, WORD_SCORE)
         yield Finding(start, stop, "basic_auth", "url-password", score)
         return
 

@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Callable, Mapping
 
-from stackyard.pii import strength
+from stackyard.pii import allow, strength
 
 BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 CRC_DIGITS = 6
@@ -46,11 +46,13 @@ def discord(value: bytes) -> bool:
 
 
 def base64_pair(value: bytes) -> bool:
-    """HTTP basic and Docker: base64 of printable `user:password`."""
+    """HTTP basic and Docker: base64 of printable `user:password`, the password more than a word."""
     text = _decode(value)
-    return (
-        text is not None and text.isascii() and text.decode("ascii").isprintable() and b":" in text
-    )
+    if text is None or not text.isascii() or not text.decode("ascii").isprintable():
+        return False
+    _, colon, secret = text.partition(b":")
+    is_allowed = any(rule.holds(b"", secret, b"") for rule in allow.SECRET)
+    return bool(colon and secret.strip()) and password(secret) and not is_allowed
 
 
 def jwt_header(value: bytes) -> bool:
@@ -70,20 +72,15 @@ def random(value: bytes) -> bool:
     return strength.is_random(value.split()[-1].decode("ascii", "replace"))
 
 
+def password(value: bytes) -> bool:
+    """Whether the last word of a value looks drawn, or chosen where rules ask for more than a word."""
+    word = value.split()[-1].rsplit(b":", 1)[-1].decode("ascii", "replace")
+    return strength.is_random(word) or strength.is_password(word)
+
+
 def mixed(value: bytes) -> bool:
     """Whether a value has capitals and small letters, as base64 has and hashes in hex have not."""
     return value.lower() != value and value.upper() != value
-
-
-def encodes_text(value: bytes) -> bool:
-    """Whether a value is base64 of UTF-8 text that can be printed: data, not a key."""
-    text = _decode(value)
-    if text is None:
-        return False
-    try:
-        return text.decode().isprintable()
-    except UnicodeDecodeError:
-        return False
 
 
 def luhn(digits: bytes) -> bool:
@@ -123,6 +120,7 @@ PROOFS: Mapping[str, Callable[[bytes], bool]] = {
 SHAPES: Mapping[str, Callable[[bytes], bool]] = {
     "base64-pair": base64_pair,
     "mixed": mixed,
+    "password": password,
     "random": random,
 }
 """What does not hold is no credential."""

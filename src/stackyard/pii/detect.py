@@ -25,6 +25,7 @@ from stackyard.pii import (
     numbers,
     personal,
     phones,
+    siblings,
     sieve,
     strength,
 )
@@ -46,6 +47,7 @@ CHECK_WORK = 512
 
 _CHECKS: tuple[tuple[bytes, bool, Check], ...] = (
     (personal.EMAIL_ANCHOR, False, personal.email),
+    (personal.AT_ANCHOR, True, personal.email_in_other_clothes),
     (personal.IPV4_ANCHOR, False, personal.ipv4),
     (personal.IPV6_ANCHOR, False, personal.ipv6),
     *((anchor, False, blocks.private_key) for anchor in blocks.ANCHORS),
@@ -53,10 +55,18 @@ _CHECKS: tuple[tuple[bytes, bool, Check], ...] = (
     (assignments.OPTION_ANCHOR, True, assignments.option),
     (assignments.USER_ANCHOR, False, assignments.user_option),
     (assignments.JWT_ANCHOR, False, assignments.jwt),
+    *((anchor, True, siblings.pair) for anchor in siblings.PAIR_ANCHORS),
+    (siblings.JWK_ANCHOR, False, siblings.jwk),
+    (siblings.XML_KEY_ANCHOR, False, siblings.xml_key),
+    (siblings.COMMAND_ANCHOR, False, siblings.command),
+    (siblings.COOKIE_ANCHOR, True, siblings.cookies),
+    (siblings.COOKIE_OPTION_ANCHOR, False, siblings.cookies),
+    (siblings.CHPASSWD_ANCHOR, False, siblings.piped),
     *((anchor, False, numbers.card) for anchor in numbers.CARD_ANCHORS),
     (numbers.IBAN_ANCHOR, False, numbers.iban),
     (phones.PHONE_ANCHOR, True, phones.phone),
     (phones.PLUS_ANCHOR, False, phones.plus),
+    *((anchor, False, phones.layout) for anchor in phones.LAYOUT_ANCHORS),
 )
 
 _OPT_IN_CHECKS: Mapping[str, tuple[tuple[bytes, bool, Check], ...]] = {
@@ -317,8 +327,12 @@ def inspect(
     work = 0
     more_work: Mapping[Check, int] = {
         blocks.private_key: min(len(text), blocks.BLOCK_BYTES_MAX),
+        siblings.cookies: siblings.COOKIES_BYTES,
+        siblings.jwk: 2 * siblings.JWK_BYTES,
+        siblings.xml_key: siblings.JWK_BYTES,
         phones.phone: phones.PHONE_WORK,
         phones.plus: phones.PHONE_WORK,
+        phones.layout: phones.PHONE_WORK,
     }
     for pattern, end in candidates:
         target = targets[pattern]
@@ -378,8 +392,8 @@ def _byte_span(line: str, start: int, end: int) -> tuple[int, int]:
 
 def _score(plugin: Plugin, secret: str) -> float:
     # `assignments` reads the whole name, which the plugins do not: theirs is the second voice.
-    if plugin.slug in {"keyword", "basic-auth"} and strength.is_random(secret):
-        return 0.5
+    if plugin.slug in {"keyword", "basic-auth"}:
+        return plugin.score
     if (
         plugin.entity.startswith("token_")
         and not plugin.is_whole

@@ -35,6 +35,9 @@ VALUE_MIN = 4
 VALUE_MAX = 512
 """Bytes of a value: longer ones are data, or keys in blocks, which `blocks` finds."""
 
+ARGUMENTS_MAX = 2
+"""Strings after the first: of host, user and password the last is looked for."""
+
 EQUALS, COLON, ARROW, COMPARE, CALL, COMMA, TAG, BLANK, TYPED = range(1, 10)
 SIGNS = {
     EQUALS: "= := += ?=",
@@ -53,7 +56,7 @@ BARE, QUOTED, ESCAPED, CONTENT, BLOCK = range(5)
 on the line after its name (a block of YAML)."""
 
 WRAPPED, PAIRED = 1, 2
-"""Marks: the value is an argument of a call that stands where a value should; it is the second of two."""
+"""Marks: the value is an argument of a call that stands where a value should; it follows another one."""
 
 
 _NAME, _QUOTE, _SPACE, _STOP, _TYPE, _ALNUM = 1, 2, 4, 8, 16, 32
@@ -191,6 +194,8 @@ def _sign(
     at = _blanks(text, at, stop)
     if at >= stop:
         return 0, at
+    if text[at] in (0x3F, 0x21) and at + 1 < stop and text[at + 1] == 0x3A:
+        at += 1  # TypeScript's `password?: string`
     letter = text[at]
     follows = text[at + 1] if at + 1 < stop else 0
     if letter == 0x3D:  # =
@@ -227,7 +232,11 @@ def _sign(
         typed = _after_type(text, at, stop)
         if typed > at:
             return 9, typed + 1
-        for word in (b"by ", b"to ", b"is ", b"as ", b"with "):
+        if _is_at(text, at, stop, b"for "):  # SQL's SET PASSWORD FOR 'user'@'host' =
+            while at < stop and text[at] not in (0x3D, 0x0A, 0x3B):
+                at += 1
+            return (9, at + 1) if at < stop and text[at] == 0x3D else (0, at)
+        for word in (b"by ", b"to ", b"is ", b"as ", b"with ", b"password ", b"-string "):
             if _is_at(text, at, stop, word) and _quote_at(
                 text, _blanks(text, at + len(word), stop), stop
             ):
@@ -257,6 +266,12 @@ def _openers(text: npt.NDArray[np.uint8], at: int, stop: int, sign: int) -> tupl
     at = _blanks(text, at, stop)
     if sign in (1, 3, 5, 6, 9) and at < stop and text[at] in (0x0A, 0x0D, 0x5C):
         at = _line_end(text, at, stop)
+    if sign == 5 and at < stop and text[at] == 0x24:  # a handle before the strings: ftp_login($c, "
+        i = at
+        while i < stop and CLASSES[text[i]] & _NAME:
+            i += 1
+        if i < stop and text[i] == 0x2C:
+            at = _blanks(text, i + 1, stop)
     for _ in range(4):
         if at >= stop:
             break
@@ -264,6 +279,14 @@ def _openers(text: npt.NDArray[np.uint8], at: int, stop: int, sign: int) -> tupl
         if length:
             return at, length, is_call
         letter = text[at]
+        if sign == 7 and _is_at(text, at, stop, b"<![cdata["):
+            at += 9
+            break
+        if (
+            letter == 0x3C and sign in (1, 2) and at + 1 < stop and text[at + 1] == 0x3C
+        ):  # Erlang's <<"
+            at += 2
+            continue
         if letter in (0x28, 0x5B) and sign != 7:  # ( [ []
             is_empty = letter == 0x5B and at + 1 < stop and text[at + 1] == 0x5D
             at = _blanks(text, at + 1 + is_empty, stop)
@@ -320,8 +343,8 @@ def read(
     `ends` are the ends of words, sorted; `bounds` holds, for each, where its text ends, and before it
     where it begins: shape (n, 2).
     """
-    spans = np.empty((2 * len(ends), 4), np.int64)
-    kinds = np.empty((2 * len(ends), 3), np.int8)
+    spans = np.empty(((1 + ARGUMENTS_MAX) * len(ends), 4), np.int64)
+    kinds = np.empty(((1 + ARGUMENTS_MAX) * len(ends), 3), np.int8)
     count, read_to, read_from = 0, -1, -1
     for number in range(len(ends)):
         low, high = bounds[number, 0], bounds[number, 1]
@@ -350,7 +373,8 @@ def read(
         far = min(high, stop + GAP_MAX)
         at, is_quoted, is_array = _closers(text, name_end, far)
         sign, at = _sign(text, at, far, is_quoted, is_array)
-        if sign == 0 or (sign == 6 and not _is_argument(text, start, low)):
+        is_element = sign == 9 and start > low and text[start - 1] == 0x3C  # <password-field class=
+        if sign == 0 or is_element or (sign == 6 and not _is_argument(text, start, low)):
             continue
         opened, length, is_call = _openers(text, at, far, sign)
         far = min(high, opened + length + VALUE_MAX)
@@ -363,27 +387,31 @@ def read(
                 spans[count] = (start, name_end, value, close)
                 kinds[count] = (sign, 1 if length == 1 else 2, 1 if is_call else 0)
                 count += 1
-            # a second string: user and password as arguments or as a tuple
-            after = _blanks(text, close + length, high)
-            if after < high and text[after] == 0x2C:
+            # more strings: host, user and password as arguments or as a tuple
+            for _ in range(ARGUMENTS_MAX):
+                after = _blanks(text, close + length, high)
+                if after >= high or text[after] != 0x2C:
+                    break
                 after = _line_end(text, after + 1, high)
                 after = _blanks(text, after, high)
                 length = _quote_at(text, after, high)
-                if length:
-                    close = _quoted_end(
-                        text, after + length, min(high, after + VALUE_MAX), after, length
-                    )
-                    if close - after - length >= VALUE_MIN:
-                        spans[count] = (start, name_end, after + length, close)
-                        kinds[count] = (sign, 1 if length == 1 else 2, 2)
-                        count += 1
+                if not length:
+                    break
+                value = after + length
+                close = _quoted_end(text, value, min(high, value + VALUE_MAX), after, length)
+                if close < 0:
+                    break
+                if close - value >= VALUE_MIN:
+                    spans[count] = (start, name_end, value, close)
+                    kinds[count] = (sign, 1 if length == 1 else 2, 2)
+                    count += 1
             continue
         close = opened
         form = 0
         if sign == 7:
-            while close < far and text[close] not in (0x3C, 0x0A, 0x0D):
+            while close < far and text[close] not in (0x3C, 0x5D, 0x0A, 0x0D):
                 close += 1
-            if close >= far or text[close] != 0x3C:
+            if close >= far or text[close] not in (0x3C, 0x5D):
                 continue
             form = 3
         else:
@@ -406,7 +434,8 @@ def read(
     return spans[:count], kinds[:count]
 
 
-PASSWORD_WORDS = (b"pass", b"pwd", b"pswd", b"pw", b"login", b"cred", b"auth", b"identified")
+PASSWORD_WORDS = (b"pass", b"pwd", b"pswd", b"pw", b"login", b"cred", b"auth", b"identified", b"connect", b"sign", b"basic",
+                  b"pdo", b"mysqli", b"securestring", b"contrase", b"senha", b"kennwort", b"clave", b"parol")  # fmt: skip
 DRAWN_CHARS_MIN = 8
 """Characters of the shortest drawn value: `strength.VALUE_CHARS_MIN`."""
 DRAWN_DISTINCT_MIN = 5

@@ -19,6 +19,23 @@ EMAIL_ANCHOR = (
 IPV4_ANCHOR = rb"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
 IPV6_ANCHOR = rb"[23][0-9a-fA-F]{3}:[0-9a-fA-F:]{2}"
 
+AT_ANCHOR = (
+    rb"[A-Za-z0-9_%+-](?:&#0{0,4}64;|&#x0{0,4}40;|&commat;|%40|\\u0040|\\x40| ?[\[({<] ?at ?[\])}>] ?)"
+    rb"[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.| ?[\[({<] ?dot ?[\])}>] ?|&#46;|%2e)[A-Za-z]"
+)
+"""An `@` in other clothes: of HTML, of URLs, of strings, and as people write it for people."""
+
+_CLOTHED = re.compile(
+    rb"(?i)(?P<local>[A-Za-z0-9_+-](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9_+-])?)"
+    rb"(?P<at>&#0{0,4}64;|&#x0{0,4}40;|&commat;|%40|\\u0040|\\x40| ?[\[({<] ?at ?[\])}>] ?)"
+    rb"(?P<domain>(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}(?:\.| ?[\[({<] ?dot ?[\])}>] ?|&#46;|%2e)){1,5}[A-Za-z]{2,24})"
+    rb"(?![A-Za-z0-9_%]|%40|\()"
+)
+_DOT = re.compile(rb"(?i) ?[\[({<] ?dot ?[\])}>] ?|&#46;|%2e")
+
+ENCODED_SCORE, SPOKEN_SCORE = 0.75, 0.5
+"""An address that a machine would read; one that only people do, which `high` redacts."""
+
 _LOCAL = bytes(range(0x80, 0x100)) + (
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
 )
@@ -48,6 +65,24 @@ def email(text: bytes, end: int) -> Iterator[Finding]:
     if is_whole and allow.first_that_holds(allow.EMAIL, text, start, match.end()) is None:
         yield Finding(start, match.end(), "email", "email", 0.9)
 
+
+def email_in_other_clothes(text: bytes, end: int) -> Iterator[Finding]:
+    """The address around an encoded or spoken `@`, by the same allow rules."""
+    for match in _CLOTHED.finditer(text, max(0, end - 180), min(len(text), end + 120)):
+        if match.start() >= end:
+            return
+        if match.end() < end:
+            continue
+        plain = match["local"] + b"@" + _DOT.sub(b".", match["domain"])
+        before = text[max(0, match.start() - CONTEXT_BYTES) : match.start()]
+        after = text[match.end() : match.end() + CONTEXT_BYTES]
+        is_spoken = match["at"].strip()[:1] in {b"[", b"(", b"{", b"<"}
+        if not any(rule.holds(before, plain, after) for rule in allow.EMAIL):
+            score = SPOKEN_SCORE if is_spoken else ENCODED_SCORE
+            yield Finding(*match.span(), "email", "email-in-other-clothes", score)
+
+
+CONTEXT_BYTES = 64
 
 _IPV4 = re.compile(
     rb"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])){3}"

@@ -16,15 +16,22 @@ import phonenumbers
 
 from stackyard.pii.findings import Finding
 
-_WORDS = rb"phone|mobile|tel|fax|whatsapp|handy|celular|cell|call|contact|sms"
+_WORDS = (
+    rb"phone|mobile?|m[o\xc3\xb3]{1,2}vil|tel|fax|whatsapp|handy|cel[lu]|call|contact|sms|text me|reach|ring|dial|hotline|"
+    rb"rufnummer|n[u\xc3\xba]{1,2}mero|numero|portable|\xe7\x94\xb5\xe8\xaf\x9d|\xe9\x9b\xbb\xe8\xa9\xb1|\xe6\x89\x8b\xe6\x9c\xba|"
+    rb"\xd1\x82\xd0\xb5\xd0\xbb|\xec\xa0\x84\xed\x99\x94"
+)
 PHONE_ANCHOR = rb"(?:" + _WORDS + rb")[^\n]{0,32}[+(0-9][0-9 ()./-]{6,16}[0-9]"
 PLUS_ANCHOR = rb"\+[1-9][0-9 ()./-]{6,8}[0-9]"
 
 _STRONG = (
-    rb"(?:phone|mobile|whatsapp|(?<![a-z])(?:tel(?:efono?|efone|efoon)?|handy|celular|cell)(?![a-z])|"
+    rb"(?:phone|mobile|whatsapp|hotline|rufnummer|(?<![a-z])(?:t[e\xc3\xa9]{1,2}l(?:[e\xc3\xa9]{1,2}fono?|efone?|efoon|[e\xc3\xa9]{1,2}phone)?|handy|"
+    rb"m[o\xc3\xb3]{1,2}vil|mobil|celular|cellulare|cell|portable|puhelin|telefonnummer|mobilnummer|phone_?n(?:o|umber))(?![a-z])|"
+    rb"\xe7\x94\xb5\xe8\xaf\x9d|\xe9\x9b\xbb\xe8\xa9\xb1|\xe6\x89\x8b\xe6\x9c\xba|\xd1\x82\xd0\xb5\xd0\xbb|\xec\xa0\x84\xed\x99\x94|"
     rb"(?<![a-z])fax)"
 )
-_WEAK = rb"(?<![a-z])(?:call|contact|sms)"
+"""Words for a telephone: English, German, Romance and Nordic languages, Chinese, Japanese, Russian, Korean."""
+_WEAK = rb"(?<![a-z])(?:call|contact|sms|text me|reach|ring|dial|n[u\xc3\xba]{1,2}mero)"
 _AFTER_WORD = re.compile(
     rb"(?i)(?:(?P<strong>" + _STRONG + rb")|" + _WEAK + rb")[^\n0-9+(]{0,32}"
     rb"(?P<number>[+(0-9][0-9 ()./-]{6,22}[0-9])(?![0-9A-Za-z_])"
@@ -33,8 +40,26 @@ _PLUS = re.compile(
     rb"(?<![0-9A-Za-z_.+)\]-])(?P<number>\+[1-9][0-9 ()./-]{6,22}[0-9])(?![0-9A-Za-z_])"
 )
 _WORD_BEFORE = re.compile(rb"(?i)(?:" + _STRONG + rb")[^\n0-9+(]{0,32}$")
+_EDGE = rb"[^0-9A-Za-z_.+/=-]"
+LAYOUT_ANCHORS = (
+    _EDGE + rb"\([2-9][0-9]{2}\)[ -]?[0-9]{3}[-. ][0-9]{4}",
+    _EDGE + rb"(?:(?:\+?1|001)[-. ])?[2-9][0-9]{2}[-.][0-9]{3}[-.][0-9]{4}",
+    _EDGE + rb"00[ -]?[1-9][0-9]{0,2}[ -][0-9(][0-9 ()-]{5,14}[0-9]",
+)
+_LAYOUT = re.compile(
+    rb"(?<![0-9A-Za-z_.+/=-])(?<![0-9] )(?P<number>(?:(?:\+?1|001)[-. ])?(?:\([2-9][0-9]{2}\)[ -]?|[2-9][0-9]{2}([-.]))"
+    rb"[0-9]{3}(?(2)\2|[-. ])[0-9]{4})(?P<extension>[ ]?(?:x|ext\.?)[ ]?[0-9]{1,5})?(?![0-9A-Za-z_+/=]|[-.][0-9])"
+)
+"""How North America writes a number: nothing else is written so."""
+_ABROAD = re.compile(
+    rb"(?<![0-9A-Za-z_.+/=-])(?P<number>00[ -]?[1-9][0-9]{0,2}[ -][0-9(][0-9 ()-]{5,14}[0-9])(?![0-9A-Za-z_+/=.-])"
+)
+
 _FRAME = re.compile(rb"['\"`>(]$|(?:#|//|\*|--|;|%)[^\n]*$")
 """What stands before a number in a string, a comment or a text element."""
+
+_SENTENCE = re.compile(rb"(?:^|\s)[A-Za-z',]{2,20} [A-Za-z]{1,12}[:,]? ?[\"'(]?$")
+"""Two words before a number: prose, where code has signs."""
 
 PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 8, 15
 """ITU-T E.164 allows 15; shorter ones than 8 are extensions, codes and ports."""
@@ -80,10 +105,32 @@ def plus(text: bytes, end: int) -> Iterator[Finding]:
             number = match["number"].decode("ascii")
             before = text[max(0, match.start() - CONTEXT_BYTES) : match.start()]
             score = WRITTEN_SCORE if _FRAME.search(before) else DOUBTFUL_SCORE
+            if _SENTENCE.search(before):
+                score = PLAIN_SCORE
             if _WORD_BEFORE.search(before):
                 score = ANNOUNCED_SCORE
             yield from _international(match.start(), number, score)
         return
+
+
+def layout(text: bytes, end: int) -> Iterator[Finding]:
+    """A number in the layout of North America, or with `00` and a country code, where a plan has it or a word says it."""
+    low, high = max(0, end - 40), min(len(text), end + 16)
+    for match in (*_LAYOUT.finditer(text, low, high), *_ABROAD.finditer(text, low, high)):
+        if not match.start() < end <= match.end():
+            continue
+        number = match["number"].decode("ascii")
+        is_abroad = match.re is _ABROAD
+        plain, is_valid = planned("+" + number[2:].lstrip(" -") if is_abroad else number, "US")
+        before = text[max(0, match.start() - CONTEXT_BYTES) : match.start()]
+        is_said = bool(_WORD_BEFORE.search(before))
+        if _FICTION.match(plain) or (is_abroad and not is_valid):
+            continue
+        if is_valid or is_said:
+            score = ANNOUNCED_SCORE if is_said else PLAIN_SCORE
+            yield Finding(
+                *match.span(), "phone", "phone", score, "valid" if is_valid else "invalid"
+            )
 
 
 def _international(start: int, number: str, score: float) -> Iterator[Finding]:

@@ -108,7 +108,7 @@ PLUGINS: tuple[Plugin, ...] = (
     ),
     Plugin("azure-storage", AzureStorageKeyDetector(), "token_azure", 0.95,
            ((rb"AccountKey=[a-zA-Z0-9+/=]{88}", False),)),
-    Plugin("basic-auth", BasicAuthDetector(), "basic_auth", 0.6,
+    Plugin("basic-auth", BasicAuthDetector(), "basic_auth", 0.3,
            ((rb"://[^\s:/?#\[\]@!$&'()*+,;=]+:[^\s:/?#\[\]@!$&'()*+,;=]+@", False),)),
     Plugin(
         "cloudant", CloudantDetector(), "token_cloudant", 0.75,

@@ -19,7 +19,7 @@ _PROSE = re.compile(
     r"\s|\\[xuU]|^(?:\.{1,2}/|/[a-z][a-z0-9_.-]*/|[A-Za-z]:\\|~/|//)|^[a-z][a-z0-9+._-]{1,16}:|://|::|->|\(|\)|"
     r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$|^[#.][a-z][\w-]*$|"
     r"^[A-Za-z]+\d*[:.!?*]+$|^[\w.-]+\.(?:pem|key|crt|cer|der|p12|pfx|jks|csr|pub|gpg|json|ya?ml|txt|xml|html?|php|py|rb|js|"
-    r"ts|java|kt|go|c|h|cpp|cs|sh|conf|cfg|ini|env|log|md|png|svg|jpe?g|css|sql|db|properties|tpl|erb|jsp|aspx?)$|^[\w.-]+(?:/[\w.-]+)+\.[a-z]{1,5}\d?$|^/?\$[A-Za-z_]"
+    r"ts|java|kt|go|c|h|cpp|cs|sh|conf|cfg|ini|env|log|md|png|svg|jpe?g|css|sql|db|properties|tpl|erb|jsp|aspx?)$|^[\w.-]+(?:/[\w.-]+)+\.[a-z]{1,5}\d?$|^/?\$[A-Za-z_]|^[a-z_]+(?:[|,][a-z0-9_:]+)+$"
 )
 """Prose, paths, URLs, calls, dates, numbers, selectors, labels, and words joined by one sign."""
 
@@ -123,3 +123,17 @@ def is_password(value: str) -> bool:
     if value.lower() != value != value.upper() and surprise(value)[0] >= WORD_SURPRISE_MAX:
         kinds.add("mixed")
     return len(kinds - {""}) >= KINDS_MIN and "a" in kinds
+
+
+_PLAIN_WORD = re.compile(r"[A-Za-z]{5,20}|[a-z]{3,12}[-_ ]?\d{0,4}")
+_NAMELIKE = re.compile(
+    r"(?i)pass|pwd|secret|token|key|user|login|admin|auth|cred|name|field|label|value|required|invalid|true|false|null|"
+    r"none|undefined|string|text|type|default|input|empty|hidden|plain|hash|crypt|kennwort|contrase|senha|wachtwoord|"
+    r"haslo|heslo|losenord|salasana|parola|function|return|object|number|boolean|config|optional|unknown|error|"
+    r"basic|bearer|digest|oauth|ldap|kerberos|prompt|enter|confirm|change|reset|forgot|update|create|your|example"
+)
+
+
+def is_plain_word(value: str) -> bool:
+    """Whether a value is one word that people take for a password, and not the name of a thing of code."""
+    return bool(_PLAIN_WORD.fullmatch(value)) and not _NAMELIKE.search(value)
