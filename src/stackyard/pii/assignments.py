@@ -59,7 +59,7 @@ _LOGIN_NAME = re.compile(
 )
 _OTHER_NAME = re.compile(
     rb"(?i)public|pubkey|primary|foreign|sort_?key|cache|partition|index|lookup|hot_?key|short|monkey|"
-    rb"donkey|keyboard|key_?word|key_?code|key_?frame|key_?name|key_?path|key_?space|key_?stroke|"
+    rb"websocket|donkey|keyboard|key_?word|key_?code|key_?frame|key_?name|key_?path|key_?space|key_?stroke|"
     rb"key_?(?:up|down|press|chain|store|ring|pair|len|size|type|id|file|bits|length|error)|compass|"
     rb"bypass|passive|passenger|passing|passed|author(?!iz)|authent|tokeni[sz]|token_?(?:type|url|uri|"
     rb"endpoint|count|len|name|class|kind|id|list)|encompass|secretary|"
@@ -124,10 +124,15 @@ def assignment(text: bytes, read: Assigned) -> Iterator[Finding]:
     if text.startswith(b"base64:", start) or text.startswith(b"{noop}", start):
         start = text.index(b":" if value.startswith(b"b") else b"}", start) + 1
         value = text[start:end]
-    is_name_quoted = text[read.name_end : read.name_end + 1] in _QUOTES
-    score = _score(
-        text[read.name_start : read.name_end], value, read, is_name_quoted=is_name_quoted
-    )
+    name = text[read.name_start : read.name_end]
+    is_named_in_quotes = text[read.name_end : read.name_end + 1] in _QUOTES
+    written = _Written(read, is_named_in_quotes, _is_configured(text, read, start, end))
+    score = _score(name, value, written)
+    if score <= WORD_SCORE and read.sign in _GIVEN and read.mark == 0:
+        is_password = name_class(name.rsplit(b".", 1)[-1]) == PASSWORD
+        plain = value.decode("utf-8", "replace")
+        if is_password and written.is_literal and strength.is_plain_word(plain):
+            score = max(score, _in_company(text, read))
     if not score:
         return
     if allow.first_that_holds(allow.SECRET, text, start, end):
@@ -135,30 +140,45 @@ def assignment(text: bytes, read: Assigned) -> Iterator[Finding]:
     yield Finding(start, end, "secret_keyword", "assignment", score)
 
 
-def _score(name: bytes, value: bytes, read: Assigned, *, is_name_quoted: bool) -> float:
-    """What name, sign and value say together; 0 where they say nothing."""
-    text = value.decode("utf-8", "replace")
-    is_call = read.sign == lexer.CALL
-    if is_call:
-        name = name.rsplit(b".", 1)[-1]
-    if read.mark == lexer.PAIRED and read.sign not in {lexer.CALL, lexer.EQUALS}:
-        return 0.0
-    if read.mark == lexer.PAIRED:
-        last = name.rsplit(b".", 1)[-1]
-        is_login = bool(_LOGIN_NAME.search(last)) and not _is_argument_name(text)
-        return worth(PASSWORD, text, is_quoted=True, is_said=True) if is_login else 0.0
-    kind = name_class(name)
-    if kind == LOGIN:
-        return 0.0
-    is_quoted = read.form != lexer.BARE
-    if read.sign == lexer.BLANK and (kind == GENERIC or name.lower() in _VERBS):
-        return 0.0
-    if not is_quoted and is_name_quoted and kind == PASSWORD and not strength.is_random(text):
-        return 0.0  # beside a quoted name, a bare word is an expression
-    is_said = read.sign not in {lexer.COMMA, lexer.CALL} or (is_call and bool(_VERB.search(name)))
-    if read.mark == lexer.WRAPPED and kind == PASSWORD and not strength.is_random(text):
-        return 0.0
-    return worth(kind, text, is_quoted=is_quoted, is_said=is_said)
+class _Written(NamedTuple):
+    """How an assignment is written: as `lexer` read it, and whether a bare value is one of configuration."""
+
+    read: Assigned
+    is_named_in_quotes: bool
+    is_configured: bool
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether the value stands for itself, and is no name of something."""
+        return self.read.form != lexer.BARE or self.is_configured
+
+
+_LINE_BEGUN = re.compile(
+    rb"(?:^|[\r\n])[ \t]*(?:(?:export|set|ENV|ARG|setx|-) |[#;]+ ?|-D)?[\w.-]*$"
+)
+_LINE_END = re.compile(rb"[ \t]*(?:[\r\n]|$)")
+_NUMBERED = re.compile(rb"\d\d|[^\w.-]")
+
+
+def _is_configured(text: bytes, read: Assigned, start: int, end: int) -> bool:
+    """Whether a bare value stands as in configuration: alone on a line, or between `;` in a connection string.
+
+    In code a bare word is a name. So beside ` = ` a value must have digits or signs that names have not.
+    """
+    if read.form != lexer.BARE or read.sign not in {lexer.EQUALS, lexer.COLON}:
+        return False
+    tight = text[read.name_end : read.name_end + 1] in {b"=", b":"}
+    before = text[max(0, read.name_end - 2 * lexer.NAME_MAX) : read.name_end]
+    if (
+        tight
+        and start == read.name_end + 1
+        and before[: len(before) - read.name_end + read.name_start][-1:] == b";"
+    ):
+        return True
+    if not _LINE_BEGUN.search(before) or not _LINE_END.match(text, end):
+        return False
+    is_spaced = read.sign == lexer.EQUALS and start != read.name_end + 1
+    return bool(_NUMBERED.search(text, start, end)) if is_spaced else tight
 
 
 _GIVEN = frozenset({lexer.EQUALS, lexer.COLON, lexer.ARROW, lexer.TAG, lexer.TYPED})
@@ -169,33 +189,43 @@ _COMPANY = re.compile(
     rb"(?i)(?:user(?:_?name)?|login|uid|account|e-?mail|host(?:name)?|server|data(?:base|source)|db(?:_?name)?|port)"
     rb"['\"\])]{0,2}\s{0,8}(?:[:=>(]|=>)\s{0,8}['\"]?[\w.@/-]"
 )
-_LINE_BEGUN = re.compile(rb"(?:^|\n)[ \t]*(?:export |set |- |[#;] ?)?[\w.-]*$")
 
 
-def _in_company(text: bytes, read: Assigned, value: str) -> float:
+def _in_company(text: bytes, read: Assigned) -> float:
     """The score of a plain word under a password's name: more where a user or a host stands beside it."""
-    if not strength.is_plain_word(value):
-        return 0.0
-    if read.form == lexer.BARE:
-        before = text[max(0, read.name_end - 2 * lexer.NAME_MAX) : read.name_end]
-        is_line = _LINE_BEGUN.search(before) and text[read.end : read.end + 1] in _LINE_ENDS
-        is_tight = text[read.name_end : read.name_end + 1] in {b"=", b":"}
-        if (
-            not is_line
-            or not is_tight
-            or (read.sign == lexer.EQUALS and read.start != read.name_end + 1)
-        ):
-            return 0.0
     low = max(0, read.name_start - COMPANY_BYTES)
     around = text[low : read.name_start] + b"\n" + text[read.end : read.end + COMPANY_BYTES]
     return CHOSEN_SCORE if _COMPANY.search(around) else WORD_SCORE
 
 
-_LINE_ENDS = frozenset({b"", b"\n", b"\r"})
+def _score(name: bytes, value: bytes, written: _Written) -> float:
+    """What name, sign and value say together; 0 where they say nothing."""
+    read, text = written.read, value.decode("utf-8", "replace")
+    last = name.rsplit(b".", 1)[-1]
+    is_call = read.sign == lexer.CALL
+    if read.mark == lexer.PAIRED:
+        is_login = read.sign in {lexer.CALL, lexer.EQUALS} and bool(_LOGIN_NAME.search(last))
+        if not is_login or _is_argument_name(text):
+            return 0.0
+        return worth(PASSWORD, text, is_quoted=True, is_said=True)
+    kind = name_class(last if is_call else name)
+    if kind == LOGIN or (read.sign == lexer.BLANK and (kind == GENERIC or name.lower() in _VERBS)):
+        return 0.0
+    if kind == PASSWORD and not strength.is_random(text):
+        if read.mark == lexer.WRAPPED:
+            return 0.0
+        if read.form == lexer.BARE and written.is_named_in_quotes:
+            return 0.0  # beside a quoted name, a bare word is an expression
+    is_said = read.sign not in {lexer.CALL, lexer.COMPARE} or (is_call and bool(_VERB.search(last)))
+    is_quoted = written.is_literal if kind == PASSWORD else read.form != lexer.BARE
+    return worth(kind, text, is_quoted=is_quoted, is_said=is_said)
 
 
 def _is_argument_name(value: str) -> bool:
-    return bool(re.fullmatch(r"[A-Za-z_]+", value)) and name_class(value.encode()) != GENERIC
+    return bool(re.fullmatch(r"[A-Za-z_]+", value)) and name_class(value.encode()) in {
+        PASSWORD,
+        KEY,
+    }
 
 
 def worth(kind: str, value: str, *, is_quoted: bool, is_said: bool) -> float:
@@ -282,7 +312,7 @@ def url_password(text: bytes, end: int) -> Iterator[Finding]:
         if name or _URL_DUMMY.fullmatch(match["password"]):
             score = OTHER_SCORE
         if allow.EXAMPLE_DOMAIN.search(match["host"]):
-            score = min(score, WORD_SCORE)
+            score = min(score, CHOSEN_SCORE if strength.is_random(value) else WORD_SCORE)
         yield Finding(start, stop, "basic_auth", "url-password", score)
         return
 

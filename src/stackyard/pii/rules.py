@@ -52,7 +52,7 @@ class Rule(NamedTuple):
     """One rule, ready to run.
 
     `anchor` is what the automaton looks for; the start of a match lies `width` bytes (at least, at
-    most) before a candidate's end, and there `lead`, which has no width, matches.
+    most) before a candidate's end, and there `lead` matches: it has no width, and looks at `lead_bytes`.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Rule(NamedTuple):
     width: tuple[int, int]
     is_caseless: bool
     lead: re.Pattern[bytes]
+    lead_bytes: int
     pattern: re.Pattern[bytes]
     value: re.Pattern[bytes] | None
     is_near: bool
@@ -75,11 +76,10 @@ class Rule(NamedTuple):
         tried = 0
         for end in ends:
             last = end - self.width[0]
-            for lead in self.lead.finditer(text, max(tried, end - self.width[1]), end):
+            stop = last + self.lead_bytes
+            for lead in self.lead.finditer(text, max(tried, end - self.width[1]), max(0, stop)):
                 start = lead.start()
-                if start > last:
-                    break
-                if start >= tried and (match := self.pattern.match(text, start)):
+                if tried <= start <= last and (match := self.pattern.match(text, start)):
                     yield from self._judge(text, *match.span("value"))
                     tried = match.end()
             tried = max(tried, last + 1)
@@ -133,11 +133,13 @@ def _compile(raw: Mapping[str, Any]) -> Rule:
         rest = NAME_REST + ASSIGN + OPENING
         head, read = b"(?:" + b"|".join(near) + b")" + rest, b""
         names = _near_names(near)
+        seen = names
         lead = b"(?=" + names + b")"
         pattern = names + rest + b"(?P<value>" + body + b")" + right
     else:
         head = b""
-        lead = left + b"(?=" + first_part(body) + b")"
+        seen = first_part(body)
+        lead = left + b"(?=" + seen + b")"
         pattern = left + b"(?P<value>" + body + b")" + right
     return Rule(
         name=raw["id"],
@@ -146,6 +148,7 @@ def _compile(raw: Mapping[str, Any]) -> Rule:
         width=_width(head + shortest(body)),
         is_caseless=bool(near),
         lead=re.compile(lead),
+        lead_bytes=_width(seen)[1],
         pattern=re.compile(pattern),
         value=re.compile(raw["value"].encode()) if "value" in raw else None,
         is_near=bool(near),

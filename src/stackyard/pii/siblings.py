@@ -54,13 +54,13 @@ def pair(text: bytes, end: int) -> Iterator[Finding]:
     spans = []
     if after := _VALUE_AFTER.match(text[stop : min(len(text), stop + PAIR_BYTES)]):
         group = after.lastgroup or "quoted"
-        spans.append((stop + after.start(group), stop + after.end(group), group != "bare"))
+        spans.append((stop + after.start(group), stop + after.end(group)))
     if before := _VALUE_BEFORE.search(text[low:start]):
-        spans.append((low + before.start("quoted"), low + before.end("quoted"), True))
-    for first, last, is_quoted in spans:
+        spans.append((low + before.start("quoted"), low + before.end("quoted")))
+    for first, last in spans:
         value = text[first:last].decode("utf-8", "replace")
         kind = assignments.name_class(text[start:stop])
-        score = assignments.worth(kind, value, is_quoted=is_quoted, is_said=True)
+        score = assignments.worth(kind, value, is_quoted=True, is_said=True)
         yield from _found(text, (first, last), "secret_keyword", "pair", score)
 
 
@@ -105,8 +105,8 @@ def xml_key(text: bytes, end: int) -> Iterator[Finding]:
 
 COMMAND_ANCHOR = (
     rb"(?:sshpass|mysql[a-z]{0,6}|mariadb[a-z-]{0,6}|mongo(?:sh|dump|restore|import)?|redis-cli|docker|podman|buildah|helm|"
-    rb"ldap[a-z]{3,7}|keytool|jarsigner|htpasswd|smbclient|net use|chpasswd|openssl|ansible|psql|7z|zip|rar|gpg|az|oc|"
-    rb"http|skopeo|twine|mosquitto_[ps]ub|rabbitmqctl|wpa_passphrase)[ ]"
+    rb"ldap[a-z]{3,7}|keytool|jarsigner|htpasswd|smbclient|net use|7z|zip|rar|gpg|az|oc|"
+    rb"http|skopeo|twine|mosquitto_[ps]ub|rabbitmqctl|wpa_passphrase)[ ]|-pass(?:in|out)?[ =]['\"]?pass:"
 )
 _Q = rb"(?:\\?['\"])?"
 _V = rb"(?P<value>[^\s'\"\\|;&<>()]{4,128})"
@@ -125,7 +125,7 @@ _COMMANDS = tuple(
         (rb"htpasswd -\w*b\w* ", rb"htpasswd -\w*b\w* \S+ \S+ " + _Q + _V),
         (rb"smbclient ", rb" (?:-U|--user)[ =]?" + _Q + rb"[\w.\\-]+%" + _V),
         (rb"net use ", rb"/user:[\w.\\-]+ " + _Q + _V),
-        (rb"openssl ", rb" -(?:pass|passin|passout|password)[ =]" + _Q + rb"pass:" + _V),
+        (rb"-pass(?:in|out)?[ =]['\"]?pass:", rb"-pass(?:in|out)?[ =]" + _Q + rb"pass:" + _V),
         (rb"mosquitto_[ps]ub ", rb" -P ?" + _Q + _V),
         (
             rb"rabbitmqctl (?:add_user|change_password) ",
@@ -167,7 +167,7 @@ def piped(text: bytes, end: int) -> Iterator[Finding]:
 
 def _password(text: bytes, span: tuple[int, int]) -> Iterator[Finding]:
     value = text[slice(*span)].decode("utf-8", "replace")
-    score = assignments.worth("password", value, is_quoted=False, is_said=True)
+    score = assignments.worth("password", value, is_quoted=True, is_said=True)
     yield from _found(text, span, "secret_keyword", "command", score)
 
 

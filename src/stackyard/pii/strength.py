@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from itertools import pairwise
 
 from stackyard.pii.letters import surprise
 
@@ -18,8 +19,9 @@ VALUE_CHARS_READ = 256
 _PROSE = re.compile(
     r"\s|\\[xuU]|^(?:\.{1,2}/|/[a-z][a-z0-9_.-]*/|[A-Za-z]:\\|~/|//)|^[a-z][a-z0-9+._-]{1,16}:|://|::|->|\(|\)|"
     r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$|^[#.][a-z][\w-]*$|"
-    r"^[A-Za-z]+\d*[:.!?*]+$|^[\w.-]+\.(?:pem|key|crt|cer|der|p12|pfx|jks|csr|pub|gpg|json|ya?ml|txt|xml|html?|php|py|rb|js|"
-    r"ts|java|kt|go|c|h|cpp|cs|sh|conf|cfg|ini|env|log|md|png|svg|jpe?g|css|sql|db|properties|tpl|erb|jsp|aspx?)$|^[\w.-]+(?:/[\w.-]+)+\.[a-z]{1,5}\d?$|^/?\$[A-Za-z_]|^[a-z_]+(?:[|,][a-z0-9_:]+)+$"
+    r"^[A-Za-z]+[:.!?*]+$|^[A-Za-z]+\d:$|^[\w.-]+\.(?:pem|key|crt|cer|der|p12|pfx|jks|csr|pub|gpg|json|ya?ml|txt|xml|html?|php|py|rb|js|"
+    r"ts|java|kt|go|c|h|cpp|cs|sh|conf|cfg|ini|env|log|md|png|svg|jpe?g|css|sql|db|properties|tpl|erb|jsp|aspx?)$|^[\w.-]+(?:/[\w.-]+)+\.[a-z]{1,5}\d?$|^/?\$[A-Za-z_]|^[a-z_]+(?:[|,][a-z0-9_:]+)+$|"
+    r"^(?i:sha|md|aes|rsa|utf|oauth|base|ed|hs|rs|es|ps|bcrypt|argon|pbkdf|ripemd|x|des)[-_]?\d+[a-z]*$"
 )
 """Prose, paths, URLs, calls, dates, numbers, selectors, labels, and words joined by one sign."""
 
@@ -71,6 +73,8 @@ def is_random(value: str) -> bool:
         return False
     if bits < min(3.3, 0.8 * math.log2(len(value))):
         return False
+    if value.isalnum() and _turns(value) >= max(TURNS_MIN, len(value) // TURN_CHARS):
+        return True
     written = sum(len(word) for word in _WORD.findall(value) if _is_word(word))
     unwritten = len(value) - written
     if written > WRITTEN_SHARE_MAX * len(value) or unwritten < UNWRITTEN_CHARS_MIN:
@@ -79,6 +83,15 @@ def is_random(value: str) -> bool:
         return True
     surprised, pairs = surprise(value)
     return pairs >= PAIRS_MIN and surprised >= SURPRISE_MIN
+
+
+TURNS_MIN, TURN_CHARS = 4, 6
+"""Turns between letters and digits, at least one in so many characters: base 36 has one in three, names
+with a number or two have fewer."""
+
+
+def _turns(value: str) -> int:
+    return sum(a.isdigit() != b.isdigit() for a, b in pairwise(value))
 
 
 PLAUSIBLE_WRITTEN_SHARE_MAX = 0.6
@@ -130,7 +143,8 @@ _NAMELIKE = re.compile(
     r"(?i)pass|pwd|secret|token|key|user|login|admin|auth|cred|name|field|label|value|required|invalid|true|false|null|"
     r"none|undefined|string|text|type|default|input|empty|hidden|plain|hash|crypt|kennwort|contrase|senha|wachtwoord|"
     r"haslo|heslo|losenord|salasana|parola|function|return|object|number|boolean|config|optional|unknown|error|"
-    r"basic|bearer|digest|oauth|ldap|kerberos|prompt|enter|confirm|change|reset|forgot|update|create|your|example"
+    r"basic|bearer|digest|oauth|ldap|kerberos|prompt|enter|confirm|change|reset|forgot|update|create|your|example|wrong|match|"
+    r"incorrect|ignored|different|bad|^new|^old|another|other|nothing|whatever"
 )
 
 
