@@ -23,7 +23,10 @@ import pyarrow.parquet as pq
 import yaml
 
 from benchmarks.claim import Claim
+from benchmarks.lies import LIES
+from stackyard.client.verify import verify
 from stackyard.pipeline.init import ensure_machinery
+from stackyard.pipeline.keys import release_key
 from stackyard.pipeline.project import Project
 from stackyard.store.hub import HubDataset
 
@@ -48,11 +51,34 @@ def run() -> Iterator[Claim]:
         yield from bench.first_release(first)
         yield from bench.same_bytes(first)
         yield from bench.verification(first)
+        yield bench.lies(first)
         yield from bench.nothing_changed(first)
         yield from bench.takedown(first)
         yield from bench.growth()
         yield from bench.own_sources()
     yield _laws()
+    yield from _hostile()
+
+
+_HOSTILE = {
+    "hostile Hubs: endless, packed, dripping, deep, leading in circles": "tests/unit/store/test_hub_bounds.py",
+    "Hubs that hide, empty or forge; links in a target folder": "tests/unit/client/test_seen.py",
+    "requests that no honest client sends to the embedded Hub": "tests/unit/hub/test_hub_hostile.py",
+    "addresses of special purpose, in each spelling": "tests/unit/store/test_reach.py",
+    "source URLs that may hold a token, among all wrong ones": "tests/unit/ingest/test_sources.py",
+    "properties of documents and terminals under hostile names": "tests/property/test_hostile_names.py",
+}
+
+
+def _hostile() -> Iterator[Claim]:
+    """How many attacks were tried, and how many of them were refused."""
+    for what, path in _HOSTILE.items():
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        passed = re.search(r"(\d+) passed", done.stdout)
+        failed = re.search(r"(\d+) failed", done.stdout)
+        count, bad = (int(found[1]) if found else 0 for found in (passed, failed))
+        yield Claim(what, "all refused", f"{count} of {count + bad} refused", not done.returncode)
 
 
 class _Bench:
@@ -173,6 +199,24 @@ class _Bench:
             missed == 0,
         )
         yield self._moved_tag(first, copy)
+
+    def lies(self, first: Path) -> Claim:
+        """Every lie of `lies.LIES`, told of a release of real sources and signed by its own key."""
+        key, missed = release_key(first), []
+        for lie in LIES:
+            folder = self.scratch / "lie"
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(first / "release", folder)
+            lie.told(folder, key)
+            found = verify(folder, key=key.public_key().public_bytes_raw().hex()).findings
+            if not any(lie.check in str(finding) for finding in found):
+                missed.append(lie.name)
+        return Claim(
+            "lies signed by the right key, told by the check that each is about",
+            "0 missed",
+            f"{len(missed)} missed of {len(LIES)}" + "".join(f"; {name}" for name in missed),
+            not missed,
+        )
 
     def _moved_tag(self, first: Path, copy: Path) -> Claim:
         from huggingface_hub import HfApi

@@ -6,23 +6,27 @@ holds file contents: an ingested file may hold a secret.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+_MOVES = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Characters that move a terminal's cursor, end its lines, hide, or turn the order of what is read around:
+controls (ECMA-48, C0 and C1), separators of lines, marks of direction (Unicode TR 36, 3.1), and the
+halves of pairs. Line feed and tab stay."""
 
 
 def shown(text: str) -> str:
-    """A text as a terminal may show it: line feeds stay, and what could move the cursor, hide or reorder
-    is escaped, since names in datasets and answers of servers are anybody's.
+    """A text as a terminal, or a document, may show it: names in datasets and answers of servers are
+    anybody's, so what could do more than be read is escaped.
     """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character == "\n" or character.isprintable() else _escaped(character)
-        for character in text
-    )
+    return _MOVES.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+def shown_json(text: str) -> str:
+    """The same of a JSON text, which stays one of the same value."""
+    return _MOVES.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 class StackyardError(Exception):

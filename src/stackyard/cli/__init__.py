@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from stackyard import __version__
-from stackyard.errors import StackyardError, UsageError
+from stackyard.errors import StackyardError, UsageError, shown, shown_json
 
 _COMMANDS = {
     "init": ("project", "Make a new dataset project."),
@@ -85,14 +85,19 @@ def exit_code_of(error: BaseException) -> int:
         click.echo("interrupted: nothing is lost, run the same command again", err=True)
         return 130
     if isinstance(error, OSError):
-        click.echo(f"error: {error}", err=True)
+        say(f"error: {error}", err=True)
         return 3
     raise error
 
 
 def echo_json(value: Any) -> None:
     """One JSON document on standard output, keys sorted, for `--json`."""
-    click.echo(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
+    click.echo(shown_json(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False)))
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """A line for people; what a hostile name could do to their terminal is escaped."""
+    click.echo(shown(text), err=err)
 
 
 def run(command: click.Command, prog_name: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackyard.cli import JSON
+from stackyard.cli import JSON, say
 
 if TYPE_CHECKING:
     from stackyard.client.explain import Explained
@@ -144,7 +144,7 @@ def _progress(label: str) -> Iterator[Callable[[int], None]]:
 
 
 def _warn(text: str) -> None:
-    click.echo(text, err=True)
+    say(text, err=True)
 
 
 @click.command()
@@ -209,7 +209,7 @@ def pull(  # noqa: PLR0917 - click passes by name
         return
     if done.first_use:
         _warn(f"note: signed by {lock.key}, trusted on first use and pinned from now on")
-    click.echo(
+    say(
         f"{lock.dataset}@{lock.version} is in {folder}: {len(lock.files)} files verified,"
         f" {done.fetched_files} fetched ({done.fetched_bytes} bytes); pinned in {folder}/stackyard.lock"
     )
@@ -272,17 +272,17 @@ def verify(target: str, offline: bool, key: str | None, project: Path | None, as
     else:
         _show_verified(done.name, done.findings, done.key)
         if done.holds:
-            click.echo(f"ok: {done.files} files, {done.size_bytes} bytes, {done.rows} rows")
+            say(f"ok: {done.files} files, {done.size_bytes} bytes, {done.rows} rows")
     return 0 if done.holds else 1
 
 
 def _show_verified(name: str, findings: tuple[Finding, ...], key: str) -> None:
     for finding in findings:
-        click.echo(str(finding))
+        say(str(finding))
     if findings:
         _warn(f"{name} does not hold: {len(findings)} findings")
     else:
-        click.echo(f"{name}, signed by {key}")
+        say(f"{name}, signed by {key}")
 
 
 @click.command()
@@ -308,7 +308,7 @@ def yank(target: str, reason: str, project: Path | None, as_json: bool) -> None:
     if as_json:
         echo_json({"dataset": named.repo, "version": named.version, "reason": reason, "new": new})
     else:
-        click.echo(f"{named.repo}@{named.version} is yanked" + ("" if new else " already"))
+        say(f"{named.repo}@{named.version} is yanked" + ("" if new else " already"))
 
 
 @contextmanager
@@ -423,12 +423,12 @@ def diff(old: str, new: str, key: str | None, project: Path | None, as_json: boo
             }
         )
         return
-    click.echo(f"{done.old} -> {done.new}: {done.step.bump}: {'; '.join(done.step.reasons)}")
-    click.echo("rows: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    say(f"{done.old} -> {done.new}: {done.step.bump}: {'; '.join(done.step.reasons)}")
+    say("rows: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
     for name, paths in files.items():
         for path in paths:
-            click.echo(f"{name:<8} {path}")
-    click.echo(f"{len(done.files.unchanged)} files unchanged")
+            say(f"{name:<8} {path}")
+    say(f"{len(done.files.unchanged)} files unchanged")
 
 
 @click.command()
@@ -476,10 +476,10 @@ def explain(  # noqa: PLR0917 - click passes by name
     for detector, rows in facts.items():
         for row in rows:
             values = "  ".join(f"{key}={_short(value)}" for key, value in row.items())
-            click.echo(f"  {detector}: {_plain(values)}")
+            say(f"  {detector}: {_plain(values)}")
     if not found:
         what = f"{origin} {path}" if path else origin
-        click.echo(f"{name} has no word about {what}: it was never seen, or it was opted out")
+        say(f"{name} has no word about {what}: it was never seen, or it was opted out")
     return 0 if found else 1
 
 
@@ -534,7 +534,7 @@ def _show_explained(each: Explained) -> None:
     why = each.rule or ("released" if each.decision == "kept" else "")
     if each.instead:
         why = f"{why} {each.instead}".strip()
-    click.echo(f"{each.decision:<8} {_plain(each.path)}  {_plain(why)}  {_plain(each.evidence)}")
+    say(f"{each.decision:<8} {_plain(each.path)}  {_plain(why)}  {_plain(each.evidence)}")
 
 
 def _plain(text: str) -> str:
@@ -569,10 +569,10 @@ def sync(folder: Path, project: Path | None, as_json: bool) -> None:
         echo_json(plain(done))
         return
     moved = f"moved from {done.before} to" if done.before != done.after else "is at"
-    click.echo(f"{folder} {moved} {done.after}; the newest version is {done.newest}")
+    say(f"{folder} {moved} {done.after}; the newest version is {done.newest}")
     others = f", also from {', '.join(done.other_files)}" if done.other_files else ""
-    click.echo(f"{done.removed_rows} rows of removed contents were taken out of files{others}")
-    click.echo(f"proved: none of {done.gone} removed contents is in {done.checked_files} files")
+    say(f"{done.removed_rows} rows of removed contents were taken out of files{others}")
+    say(f"proved: none of {done.gone} removed contents is in {done.checked_files} files")
     if done.unread:
         _warn(
             f"note: nothing is said of {', '.join(done.unread)}: of no format that is looked into"

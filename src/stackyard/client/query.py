@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from stackyard.client.licenses import admits, fold
 from stackyard.client.opened import Opened
-from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.errors import EnvironmentFault, UsageError, shown_json
 from stackyard.optout.selector import glob_regex
 from stackyard.record import bucket_of
 from stackyard.release.manifest import File
@@ -187,7 +187,7 @@ class Writer:
             self._parquet.write_batch(batch)
         elif self.form == "json":
             for row in batch.to_pylist():
-                self._line(json.dumps(row, ensure_ascii=False, default=str))
+                self._line(shown_json(json.dumps(row, ensure_ascii=False, default=str)))
         elif self.form == "csv":
             self._csv(batch)
         else:

@@ -19,6 +19,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stackyard.errors import shown
 from stackyard.release.names import bucket_range_of
 from stackyard.release.params import Params
 
@@ -66,17 +67,27 @@ def _file(notices: Sequence[dict[str, Any]]) -> bytes:
 def _repo(
     name: str, notices: Sequence[dict[str, Any]], numbers: Mapping[str, int]
 ) -> Iterator[str]:
-    yield name
-    yield from (f"  from {origin}" for origin in sorted({notice["origin"] for notice in notices}))
-    lines = {" ".join(line.split()) for notice in notices for line in notice["copyrights"]}
+    yield _line(name)
+    yield from (f"  from {_line(o)}" for o in sorted({notice["origin"] for notice in notices}))
+    lines = {_line(line) for notice in notices for line in notice["copyrights"]}
     yield from (f"  {line}" for line in sorted(lines))
     places = {(numbers[_text(n)], n["path"]) for n in notices if n["text"]}
-    yield from (f"  [{number}] {path}" for number, path in sorted(places))
+    yield from (f"  [{number}] {_line(path)}" for number, path in sorted(places))
+
+
+def _line(text: str) -> str:
+    """A text on one line, which can do no more than be read."""
+    return " ".join(shown(text).split())
 
 
 def _text(notice: Mapping[str, Any]) -> str:
-    """The text with line feeds for ends and no space at its edges, so that equal texts are one."""
-    return "\n".join(str(notice["text"]).splitlines()).strip()
+    """The text with line feeds for ends and no space at its edges, so that equal texts are one.
+
+    A line of its own that is the rule between texts gets a space before it: else a text could end
+    itself and begin another.
+    """
+    lines = shown("\n".join(str(notice["text"]).splitlines()).strip()).split("\n")
+    return "\n".join(f" {line}" if line.rstrip() == _RULE else line for line in lines)
 
 
 def _digest(text: str) -> str:

@@ -21,7 +21,7 @@ from stackyard.release.columns import COLUMNS
 from stackyard.release.manifest import File, Manifest
 from stackyard.release.names import language_slug
 from stackyard.release.shards import schema_of
-from stackyard.release.wording import counted, size, table
+from stackyard.release.wording import code, counted, size, table
 
 _SIZES = (
     (1_000, "n<1K"),
@@ -216,21 +216,23 @@ def _licences(manifest: Manifest) -> Iterator[str]:
     yield _LICENCES
     yield table(
         ("licence", "rows", "text"),
-        [(f"`{part.name}`", f"{part.rows:,}", size(part.content_bytes)) for part in shares],
+        [(code(part.name), f"{part.rows:,}", size(part.content_bytes)) for part in shares],
     )
 
 
 def _absent(manifest: Manifest) -> Iterator[str]:
     yield "## What is not in it"
     yield _ABSENT
-    rows = [(f"`{part.stage}/{part.rule}`", f"{part.files:,}") for part in manifest.totals.dropped]
+    rows = [
+        (code(f"{part.stage}/{part.rule}"), f"{part.files:,}") for part in manifest.totals.dropped
+    ]
     yield table(("stage and rule", "files"), rows)
 
 
 def _redacted(manifest: Manifest) -> Iterator[str]:
     yield "## Personal data and secrets"
     yield _REDACTED
-    rows = [(f"`{part.entity}`", f"{part.count:,}") for part in manifest.totals.redactions]
+    rows = [(code(part.entity), f"{part.count:,}") for part in manifest.totals.redactions]
     yield table(("entity", "redacted"), rows)
 
 
@@ -250,7 +252,7 @@ def _verification(manifest: Manifest) -> Iterator[str]:
         ("opt-out registry, Merkle root", f"`{manifest.registry.root}`"),
         ("parameters, SHA-256", f"`{manifest.params_sha256}`"),
         ("columns, SHA-256", f"`{manifest.schema_sha256}`"),
-        ("made by", f"Stackyard {manifest.code.version}, {manifest.code.writer}"),
+        ("made by", code(f"Stackyard {manifest.code.version}, {manifest.code.writer}")),
     ]
     yield "## Verification"
     yield table(("what", "value"), rows, numbers=False)

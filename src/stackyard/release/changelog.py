@@ -15,7 +15,7 @@ from stackyard.errors import CorruptWorkspace
 from stackyard.release.diff import RowDiff
 from stackyard.release.manifest import Manifest
 from stackyard.release.semver import Step
-from stackyard.release.wording import counted, size
+from stackyard.release.wording import code, counted, size
 
 HEADER = """# Changelog
 
@@ -111,4 +111,4 @@ def _removed(rows: RowDiff) -> Iterator[str]:
 
 def _plain(name: str) -> str:
     """A language's name that is no Markdown."""
-    return name if name.replace(" ", "").isalnum() else f"`{name}`"
+    return name if name.replace(" ", "").isalnum() else code(name)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stackyard import errors
 from stackyard.release.manifest import Manifest, Totals
 from stackyard.release.semver import Step
-from stackyard.release.wording import size, table
+from stackyard.release.wording import code, size, table
 
 _ROWS_MAX = 12
 
@@ -70,14 +71,14 @@ def text(run: RunReport) -> str:
         if len(rows) > _ROWS_MAX:
             lines.append(f"  and {len(rows) - _ROWS_MAX} more")
         blocks.append("\n".join([title, *lines]))
-    return "\n\n".join(blocks) + "\n"
+    return errors.shown("\n\n".join(blocks) + "\n")
 
 
 def markdown(run: RunReport) -> str:
     """The same, whole, as Markdown tables."""
     blocks = [f"# {run.name} {run.version}", f"**{run.bump}**: {'; '.join(run.reasons)}."]
     for title, head, rows in _sections(run):
-        blocks += [f"## {title}", table(head, rows)]
+        blocks += [f"## {title}", table(head, [(code(row[0]), *row[1:]) for row in rows])]
     return "\n\n".join(blocks) + "\n"
 
 

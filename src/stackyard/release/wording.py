@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+from stackyard.errors import shown
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -19,6 +22,18 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: bool =
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
 
 
+def code(text: str) -> str:
+    """A code span that shows any text: it ends where it should, and nothing in it is Markdown or HTML.
+
+    Source: CommonMark 0.31, "Code spans": a span ends at as many backticks as it began with.
+    """
+    plain = " ".join(shown(text).split()) or " "
+    runs = [len(run) for run in re.findall("`+", plain)]
+    fence = "`" * next(n for n in range(1, len(runs) + 2) if n not in runs)
+    pad = " " if plain.startswith("`") or plain.endswith("`") else ""
+    return f"{fence}{pad}{plain}{pad}{fence}"
+
+
 def counted(count: int, noun: str) -> str:
     """A count with its noun: `1 row`, `1,200 rows`."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
@@ -32,5 +47,5 @@ def size(count: int) -> str:
 
 def _escaped(cell: str) -> str:
     """A cell that ends no cell; `<` starts no tag, in a code span it is none."""
-    cell = cell.replace("|", "\\|").replace("\n", " ")
+    cell = " ".join(shown(cell).split()).replace("\\|", "|").replace("|", "\\|")
     return cell if cell.startswith("`") else cell.replace("<", "&lt;")
