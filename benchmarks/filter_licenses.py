@@ -74,9 +74,38 @@ def drawn(batch: int) -> tuple[str, ...]:
 
     Left out: larger ones, those of the development set, and the reserved ones.
     """
+    known = RESERVED.union(corpus.PACKAGES)
+    fit = [n for n, size in _sizes("*-security_*").items() if size <= DRAWN_BYTES_MAX]
+    fit = [n for n in fit if n not in known]
+    fit.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
+    return tuple(fit[batch * DRAWN_PACKAGES : (batch + 1) * DRAWN_PACKAGES])
+
+
+FRESH_PACKAGES = 30
+_FRESH_AT_ONCE = 20
+
+
+def fresh(seed: str) -> tuple[str, ...]:
+    """The first 30 packages with DEP-5 of all of this Debian, by SHA-256 of `seed:name`.
+
+    Left out: larger ones, those of the other sets, and the reserved ones.
+    """
+    known = RESERVED.union(corpus.PACKAGES, drawn(0), drawn(1))
+    fit = [n for n, size in _sizes("*").items() if size <= DRAWN_BYTES_MAX and n not in known]
+    fit.sort(key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
+    found: list[str] = []
+    while len(found) < FRESH_PACKAGES and fit:
+        some, fit = tuple(fit[:_FRESH_AT_ONCE]), fit[_FRESH_AT_ONCE:]
+        having = {package.name for package in packages(some)}
+        found += [name for name in some if name in having]
+    return tuple(found[:FRESH_PACKAGES])
+
+
+def _sizes(lists: str) -> dict[str, int]:
+    """Bytes of each source package of the archive's lists that match a pattern."""
     sizes: dict[str, int] = {}
     corpus.apt_options()
-    for path in sorted((corpus.FOLDER / "apt" / "lists").glob("*-security_*_Sources*")):
+    for path in sorted((corpus.FOLDER / "apt" / "lists").glob(f"{lists}_Sources*")):
         shown = subprocess.run(
             ["/usr/lib/apt/apt-helper", "cat-file", path],
             capture_output=True, text=True, check=True,
@@ -87,10 +116,7 @@ def drawn(batch: int) -> tuple[str, ...]:
             if name is not None and sums is not None:
                 size = sum(int(line.split()[1]) for line in sums[1].splitlines())
                 sizes[name[1]] = max(size, sizes.get(name[1], 0))
-    known = RESERVED.union(corpus.PACKAGES)
-    fit = [n for n, size in sizes.items() if size <= DRAWN_BYTES_MAX and n not in known]
-    fit.sort(key=lambda name: hashlib.sha256(name.encode()).digest())
-    return tuple(fit[batch * DRAWN_PACKAGES : (batch + 1) * DRAWN_PACKAGES])
+    return sizes
 
 
 @functools.cache

@@ -429,8 +429,12 @@ _GNU = (
 _ADVERT = (rb"all advertising materials mentioning features",)
 _NO_CONDITION = (rb"subject to the following conditions",)
 
-_LIMITS = (
+_SECRECY = (
     rb"confidential|proprietary|trade secret|internal [^.]{0,40}use|use [^.]{0,60}internal|only for internal",
+    rb"unlicensed|source[- ]available|closed[- ]source",
+)
+"""Words so rare that the sentences around them are read wherever they stand."""
+_LIMITS = (
     rb"prohibited|forbidden|unauthori[sz]ed|unlawful|illegal",
     rb"commercial",
     rb"not (?:to )?(?:be )?(?:[a-z]+ ){0,3}(?:copied|reproduced|distributed|redistributed|disclosed|sold|resold|sublicensed|shared|published|transmitted)",
@@ -440,7 +444,7 @@ _LIMITS = (
     rb"(?:without|with|by) (?:the )?(?:prior |express |expressed |explicit |written ){0,3}(?:consent|authori[sz]ation|permission|approval)",
     rb"(?:research|academic|educational|personal|evaluation|private|non-?profit|study|trial|hobby|internal)[^.]{0,60} only",
     rb"(?:only|solely|exclusively|restricted|limited) [^.]{0,30}(?:research|academic|educational|personal|evaluation|private|non-?profit|study|trial)",
-    rb"licen[cs]e agreement|separate agreement|written agreement|unlicensed|source[- ]available|closed[- ]source|licen[cs]ed only",
+    rb"(?:separate|written|commercial|end[- ]user|non-?disclosure|enterprise|paid|signed|valid) (?:[a-z]+ )?(?:[a-z]+ )?(?:agreement|contract|licen[cs]e)|licen[cs]ed only",
     rb"no (?:[a-z]+ )?(?:licen[cs]es?|rights?|permissions?) [^.]{0,60}(?:granted|given|conveyed)",
     rb"not (?:open[- ]source|free software|licen[cs]ed)",
     rb"(?:not|never|no|without|forbid|exclud)[^.]{0,80}(?:\btrain|machine learning|artificial intelligence|\bllm|\bai\b|language model|data ?mining)",
@@ -464,6 +468,7 @@ _GROUPS: Final[dict[str, tuple[bytes, ...]]] = {
     "public": _PUBLIC,
     "gnu": _GNU,
     "conditions": _NO_CONDITION,
+    "secrecy": _SECRECY,
     "limits": _LIMITS,
     "parts": _PARTS,
     "terms": _TERMS,
@@ -529,12 +534,18 @@ def _head_says(words: bytes, head: Any, start: int) -> list[tuple[str, str]]:
     groups = _hits(words)
     if not groups:
         return []
-    if groups & {"limits", "parts"}:
+    if groups & {"secrecy", "parts"} or ("limits" in groups and _may_limit(words)):
         return list(_read(bytes(head.data), start))
     expression = header_expression(words)
     if expression is not None:
         return [("header", expression)]
     return [(TERMS, UNRECOGNIZED)] if "terms" in groups else []
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _may_limit(words: bytes) -> bool:
+    """Whether any rule on limits matches a window, sentence by sentence as far as full stops tell."""
+    return prose.may_limit(words.replace(b". ", b".\n"))
 
 
 @functools.lru_cache(maxsize=1 << 12)
@@ -545,7 +556,7 @@ def _read(head: bytes, start: int) -> tuple[tuple[str, str], ...]:
     groups = _hits(words)
     text = _prose_lines(head, start, len(head)).decode("latin-1")
     stated: list[tuple[str, str]] = []
-    is_limited = "limits" in groups and _is_limited(text, words, head, start)
+    is_limited = bool(groups & {"secrecy", "limits"}) and _is_limited(text, words, head, start)
     expression, parts = header_expression(words), _NO_PARTS
     if "parts" in groups:
         expression, parts = _by_subject(words, groups, text)
@@ -655,13 +666,17 @@ def _notices(data: np.ndarray, offsets: np.ndarray) -> Iterator[tuple[int, int, 
             yield from _row_notices(row, bytes(data[begin:end].data), sorted(set(places)))
 
 
+_WINDOW_BYTES_MAX = 1 << 14  # of words of notices that are near each other: longer ones are cut
+
+
 def _row_notices(
     row: int, text: bytes, places: list[int]
 ) -> Iterator[tuple[int, int, int, str, str]]:
     first = 0
     for number, place in enumerate(places):
         following = places[number + 1] if number + 1 < len(places) else None
-        if following is not None and following - place <= _BEFORE_BYTES + _AFTER_BYTES:
+        is_near = following is not None and following - place <= _BEFORE_BYTES + _AFTER_BYTES
+        if is_near and place - places[first] < _WINDOW_BYTES_MAX:
             continue
         start = (
             text.rfind(b"\n", HEAD_BYTES // 2, max(HEAD_BYTES // 2, places[first] - _BEFORE_BYTES))
@@ -682,16 +697,25 @@ _COMMENT = re.compile(
 )
 _CODE = re.compile(
     rb"[;{}\\]\s*$|^[ \t]*(?:[\"']|import |from \S+ import|package |using |def |class |public |private |static |const |let |var |function |return |if |for |while |print|echo|puts|#[ \t]*(?:include|define|if|endif|pragma|import))"
-    rb"|\w\s*=\s*\S|\w\([^)]*\)\s*[;{:]?\s*$"
+    rb"|\w[ \t]{0,20}=[ \t]{0,20}\S|\w\([^()]{0,200}\)[ \t]{0,20}[;{:]?[ \t\r]*$"
 )
 _POD = re.compile(rb"(?m)^=([a-z]\w*)")
 
 
+_BLOCK_BYTES_MAX = 1 << 16  # before a notice: how far back the comment that it is in may begin
+_LINE_BYTES_MAX = 2_000  # of a line of words
+
+
+def _is_code(line: bytes) -> bool:
+    return len(line) > _LINE_BYTES_MAX or _CODE.search(line) is not None
+
+
 def _prose_lines(text: bytes, start: int, stop: int) -> bytes:
     """A range of a text with blanks for the lines that are code: not in a comment, and no plain words."""
-    pods = list(_POD.finditer(text, 0, start))
+    back = max(0, start - _BLOCK_BYTES_MAX)
+    pods = list(_POD.finditer(text, back, start))
     in_pod = bool(pods) and pods[-1][1] != b"cut"
-    in_block = text.rfind(b"/*", 0, start) > text.rfind(b"*/", 0, start)
+    in_block = text.rfind(b"/*", back, start) > text.rfind(b"*/", back, start)
     lines: list[bytes] = []
     for line in text[start:stop].split(b"\n"):
         pod = _POD.match(line)
@@ -700,7 +724,7 @@ def _prose_lines(text: bytes, start: int, stop: int) -> bytes:
             lines.append(b" " * pod.end() + line[pod.end() :])
             continue
         in_block = in_block or b"/*" in line
-        keep = in_pod or in_block or _COMMENT.match(line) or not _CODE.search(line)
+        keep = in_pod or in_block or _COMMENT.match(line) or not _is_code(line)
         lines.append(line if keep else b" " * len(line))
         if b"*/" in line:
             in_block = line.rfind(b"/*") > line.rfind(b"*/")

@@ -433,7 +433,7 @@ _READERS: dict[str, Callable[[str, bytes], Iterator[Claim]]] = {
     "meson.build": _first(
         "meson.build",
         re.compile(
-            rb"\bproject[ \t]*\([^)]{0,2000}?\blicense[ \t]*:[ \t]*(\[[^\]]{1,300}\]|'[^'\r\n]{1,200}')"
+            rb"\bproject[ \t]*\([^()]{0,2000}?\blicense[ \t]*:[ \t]*(\[[^\]]{1,300}\]|'[^'\r\n]{1,200}')"
         ),
     ),
     "setup.cfg": _first("setup.cfg", re.compile(rb"(?m)^licen[cs]e[ \t]*=[ \t]*([^\r\n]{1,200})$")),

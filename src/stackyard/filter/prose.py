@@ -191,7 +191,7 @@ _EITHER_PURPOSE = re.compile(
 
 
 _ADVICE = re.compile(
-    r"\bshould (?:only|not|never)\b|\b(?:recommend\w*|designed|useful|suitable|suited)\b"
+    r"\bunder no obligation\b|\bshould (?:only|not|never)\b|\b(?:recommend\w*|designed|useful|suitable|suited)\b"
     r"|\blicensed (?:material|rights)\b|\bunder this (?:public )?licen[cs]e\b"
     r"|\bwithout (?:any )?(?:pay\w*|fees?|charges?|restrict\w*|limit\w*|royalt\w*|costs?)\b"
 )
@@ -211,6 +211,13 @@ def limits(said: str) -> bool:
     Harmless are sentences on names, marks and notices, and those that only ask to follow the licence.
     """
     return bool(limiting([said]))
+
+
+def may_limit(lines: bytes) -> bool:
+    """Whether a rule on limits matches a line, harmless or not: a first, cheap look."""
+    ends: list[int] = []
+    _limit_database().scan(lines, match_event_handler=_collect, context=ends)
+    return bool(ends)
 
 
 def limiting(said: Sequence[str]) -> list[int]:
@@ -275,7 +282,7 @@ _PLAIN_NAMES = re.compile(
     r"|(?P<word>\b(?:isc|zlib|unlicense|wtfpl|cc0(?:[ -]1\.0)?|0bsd|bsl-1\.0|boost|mpl(?:[ -]?v?(?:1\.1|2\.0|2))?|epl(?:[ -]?v?[12]\.0)?|cddl(?:-1\.[01])?|eupl(?:[ -]?v?1\.[12])?|ofl(?:[ -]1\.1)?|artistic(?:[ -][12]\.0)?|sspl(?:[- ]?v?1(?:\.0)?)?|busl(?:-1\.1)?|public domain|ms-pl|upl|zpl|psf|python software foundation|elastic|fair source|fsl|polyform(?:[ -]\w+)*|prosperity|anti-?996|hippocratic|commons clause)\b(?:[ -]licen[cs]e)?)"
 )
 _PHRASE = re.compile(
-    r"(?:[a-z0-9.+/&-]+ ){1,6}licen[cs]e(?:,? (?:agreement|v?\d[\d.]*|version v?\d[\d.]*))?"
+    r"(?<![a-z0-9.+/&-])(?:[a-z0-9.+/&-]+ ){1,6}licen[cs]e(?:,? (?:agreement|v?\d[\d.]*|version v?\d[\d.]*))?"
 )
 _GRANT = re.compile(
     r"\b(?:licen[cs]ed|released|distributed|available|published|covered|provided|offered|governed|shared|made available|open[- ]sourced|is|are|falls?)"
@@ -637,7 +644,7 @@ _PATHS = re.compile(
     rf"[`'\"\u201c](?P<quoted>{_PATH})[`'\"\u201d]"
     rf"|(?<![\w:/.])(?P<slashed>(?:[\w@+.-]+/)+)(?![\w/])"
     rf"|\b{_FOLDERS} (?:called |named |of )?(?P<after>{_PATH})"
-    rf"|(?P<before>{_PATH}) (?:sub-?)?(?:folder|directory|subtree|dir)\b",
+    rf"|(?<![\w@+.*/-])(?P<before>{_PATH}) (?:sub-?)?(?:folder|directory|subtree|dir)\b",
     re.IGNORECASE,
 )
 _NO_PATH: Final = frozenset(
@@ -649,7 +656,7 @@ _LOCATED = re.compile(
     rf"[^.]{{0,80}}\b(?:in|inside|under|within|below|at|from|of)\b|\b{_FOLDERS}\b"
 )
 _NOT_ALL = re.compile(
-    r"\b(?:some|certain|several|many|most|various)\b|\bsame (?:terms|licen|conditions)|\bshall mean\b|\bmeans\b"
+    r"^see\b|\b(?:some|certain|several|many|most|various)\b|\bsame (?:terms|licen|conditions)|\bshall mean\b|\bmeans\b"
 )
 _A_TEXT = re.compile(r"(?i)(?:licen[cs]e|copying)[^/]*$")  # a path that the sentence points to
 _UNDER = re.compile(r"\b(?:licen[cs]|under|govern|covered|subject|terms)")

@@ -47,6 +47,7 @@ _ATX = re.compile(r"^[ \t]{0,3}(#{1,6}|={1,6})[ \t]+(\S.*?)[ \t#=]*$")
 _BOLD = re.compile(r"^[ \t]{0,3}(?:\*\*|__)([^*_\n]{2,60}?):?(?:\*\*|__):?[ \t]*$")
 _HTML = re.compile(r"(?i)^[ \t]*<h([1-6])\b[^>]{0,200}>(.{1,200}?)</h[1-6]>[ \t]*$")
 _RULE = re.compile(r"^[ \t]*(?:=+|-+|~+|\^+|\*+|\++|#+|\"+)[ \t]*$")
+_LINE_CHARS_MAX = 300  # of a heading in any of the forms
 _RULE_CHARS_MIN = 3  # of the line under a title
 _TITLE_CHARS_MAX = 100  # a longer line is a paragraph
 _PARAGRAPH = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*+]|\d+[.)])[ \t])")
@@ -75,6 +76,8 @@ def blocks(text: str) -> Iterator[Block]:
 
 def _heading(line: str, following: str) -> tuple[int, str, int]:
     """Level, title and lines of the heading that begins with a line; level 0: none does."""
+    if len(line) > _LINE_CHARS_MAX:
+        return 0, "", 0
     atx = _ATX.match(line)
     if atx is not None:
         return len(atx[1]), atx[2], 1
@@ -128,12 +131,20 @@ def statements(text: bytes) -> list[Stated]:
 def _title(found: list[Block], plain: str) -> frozenset[str]:
     """Words that name the project: of the first heading, or the first line with letters."""
     for block in found:
-        if block.level and re.search(r"[A-Za-z0-9]{2}", prose.unmarked(block.text)):
-            return prose.title_words(prose.unmarked(block.text))
-        if not block.level and re.search(r"[A-Za-z]{2}", prose.unmarked(block.text)):
+        text = prose.unmarked(block.text[:_TITLE_TEXT_CHARS_MAX])
+        if block.level and re.search(r"[A-Za-z0-9]{2}", text):
+            return prose.title_words(text)
+        if not block.level and re.search(r"[A-Za-z]{2}", text):
             break
-    first = re.search(r"[^\n]*[A-Za-z]{2}[^\n]*", plain)
-    return prose.title_words(prose.unmarked(first[0])) if first else frozenset()
+    first = re.search(r"[A-Za-z]{2}", plain)
+    if first is None:
+        return frozenset()
+    start = plain.rfind("\n", max(0, first.start() - _LINE_CHARS_MAX), first.start()) + 1
+    line = plain[start or first.start() :][:_LINE_CHARS_MAX].split("\n", 1)[0]
+    return prose.title_words(prose.unmarked(line))
+
+
+_TITLE_TEXT_CHARS_MAX = 2_000  # before the first heading that are looked at: logos and badges
 
 
 def _sections(found: list[Block], title: frozenset[str]) -> Iterator[Stated]:
@@ -195,7 +206,7 @@ def _full_text(passage: str, said: prose.Said) -> str | None:
 
 
 _BADGE = re.compile(
-    r"(?i)shields\.io/badge/[^/\s)\"'-]*?licen[cs]e[^/\s)\"'-]*-((?:[^-\s)\"'?/]|--)+)-\w"
+    r"(?i)shields\.io/badge/[^/\s)\"'-]{0,40}?licen[cs]e[^/\s)\"'-]{0,40}-((?:[^-\s)\"'?/]|--){1,60})-\w"
 )
 _NAMED_LINK = re.compile(
     r"(?i)\[(?:!\[)?(?:licen[cs]e: ?)?([\w .+/-]{2,60})\](?:\([^()\s]{0,300}\)\])?\((?:[^()\s]{0,200}(?:licen[cs]es?|copying|unlicense)[^()\s]{0,200})\)"

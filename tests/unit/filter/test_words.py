@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from stackyard.filter import Params
+from stackyard.filter.headers import statements
+from stackyard.filter.readme import statements as readme_statements
 from tests.unit.filter.corpus import rules, run
 from tests.unit.filter.licenses import GPL_2, MIT
 
@@ -280,3 +284,46 @@ def test_permissive_by_plain_words_is_read(tree: dict[str, bytes]) -> None:
 def test_plain_words_that_are_not_permissive_are_read_too(tree: dict[str, bytes]) -> None:
     found = rules(run({"octo-org/a": {"a.py": b"value = 1\n", **tree}}))
     assert found["octo-org/a", "a.py"] == "license-not-allowed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"licensed under " * 400_000,
+        b"/* licensed under the MIT */\n" * 200_000,
+        b"a(" * 2_000_000 + b" licensed under the terms " + b"a(" * 2_000_000,
+        b"\n=head1\n" * 400_000 + b"under the same terms\n",
+        b"licen" * 1_000_000,
+        b"x/" * 2_000_000 + b" directory is licensed under the MIT license",
+        b"may not be used confidential commercial only " * 100_000,
+        b"Permission is hereby granted " * 100_000,
+        b"(" * 3_000_000 + b"proprietary" + b")" * 3_000_000,
+        b"\n" * 3_000_000 + b"Licensed under MIT",
+    ],
+)
+def test_hostile_text_takes_bounded_time(text: bytes) -> None:
+    statements(b"// Licensed under the MIT license\n" * 1_000)
+    start = time.process_time()
+    statements(text)
+    assert time.process_time() - start < 3.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"# License\n\nMIT\n\n" * 50_000,
+        b"1" * 1_000_000,
+        b"## License\n\n" + b"a/" * 500_000 + b" folder",
+        b"#" * 1_000_000 + b" License",
+        b"shields.io/badge/" + b"license" * 100_000,
+        b"[MIT](" * 200_000,
+        b"<h1>" * 200_000,
+        b"License:" * 100_000,
+        b"* " * 400_000,
+    ],
+)
+def test_hostile_readme_takes_bounded_time(text: bytes) -> None:
+    readme_statements(b"# A\n\n## License\n\nMIT\n")
+    start = time.process_time()
+    readme_statements(text[: 1 << 20])
+    assert time.process_time() - start < 3.0
