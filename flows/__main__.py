@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from flows.server import prefect_api
+from flows.server import check_answers, prefect_api
 from stackyard.cli import JSON, PROJECT, echo_json, run
 from stackyard.errors import UsageError
 from stackyard.pipeline.init import ready_project
@@ -59,13 +59,15 @@ def build(project: Path, engine: str, workers: int | None, as_json: bool) -> Non
     root = _ready(project)
     with prefect_api(root / ".stackyard" / "prefect"):
         from flows.build import build as flow
+        from flows.result import ran
         from flows.runner import on_engine
 
-        ran = on_engine(flow, engine, workers)(root)
-    if as_json:
-        echo_json({"ran": ran})
-    else:
-        click.echo(f"ran: {', '.join(ran)}" if ran else "everything is up to date; nothing to do")
+        stages = ran(on_engine(flow, engine, workers), root)
+        if as_json:
+            echo_json({"ran": stages})
+        else:
+            nothing = "everything is up to date; nothing to do"
+            click.echo(f"ran: {', '.join(stages)}" if stages else nothing)
 
 
 @flows.command()
@@ -91,10 +93,10 @@ def release(  # noqa: PLR0917 - click hands its options over by name
         return
     with prefect_api(root / ".stackyard" / "prefect"):
         from flows.release import release as flow
+        from flows.result import ran
         from flows.runner import on_engine
 
-        outcome = on_engine(flow, engine, workers)(root, bump, dry_run)
-    _show(outcome, as_json)
+        _show(ran(on_engine(flow, engine, workers), root, bump, dry_run), as_json)
 
 
 @flows.command()
@@ -117,11 +119,11 @@ def takedown(  # noqa: PLR0917 - click hands its options over by name
         _show(intended(Project.at(root)), as_json)
         return
     with prefect_api(root / ".stackyard" / "prefect"):
+        from flows.result import ran
         from flows.runner import on_engine
         from flows.takedown import takedown as flow
 
-        outcome = on_engine(flow, engine, workers)(root, purge)
-    _show(outcome, as_json)
+        _show(ran(on_engine(flow, engine, workers), root, purge), as_json)
 
 
 @flows.command("service_levels")
@@ -136,10 +138,11 @@ def service_levels(project: Path, as_json: bool) -> int:
     """
     root = _ready(project)
     with prefect_api(root / ".stackyard" / "prefect"):
+        from flows.result import ran
         from flows.service_levels import service_levels as flow
 
-        levels = flow(root)
-    _show(levels, as_json)
+        levels = ran(flow, root)
+        _show(levels, as_json)
     return 1 if levels.late else 0
 
 
@@ -157,6 +160,7 @@ def automations(as_json: bool) -> None:
             "PREFECT_API_URL is not set, and automations live on a server that stays",
             next_step="start one (docs/deploy.md), and set PREFECT_API_URL",
         )
+    check_answers(os.environ["PREFECT_API_URL"])
     from flows.automations import apply_automations
 
     names = apply_automations()

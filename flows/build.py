@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.mapping import map_units
+from flows.result import keep
 from flows.runner import on_processes
 from stackyard.pipeline.execute import bring_up_to_date
 from stackyard.pipeline.init import ready_project
@@ -29,4 +30,4 @@ def build(root: Path | str) -> list[str]:
     project = ready_project(root)
     with exclusive(project.private / "run.lock"):
         fetch_previous(project, "auto")
-        return run_stages(project, BUILD_STAGES)
+        return keep(run_stages(project, BUILD_STAGES))

@@ -8,6 +8,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.build import BUILD_STAGES, run_stages
+from flows.result import keep
 from flows.runner import on_processes
 from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.preflight import preflight
@@ -38,5 +39,6 @@ def release(root: Path | str, bump: str = "auto", dry_run: bool = False) -> Outc
             outcome = publish(project, outcome)
             outcome = apply_pending(project, pending, outcome)
             outcome = settle_old_versions(project, outcome, run_stages, purge=False)
+    keep(outcome)
     create_markdown_artifact(outcome.markdown(), key="release-report")
     return outcome

@@ -88,7 +88,7 @@ def prefect_api(state: Path) -> Iterator[None]:
         os.environ.setdefault(name, value)
     reach_loopback_directly()
     if url := os.environ.get("PREFECT_API_URL"):
-        _check_answers(url)
+        check_answers(url)
         yield
         return
     state.mkdir(parents=True, exist_ok=True)
@@ -184,8 +184,12 @@ def _copy(source: Path, target: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
-def _check_answers(url: str) -> None:
-    """Any answer will do: whether we may use the server, it tells itself."""
+def check_answers(url: str) -> None:
+    """Passes if a Prefect server answers, whatever it says: whether we may use it, it tells itself.
+
+    Raises:
+        EnvironmentFault: nobody answers.
+    """
     parts = urllib.parse.urlsplit(url)
     shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
     try:

@@ -9,6 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
+from flows.result import keep
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.service_levels import ServiceLevels
 from stackyard.pipeline.service_levels import service_levels as levels_of
@@ -21,7 +22,7 @@ LATE = "stackyard.optout.late"
 def service_levels(root: Path | str) -> ServiceLevels:
     """Looks at the registry of a project, and tells Prefect what is late, one event a state."""
     project = Project.at(Path(root))
-    levels = levels_of(project, datetime.now(UTC))
+    levels = keep(levels_of(project, datetime.now(UTC)))
     for state, late in levels.late_by_state().items():
         emit_event(
             LATE,

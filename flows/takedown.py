@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.build import BUILD_STAGES, run_stages
 from flows.release import RELEASE
+from flows.result import keep
 from flows.runner import on_processes
 from stackyard.pipeline.init import ready_project
 from stackyard.pipeline.preflight import preflight
@@ -46,5 +47,6 @@ def takedown(root: Path | str, purge: bool = False) -> Outcome:
         outcome = publish(project, outcome)
         outcome = apply_pending(project, pending, outcome)
         outcome = settle_old_versions(project, outcome, run_stages, purge=purge)
+    keep(outcome)
     create_markdown_artifact(outcome.markdown(), key="takedown-report")
     return outcome

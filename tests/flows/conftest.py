@@ -135,6 +135,7 @@ epsilon has no licence."""
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One server, instead of one a run: Prefect keeps the first address that it reads."""
+    os.environ["PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED"] = "true"  # automations are tested too
     with prefect_api(tmp_path_factory.mktemp("prefect")):
         yield
 
