@@ -69,6 +69,7 @@ def submit(  # noqa: PLR0917 - click passes by name
     from stackyard.cli import echo_json
     from stackyard.optout import receipts
     from stackyard.optout import requests as room
+    from stackyard.store.receipts import keep
     from stackyard.store.registry import open_writer
 
     selector = _selector(
@@ -86,15 +87,14 @@ def submit(  # noqa: PLR0917 - click passes by name
             past=past,
             listed=listed,
         )
-        log.append([event], [request])
         body = receipts.statement(request, state="submitted", log_name=log.key.name)
-        receipt = receipts.to_bytes(receipts.sign(body, log.key))
-        log.private.set_receipts({request.request: receipt})
-    file = _keep_receipt(project, request.request, receipt)
+        receipt = {request.request: receipts.to_bytes(receipts.sign(body, log.key))}
+        log.append([event], [request], receipts=receipt)
+    (file,) = keep(project, receipt)
     if as_json:
         echo_json(
             {
-                "receipt": str(file),
+                "receipt": file,
                 "request": request.request,
                 "scope": str(selector),
                 "state": "submitted",
@@ -377,13 +377,14 @@ def erase(project: Path, request: str, as_json: bool) -> None:
     Example: stackyard optout erase req-0123456789abcdef
     """
     from stackyard.optout.events import NEEDS_SELECTOR
+    from stackyard.store.receipts import path_of
     from stackyard.store.registry import open_writer
 
     with open_writer(project) as log:
         ended = log.status(request).state not in NEEDS_SELECTOR
         if ended:
             log.private.erase_request(request)
-            (project / ".stackyard" / "receipts" / f"{request}.json").unlink(missing_ok=True)
+            path_of(project, request).unlink(missing_ok=True)
         else:
             log.private.erase_contact(request)
     what = (
@@ -399,13 +400,17 @@ def erase(project: Path, request: str, as_json: bool) -> None:
 def status(project: Path, request: str | None, as_json: bool) -> None:
     """Show where requests stand, how old they are, and what is to be done next.
 
+    Receipts whose files are missing in .stackyard/receipts are written again.
+
     Example: stackyard optout status --json
     """
     from stackyard.cli import echo_json
     from stackyard.optout.requests import find
+    from stackyard.store.receipts import write_receipts
     from stackyard.store.registry import open_policy, open_registry
 
     log, policy, now = open_registry(project), open_policy(project), _now()
+    write_receipts(project)
     statuses = {request: find(log.statuses, request)} if request else dict(log.statuses)
     rows = [_row(name, found, policy, now) for name, found in statuses.items()]
     if as_json:
@@ -628,14 +633,6 @@ def _end(project: Path, request: str, how: Any, by: Any, reason: str | None) -> 
     with open_writer(project) as log:
         event = room.ended(log.status(request), how, by, written, sequence=log.size, time=_now())
         log.append([event], reasons=[] if written is None else [(request, written)])
-
-
-def _keep_receipt(project: Path, request: str, receipt: bytes) -> Path:
-    folder = project / ".stackyard" / "receipts"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / f"{request}.json"
-    path.write_bytes(receipt)
-    return path
 
 
 def _row(name: str, found: Status, policy: Policy, now: datetime) -> dict[str, Any]:

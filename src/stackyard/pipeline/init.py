@@ -16,6 +16,7 @@ from stackyard.release.params import PublishParams
 from stackyard.stages import dvc_yaml
 from stackyard.store import files, git
 from stackyard.store.dvc import init_dvc
+from stackyard.store.receipts import write_receipts
 from stackyard.store.registry import init_registry
 
 SOURCES = """\
@@ -66,9 +67,10 @@ def init_project(root: Path, repo: str | None) -> list[str]:
 
 
 def ready_project(root: Path | str) -> Project:
-    """The project at a folder, with all that a clone of it lacks."""
+    """The project at a folder, with all that a clone of it, or a run that was killed, lacks."""
     project = Project.at(Path(root))
     ensure_machinery(project.root)
+    write_receipts(project.root)
     return project
 
 

@@ -157,10 +157,11 @@ def outcome_of(project: Project, *, dry_run: bool) -> Outcome:
 
 
 def check(project: Project, outcome: Outcome) -> Outcome:
-    """The outcome, if the gate lets it pass.
+    """The outcome, if the release still follows the newest one, and the gate lets it pass.
 
     Raises:
-        GateRefused: it does not.
+        Superseded: another release came meanwhile.
+        GateRefused: the gate does not let it pass.
         NothingSurvived: there is nothing in it, and no opt-out is why.
         UsageError: there is nothing in it, as sources.yaml names no source.
     """
@@ -172,6 +173,8 @@ def check(project: Project, outcome: Outcome) -> Outcome:
             next_step="name some: docs/sources.md says what an entry may hold",
         )
     require_rows(outcome.run.totals, before.totals if before else None, pending)
+    with previous.hub_endpoint(project) as endpoint:
+        _require_newest(project, outcome, endpoint)
     return replace(outcome, checks=len(gate.require(project)))
 
 
@@ -184,11 +187,8 @@ def publish(project: Project, outcome: Outcome) -> Outcome:
         VerificationError: the version is there with another manifest, or git's tag is of another release.
     """
     name, version = outcome.run.name, outcome.run.version
-    before = previous.released_here(project)
     with previous.hub_endpoint(project) as endpoint:
-        dataset = HubDataset(name, endpoint)
-        if outcome.is_new and before is not None:
-            require_newest(dataset, before.previous, version)
+        _require_newest(project, outcome, endpoint)
         DvcProject(project.root).push()
         made = git.commit(project.root, COMMITTED, f"Release {name} {version}")
         try:
@@ -199,6 +199,12 @@ def publish(project: Project, outcome: Outcome) -> Outcome:
             raise
     _tag(project, name, version)
     return replace(outcome, uploaded=done.uploaded)
+
+
+def _require_newest(project: Project, outcome: Outcome, endpoint: str | None) -> None:
+    made = previous.released_here(project)
+    if outcome.is_new and made is not None:
+        require_newest(HubDataset(outcome.run.name, endpoint), made.previous, made.version)
 
 
 def _tag(project: Project, name: str, version: str) -> None:

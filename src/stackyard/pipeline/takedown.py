@@ -15,11 +15,8 @@ from stackyard.pipeline.old_versions import purge as purge_old
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome
 from stackyard.pipeline.release import plan
-from stackyard.store import files, git
+from stackyard.store import git, receipts
 from stackyard.store.registry import open_registry, record_applied
-
-RECEIPTS = "receipts"
-"""Folder of receipts, in `.stackyard/`: they name the requester's selector, so they stay private."""
 
 
 def pending_ids(project: Project) -> list[str]:
@@ -77,7 +74,7 @@ def apply_pending(project: Project, pending: Sequence[str], outcome: Outcome) ->
     if not pending:
         return outcome
     version = outcome.run.version
-    receipts = record_applied(
+    done = record_applied(
         project.root,
         pending,
         version,
@@ -85,11 +82,7 @@ def apply_pending(project: Project, pending: Sequence[str], outcome: Outcome) ->
         presence=Presence.of(plan(project).rows),
         time=datetime.now(UTC),
     )
-    paths = []
-    for name, receipt in receipts.items():
-        path = project.private / RECEIPTS / f"{name}.json"
-        files.write_bytes(path, receipt)
-        paths.append(str(path))
+    paths = receipts.keep(project.root, done)
     git.commit(project.root, ("registry",), f"Note opt-outs as applied in {version}")
     return replace(outcome, receipts=tuple(paths))
 

@@ -175,9 +175,20 @@ class Private:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        """One durable transaction."""
-        with self._engine.begin() as connection:
-            yield connection
+        """One durable transaction.
+
+        Raises:
+            EnvironmentFault: the database takes nothing: its disk is full, or its server is gone.
+        """
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            raise EnvironmentFault(
+                "the registry's private part cannot be written; nothing of this was kept",
+                found=type(error).__name__,
+                next_step="look at the disk of .stackyard/private, or at the database's server",
+            ) from None  # its message may quote what was to be written
         self._seal()
 
     def _seal(self) -> None:
@@ -218,6 +229,8 @@ class Private:
         leaves: Sequence[tuple[str, bytes]],
         index: Index,
         sources: Mapping[str, str],
+        *,
+        receipts: Mapping[str, bytes] | None = None,
     ) -> None:
         """Keeps, in one durable transaction, all that an append to the log is made of.
 
@@ -227,6 +240,7 @@ class Private:
             leaves: (request id, leaf hash) of the new events, from `index.previous_size` on.
             index: the log after the append.
             sources: of imported requests, to their ids.
+            receipts: of requests, by id; each takes the place of an earlier one.
 
         Raises:
             VerificationError: somebody else appended since `index` was read.
@@ -256,6 +270,7 @@ class Private:
             if sources:
                 rows = [{"source": name, "request": r} for name, r in sources.items()]
                 connection.execute(_sources.insert(), rows)
+            _replace_receipts(connection, receipts or {})
 
     def requests(self) -> dict[str, Request]:
         """All requests by id, also those whose event was never appended."""
@@ -341,17 +356,13 @@ class Private:
             connection.execute(_challenges.delete().where(_challenges.c.request == name))
 
     def set_receipts(self, receipts: Mapping[str, bytes]) -> None:
-        if not receipts:
-            return
         with self._writing() as connection:
-            names = sorted(receipts)
-            for start in range(0, len(names), 500):
-                part = names[start : start + 500]
-                connection.execute(_receipts.delete().where(_receipts.c.request.in_(part)))
-            connection.execute(
-                _receipts.insert(),
-                [{"request": name, "receipt": receipts[name]} for name in names],
-            )
+            _replace_receipts(connection, receipts)
+
+    def receipts(self) -> dict[str, bytes]:
+        """All receipts by the ids of their requests."""
+        with self._engine.connect() as connection:
+            return {row.request: row.receipt for row in connection.execute(_receipts.select())}
 
     def receipt(self, name: str) -> bytes | None:
         with self._engine.connect() as connection:
@@ -395,6 +406,15 @@ class Private:
                 .order_by(_leaves.c.sequence)
             )
             return [(row.sequence, row.leaf) for row in connection.execute(query)]
+
+
+def _replace_receipts(connection: sa.Connection, receipts: Mapping[str, bytes]) -> None:
+    names = sorted(receipts)
+    for start in range(0, len(names), 500):
+        part = names[start : start + 500]
+        connection.execute(_receipts.delete().where(_receipts.c.request.in_(part)))
+        rows = [{"request": name, "receipt": receipts[name]} for name in part]
+        connection.execute(_receipts.insert(), rows)
 
 
 def _advance_index(

@@ -205,6 +205,7 @@ class Writer:
         private_parts: Iterable[Request] = (),
         reasons: Iterable[tuple[str, Reason]] = (),
         sources: Mapping[str, str] | None = None,
+        receipts: Mapping[str, bytes] | None = None,
     ) -> None:
         """Appends events, all or none; afterwards they are on disk and signed for.
 
@@ -213,6 +214,7 @@ class Writer:
             private_parts: of those that are `submitted` among them.
             reasons: (request id, reason) of those that commit to one.
             sources: source -> request id, of those that were imported.
+            receipts: request id -> the receipt that goes with its events.
 
         Raises:
             UsageError: the numbers do not go on from where the log ends.
@@ -240,7 +242,7 @@ class Writer:
         signed = note.sign(note.Checkpoint(self._key.name, size, root), self._key)
         journal = json.dumps([signed, *(base64.b64encode(raw).decode() for raw in entries)])
         index = Index(size, nodes, self.size, self._nodes, journal.encode())
-        self.private.append(private_parts, reasons, leaves, index, sources or {})
+        self.private.append(private_parts, reasons, leaves, index, sources or {}, receipts=receipts)
         _write_append(self._paths, index)
         self.size, self._nodes = size, nodes
 
@@ -278,12 +280,10 @@ def record_applied(
         statuses = {name: writer.status(name) for name in wanted}
         fresh = [name for name in wanted if version not in statuses[name].versions]
         bodies = {name: _statement(writer, name, version, decisions, presence) for name in fresh}
-        # Kept before the event: a crash in between leaves a receipt to be made whole, not a loss.
         signed = {
             name: receipts.with_absence(receipts.sign(body, writer.key), presence)
             for name, body in bodies.items()
         }
-        writer.private.set_receipts({n: receipts.to_bytes(r) for n, r in signed.items()})
         writer.append(
             requests.applied(
                 {name: statuses[name] for name in fresh},
@@ -291,7 +291,8 @@ def record_applied(
                 version,
                 sequence=writer.size,
                 time=time,
-            )
+            ),
+            receipts={name: receipts.to_bytes(receipt) for name, receipt in signed.items()},
         )
     return _complete_receipts(project, wanted)
 
@@ -323,6 +324,27 @@ def _complete_receipts(project: Path, names: Sequence[str]) -> dict[str, bytes]:
             complete[name] = receipts.to_bytes(receipt)
         private.set_receipts(complete)
     return complete
+
+
+def settled_receipts(project: Path) -> dict[str, bytes]:
+    """Request -> its receipt, as it is to be handed out: of what is applied with its inclusion in the log.
+
+    An append that was killed left receipts without; they get it here. Where the private part is not,
+    there are none.
+    """
+    paths = _Paths(project)
+    if not _is_operator(paths):
+        return {}
+    log = open_registry(project)
+    with Private(paths.private) as private:
+        kept = {name: raw for name, raw in private.receipts().items() if name in log.statuses}
+    bare = [
+        name
+        for name, raw in kept.items()
+        if "removed" in (receipt := receipts.from_bytes(raw))["statement"]
+        and "inclusion" not in receipt
+    ]
+    return kept | (_complete_receipts(project, bare) if bare else {})
 
 
 def receipts_in_force(project: Path) -> dict[str, dict[str, Any]]:
@@ -692,5 +714,6 @@ __all__ = [
     "receipts_in_force",
     "record_applied",
     "released_rows",
+    "settled_receipts",
     "signing_key",
 ]
