@@ -6,6 +6,10 @@ UV_VERSION := 0.13.9
 ROOM ?= all
 WORKERS ?= 2
 SEED ?= 1
+KILLS ?= 100
+DISKS ?= 20
+RACES ?= 10
+SEED ?= 1
 COUNT ?= 10
 PACKAGES ?=
 STRANGERS_CACHE ?= $(HOME)/.cache/stackyard/strangers
@@ -39,6 +43,9 @@ bench: $(READY)  ## time of each stage as a ratio to the copy floor, with peak m
 strangers: $(READY) ## release packages drawn by hash: make strangers SEED=1 COUNT=10 (or PACKAGES="jq htop")
 	$(BIN)/python -m benchmarks.strangers --seed "$(SEED)" --count $(COUNT) --packages "$(PACKAGES)" \
 	  --workers $(WORKERS) --cache "$(STRANGERS_CACHE)"
+
+soak: $(READY)   ## kill runs and fill disks at random, two runs at once: make soak SEED=1 KILLS=100 DISKS=20 RACES=10
+	$(BIN)/python -m benchmarks.soak --seed $(SEED) --kills $(KILLS) --disks $(DISKS) --races $(RACES)
 
 clean:           ## remove what was built (not the keys and private data in .stackyard)
 	rm -rf work release $(VENV)

@@ -56,6 +56,7 @@ def run() -> Iterator[Claim]:
     with tempfile.TemporaryDirectory() as folder:
         yield from optout_law.claims(Path(folder))
     yield from optout_suites.claims()
+    yield from optout_suites.counted("an older or edited registry", optout_suites.REGISTRY_SUITES)
 
 
 def _timed(work: Callable[[], object]) -> float:

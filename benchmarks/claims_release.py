@@ -22,6 +22,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import yaml
 
+from benchmarks import optout_suites
 from benchmarks.claim import Claim
 from benchmarks.lies import LIES
 from stackyard.client.verify import verify
@@ -56,6 +57,7 @@ def run() -> Iterator[Claim]:
         yield from bench.takedown(first)
         yield from bench.growth()
         yield from bench.own_sources()
+    yield from optout_suites.counted("races and surroundings", optout_suites.RELEASE_SUITES)
     yield _laws()
     yield from _hostile()
 

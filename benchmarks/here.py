@@ -21,6 +21,7 @@ from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
 from stackyard.pipeline.takedown import (
     apply_pending,
     pending_ids,
+    require_last_sources,
     require_removal_only,
     settle_old_versions,
 )
@@ -59,6 +60,7 @@ def takedown(root: Path, *, purge: bool = False) -> Outcome:
         preflight(project)
         pending = pending_ids(project)
         fetch_previous(project, "auto")
+        require_last_sources(project)
         run_stages(project, DECIDING)
         outcome = outcome_of(project, dry_run=False)
         require_removal_only(outcome)

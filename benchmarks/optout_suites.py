@@ -22,7 +22,10 @@ CLIENT = "tests/unit/client"
 FLOWS = "tests/flows"
 OPTOUT = "tests/unit/optout"
 
-SUITES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+Suites = Mapping[str, tuple[str, tuple[str, ...]]]
+"""What is shown -> (file of tests, beginnings of their names)."""
+
+SUITES: Suites = {
     "forged receipt": (ATTACKS, ("test_forged_receipt",)),
     "replayed nonce": (ATTACKS, ("test_replayed_nonce",)),
     "rewritten log": (ATTACKS, ("test_rewritten_log",)),
@@ -92,13 +95,87 @@ SUITES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         f"{FLOWS}/test_service_levels.py", ("test_",),
     ),
 }  # fmt: skip
-"""What is shown -> (file of tests, beginnings of their names)."""
+
+
+GROWTH = "tests/unit/pipeline/test_growth.py"
+PREFLIGHT = "tests/unit/pipeline/test_preflight.py"
+RACES = "tests/unit/store/test_hub_races.py"
+SERVER = "tests/unit/flows/test_server.py"
+
+REGISTRY_SUITES: Suites = {
+    "older log, log of another registry, forked log: refused before any work and by the gate": (
+        GROWTH,
+        ("test_release_with_an_older_log", "test_log_of_another", "test_gate_refuses_a_tree_made",
+         "test_diff_of_a_version_whose_log"),
+    ),
+    "aliases dropped while a request needs them": (GROWTH, ("test_alias",)),
+    "a takedown in a workspace of older sources": (GROWTH, ("test_takedown_in",)),
+    "removals cut, on this disk and before the gate": (GROWTH, ("test_removals", "test_gate_refuses_removals")),
+    "what a receipt calls absent comes back after a withdrawal alone": (
+        GROWTH, ("test_gate_refuses_what_a_receipt", "test_withdrawn_request"),
+    ),
+    "a submission killed, or on a full disk, at any change of a file": (
+        "tests/unit/pipeline/test_soak.py", ("test_",),
+    ),
+}  # fmt: skip
+RELEASE_SUITES: Suites = {
+    "the loser of a race writes nothing: on the Hub, in git": (
+        PREFLIGHT, ("test_loser_of_a_race",),
+    ),
+    "of two releases that were computed from one, one is published": (
+        RACES, ("test_publish_of_a_release", "test_publish_over_a_release", "test_two_releases"),
+    ),
+    "tags hidden or deleted on the Hub": (RACES, ("test_publish_where_tags",)),
+    "a Hub that stays busy, or takes no writes, is told as that": (
+        RACES, ("test_a_commit_that_stays_busy", "test_a_hub_that_may_not"),
+    ),
+    "another release while one is made; another key; a hidden tag": (
+        GROWTH, ("test_gate_refuses_a_tree_when", "test_last_release_by", "test_hub_that_hides"),
+    ),
+    "git: signing that fails, tags in the way, variables of a hook, a merge, two projects": (
+        PREFLIGHT,
+        ("test_signing", "test_a_tag", "test_two_projects", "test_release_in_a_folder",
+         "test_variables_of_a_hook", "test_a_merge"),
+    ),
+    "a disk without room, a Hub that takes no writes, before the work": (
+        PREFLIGHT, ("test_a_disk_without_room", "test_a_hub_that_takes_no_writes"),
+    ),
+    "proxies and offline modes beside the embedded Hub": (
+        "tests/unit/hub/test_hub_environment.py", ("test_",),
+    ),
+    "Prefect's server: dead, hanging, slow, damaged, never ending": (SERVER, ("test_",)),
+    "a run marked as crashed while it lives, a result that Prefect fails to record": (
+        "tests/flows/test_prefect.py", ("test_",),
+    ),
+}  # fmt: skip
+
+
+def counted(what: str, suites: Suites) -> Iterator[Claim]:
+    """A claim a suite, and one that counts all attacks and those that were refused."""
+    outcomes = _run(sorted({path for path, _ in suites.values()}))
+    mine = {
+        (path, name): ok
+        for path, beginnings in suites.values()
+        for name, ok in outcomes.get(path, {}).items()
+        if name.startswith(beginnings)
+    }
+    refused = sum(mine.values())
+    yield Claim(
+        f"attacks of {what}: tried and held against",
+        "all",
+        f"{len(mine)} tried, {refused} held against",
+        refused == len(mine) > 0,
+    )
+    yield from _by_suite(suites, outcomes)
 
 
 def claims() -> Iterator[Claim]:
     """A claim a suite."""
-    outcomes = _run(sorted({path for path, _ in SUITES.values()}))
-    for what, (path, beginnings) in SUITES.items():
+    yield from _by_suite(SUITES, _run(sorted({path for path, _ in SUITES.values()})))
+
+
+def _by_suite(suites: Suites, outcomes: Mapping[str, Mapping[str, bool]]) -> Iterator[Claim]:
+    for what, (path, beginnings) in suites.items():
         mine = {
             name: ok for name, ok in outcomes.get(path, {}).items() if name.startswith(beginnings)
         }

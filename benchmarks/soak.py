@@ -26,12 +26,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+
+from stackyard.cli import exit_code_of
 
 ROOT = Path(__file__).parents[1]
 KILL, FULL = 1, 2
@@ -349,42 +352,44 @@ def zygote(log: Path) -> None:
     for module in (*(f"pipeline.{stage}" for stage in stages), *commands):
         importlib.import_module(f"stackyard.{module}")
     importlib.import_module("benchmarks.here")
-    os.set_blocking(sys.stdin.fileno(), True)
+    with Path(os.environ["SOAK_CONTROL"]).open("r+b") as file:
+        control = mmap.mmap(file.fileno(), 4096)
     for line in sys.stdin:
         jobs = json.loads(line)
         jobs = jobs if isinstance(jobs[0], list) else [jobs]
-        children = [_forked(log, *job) for job in jobs]
+        children = [_forked(log, control, *job) for job in jobs]
         for child in children:
             status = os.waitpid(child, 0)[1]
             print(os.waitstatus_to_exitcode(status), flush=True)
 
 
-def _forked(log: Path, what: str, root: str, hours: int) -> int:
+def _forked(log: Path, control: mmap.mmap, what: str, root: str, hours: int) -> int:
     child = os.fork()
     if child:
         return child
     os.setsid()
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
     signal.alarm(TIMEOUT_SECONDS)
-    code = 70
+    freeze(timedelta(hours=hours))
+    code = 0
     try:
-        freeze(timedelta(hours=hours))
         SCENARIOS[what].run(Path(root))
-        code = 0
-    except BaseException as error:  # noqa: BLE001 - the child's end is what is measured
-        from stackyard.cli import exit_code_of
+    except BaseException as error:  # noqa: BLE001 - how the child ends is what is measured
+        control[:8] = bytes(8)  # the disk of the report is not full
+        os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+        code = _told(error)
+    os._exit(code)
 
-        try:
-            code = exit_code_of(error)
-        except BaseException:  # noqa: BLE001
-            import traceback
 
-            traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        os._exit(code)
+def _told(error: BaseException) -> int:
+    """The exit code of an error; 70 (EX_SOFTWARE) for one that a user would see as a traceback."""
+    try:
+        return exit_code_of(error)
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+        return 70
 
 
 @dataclass
@@ -457,6 +462,7 @@ class Soak:
                 self.undisturbed(name)
             at = self.words.randint(1, self.calls[name])
             root = self._copy(name)
+            self.zygote.log.write_bytes(b"")
             first = self.zygote.run(name, root, (mode, at))
             if not self.zygote.came:
                 continue  # fewer calls than drawn: nothing happened
@@ -477,14 +483,18 @@ class Soak:
         self, name: str, root: Path, first: int, again: int, mode: int, *, moved_back: bool
     ) -> str:
         if mode == FULL and first not in {0, 1, 3}:
-            return f"a full disk ended it with {first}"
+            return f"a full disk ended it with {first}: {self._last_words()}"
         if again:
-            return f"the second run ended with {again}"
+            return f"the second run ended with {again}: {self._last_words()}"
         now = kept(root)
         apart = sorted(k for k in now.keys() | self.told[name].keys() if now.get(k) != self.told[name].get(k))  # fmt: skip
         if moved_back:  # what says a time says another
             apart = [each for each in apart if each.startswith("release/data")]
         return f"differs: {', '.join(apart[:5])}" if apart else ""
+
+    def _last_words(self) -> str:
+        """The last lines that the runs wrote."""
+        return " | ".join(self.zygote.log.read_text(errors="replace").splitlines()[-4:])
 
 
 def races(scratch: Path, zygote_: Zygote, ready: Path, rounds: int, words: random.Random) -> Tally:

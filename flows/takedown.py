@@ -18,6 +18,7 @@ from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
 from stackyard.pipeline.takedown import (
     apply_pending,
     pending_ids,
+    require_last_sources,
     require_removal_only,
     settle_old_versions,
 )
@@ -38,6 +39,7 @@ def takedown(root: Path | str, purge: bool = False) -> Outcome:
         preflight(project)
         pending = pending_ids(project)
         fetch_previous(project, "auto")
+        require_last_sources(project)
         run_stages(project, DECIDING_STAGES)
         run_stages(project, RELEASE)
         outcome = outcome_of(project, dry_run=False)

@@ -32,6 +32,7 @@ from stackyard.optout.registry import Registry, Request
 from stackyard.params import build, canonical_json, plain
 from stackyard.pipeline import forget, previous
 from stackyard.pipeline.authors import authors_for
+from stackyard.pipeline.growth import require_growth
 from stackyard.pipeline.keys import PUBLIC, release_key
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import COMMITTED, outcome_of
@@ -215,6 +216,11 @@ def purge(project: Project, plan: OldPlan, run_stages: RunStages) -> PurgeReport
             "release/ is not the newest release, so it cannot be checked that it stays as it is",
             next_step="run `python -m flows takedown` first",
         )
+    with previous.hub_endpoint(project) as endpoint:
+        dataset = HubDataset(project.params.publish.repo, endpoint)
+        newest = previous.newest_release(project, dataset)
+        if newest is not None:
+            require_growth(project, newest)
     files.write_bytes(project.private / NOTE, canonical_json(plain(plan)))  # (1)
     yank_old(project, plan)  # (2)
     names = [each.version for each in plan.versions]

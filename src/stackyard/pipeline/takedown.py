@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from stackyard import optout
 from stackyard.errors import VerificationError
 from stackyard.optout.absence import Presence
@@ -15,7 +18,9 @@ from stackyard.pipeline.old_versions import purge as purge_old
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import Outcome
 from stackyard.pipeline.release import plan
-from stackyard.store import git, receipts
+from stackyard.record import FILE_KEY
+from stackyard.release.tables import row_of
+from stackyard.store import files, git, receipts
 from stackyard.store.registry import open_registry, record_applied
 
 
@@ -45,6 +50,35 @@ class Intended:
 def intended(project: Project) -> Intended:
     """What a takedown would do now; of requests not yet applied, older versions are known afterwards."""
     return Intended(tuple(pending_ids(project)), old_versions(project))
+
+
+def require_last_sources(project: Project) -> None:
+    """Refuses a takedown in a workspace that is not of the last release's sources: it does not look at
+    sources, so what they brought since would go without anybody having asked for it.
+
+    Raises:
+        VerificationError: files of the last release were never ingested here.
+    """
+    path = project.workspace.root / "previous" / "rows.parquet"
+    if not path.exists():
+        return
+    rows = files.read_table(path, list(FILE_KEY))
+    listed = project.workspace.listings().select(list(FILE_KEY))
+    schema = pa.schema([(name, pa.string()) for name in FILE_KEY])
+    missing = pc.is_null(row_of(rows.cast(schema), listed.cast(schema), FILE_KEY))
+    count = pc.sum(missing).as_py() or 0
+    if count:
+        origins = sorted(pc.unique(rows["repo_name"].filter(missing)).to_pylist())
+        raise VerificationError(
+            f"{count} files of the last release were never ingested here, and would be lost",
+            found=f"none of them in this workspace: {', '.join(origins[:_SHOWN])}",
+            next_step="bring sources.yaml up to date from where the project is kept, and make a full "
+            "release (it applies opt-outs too): `python -m flows release`",
+        )
+
+
+_SHOWN = 5
+"""Origins that a message names."""
 
 
 def require_removal_only(outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,13 +93,18 @@ class DvcProject:
     def _opened(self, what: str) -> Iterator[Repo]:
         try:
             repo = Repo(str(self._root))
+        except sqlite3.Error as error:
+            raise EnvironmentFault(
+                f"DVC's databases cannot be used: {error}",
+                next_step="look whether a disk is full: DVC keeps some in the project and some in /var",
+            ) from error
         except DvcException as error:
             raise EnvironmentFault(
                 f"{self._root} is not under DVC: {error}", next_step="run `stackyard init` in it"
             ) from error
         try:
             yield repo
-        except DvcException as error:
+        except (DvcException, sqlite3.Error) as error:
             raise EnvironmentFault(
                 f"DVC could not {what}: {error}",
                 next_step="see `dvc doctor` and `dvc status` in the project",

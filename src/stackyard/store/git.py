@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,12 @@ _KEPT = re.compile(r"GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|GIT_CONFIG_GLOBAL|
 
 SECONDS_MAX = 300
 """A commit takes well below a second; a program that signs and waits for a person never ends."""
+
+UNDER_WAY = Path(".stackyard") / "git-at-work"
+"""There while a git that changes something runs for us."""
+
+LOCK_SECONDS = 5
+"""A git that commits a project's few files holds its locks for some milliseconds."""
 
 _PROBE = "stackyard-probe-"
 """Prefix of the tag that `check_usable` makes and deletes."""
@@ -65,11 +72,50 @@ def init_git(root: Path) -> None:
 def commit(root: Path, paths: Sequence[str], message: str) -> str | None:
     """Commits these paths and nothing else; the commit, or None if there was nothing to commit."""
     there = _existing(root, paths)
-    _git(root, "add", "--", *there)
-    if not _git(root, "diff", "--cached", "--quiet", "--", *there, check=False).returncode:
-        return None
-    _git(root, *_identity(root), "commit", "-q", "-m", message, "--only", "--", *there)
+    with _changing(root):
+        _git(root, "add", "--", *there)
+        if not _git(root, "diff", "--cached", "--quiet", "--", *there, check=False).returncode:
+            return None
+        _git(root, *_identity(root), "commit", "-q", "-m", message, "--only", "--", *there)
     return _git(root, "rev-parse", "HEAD").stdout.strip()
+
+
+@contextmanager
+def _changing(root: Path) -> Iterator[None]:
+    """Notes that a git of ours is at work, so that the locks of one that was killed are known as ours."""
+    note = root / UNDER_WAY
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.touch()
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def _clear_locks(root: Path) -> None:
+    """Removes the locks that a git of ours left when it was killed together with its run.
+
+    One that outlived its run alone is given the time to end.
+    """
+    note = root / UNDER_WAY
+    if not note.exists():
+        return
+    end = time.monotonic() + LOCK_SECONDS
+    while (locks := _locks(root)) and time.monotonic() < end:
+        time.sleep(0.1)
+    for lock in locks:
+        lock.unlink(missing_ok=True)
+    note.unlink()
+
+
+def _locks(root: Path) -> list[Path]:
+    said = _git(root, "rev-parse", "--git-dir", "--git-common-dir").stdout.splitlines()
+    folders = {(root / each).resolve() for each in said}
+    return [
+        lock
+        for folder in sorted(folders)
+        for lock in (*folder.glob("*.lock"), *(folder / "refs").rglob("*.lock"))
+    ]
 
 
 def take_back(root: Path, made: str) -> None:
@@ -104,7 +150,8 @@ def release_tags(root: Path) -> dict[str, str]:
 def tag(root: Path, name: str, message: str) -> None:
     """Tags the present commit; a tag that is there stays as it is."""
     if not has_tag(root, name):
-        _git(root, *_identity(root), "tag", "-a", name, "-m", message)
+        with _changing(root):
+            _git(root, *_identity(root), "tag", "-a", name, "-m", message)
 
 
 def has_tag(root: Path, name: str) -> bool:
@@ -115,6 +162,8 @@ def has_tag(root: Path, name: str) -> bool:
 
 def check_usable(root: Path, paths: Sequence[str]) -> None:
     """Tries all that a release needs of git, with its signing and its hooks for tags; leaves nothing.
+
+    What a git of ours left locked when it was killed is freed first.
 
     (1) The index can be written, and is not in the middle of a merge. (2) The paths may be added.
     (3) A commit and (4) a tag can be made, and be signed where git is told to sign.
@@ -145,8 +194,11 @@ def check_usable(root: Path, paths: Sequence[str]) -> None:
     for left in _git(root, "tag", "--list", f"{_PROBE}*").stdout.split():
         _git(root, "tag", "-d", left)
     probe = f"{_PROBE}{os.getpid()}"
-    _git(root, *_identity(root), "tag", "-a", probe, "-m", "A try, before a release", made)  # (4)
-    _git(root, "tag", "-d", probe)
+    with _changing(root):
+        _git(
+            root, *_identity(root), "tag", "-a", probe, "-m", "A try, before a release", made
+        )  # (4)
+        _git(root, "tag", "-d", probe)
 
 
 def file_at(root: Path, revision: str, path: str) -> bytes:

@@ -237,7 +237,7 @@ def test_error_of_the_database_shows_nothing_private(project: Path) -> None:
         index = log.private.index()
         assert index is not None
         again = type(index)(2, index.nodes, index.size, index.nodes, b"[]")
-        with pytest.raises(sa.exc.SQLAlchemyError) as caught:
+        with pytest.raises(EnvironmentFault) as caught:
             log.private.append([request], [], [], again, {})
     assert "octo-secret" not in str(caught.value)
     assert "very-private" not in str(caught.value)

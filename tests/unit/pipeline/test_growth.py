@@ -217,6 +217,17 @@ def test_hub_that_hides_its_newest_tag_is_found_out(machine: Machine) -> None:
         here.release(a)
 
 
+def test_takedown_in_a_workspace_of_older_sources_is_refused(machine: Machine) -> None:
+    a, b = machine("a"), machine("b")
+    add_source(a)
+    assert here.release(a).run.version == "0.2.0"
+    opt_out(b, "--owner", "hubot")
+    with pytest.raises(VerificationError, match="never ingested here") as refused:
+        here.takedown(b)
+    assert "monalisa/zeta" in str(refused.value)
+    assert versions(a) == ["0.1.0", "0.2.0"]
+
+
 def test_diff_goes_by_the_order_of_versions_and_says_it(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -176,6 +176,17 @@ def test_a_merge_under_way_and_a_locked_index_are_found_before_the_work(machine:
         preflight(Project.at(a))
 
 
+def test_locks_that_a_killed_git_of_ours_left_are_freed(machine: Machine) -> None:
+    a = machine("a")
+    (a / git.UNDER_WAY).touch()
+    locks = [a / ".git" / "index.lock", a / ".git" / "refs" / "tags" / "data-v0.2.0.lock"]
+    for lock in locks:
+        lock.touch()
+    add_source(a)
+    assert here.release(a).run.version == "0.2.0"
+    assert not any(lock.exists() for lock in (*locks, a / git.UNDER_WAY))
+
+
 def test_a_disk_without_room_is_found_before_the_work(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
