@@ -171,6 +171,7 @@ def check_usable(root: Path, paths: Sequence[str]) -> None:
     Raises:
         EnvironmentFault: git cannot do one of these.
     """
+    _clear_locks(root)
     if _git(
         root, "update-index", "-q", "--refresh", check=False
     ).returncode:  # (1) and says nothing
