@@ -410,9 +410,10 @@ class Linguist:
         if not left:
             return Verdict(None, None)
         plain = self._plain(left, left, content, signs)
-        if plain is not None:
-            return Verdict(plain, "content")
-        return left
+        if plain is None:
+            return left
+        alike = [n for n in left if n == plain or not signs & self._doubted((n,))]
+        return tuple(alike) if len(alike) > 1 else Verdict(plain, "content")
 
     def _unless_plain(
         self, verdict: Verdict, others: Languages, content: Any, signs: int

@@ -12,6 +12,12 @@ XML = b"<?xml version='1.0'?>\n<a>\n  <b c='d'/>\n</a>\n"
 ROOTED = b"<!-- words -->\n<project name='x'>\n<target/>\n</project>\n<!-- end -->\n"
 HTML = b"<!DOCTYPE html>\n<html><body><p>words</p></body></html>\n"
 JSON = b'{"a": [1, 2], "b": {"c": null}}\n'
+EAGLE = (
+    b"<eagle version='6.3'>\n<drawing>\n<layers>\n"
+    b"<layer number='1' name='Top' color='4' fill='1' visible='yes' active='yes'/>\n</layers>\n"
+    b"<wire x1='0' y1='0' x2='1' y2='1' width='0.1' layer='21'/>\n"
+    b"<smd name='1' x='0' y='0' dx='1' dy='1' layer='1'/>\n</drawing>\n</eagle>\n"
+)
 BLOCKS = b"<ul>\n{{#each items}}\n<li>{{this}}</li>\n{{/each}}\n</ul>\n"
 
 
@@ -32,6 +38,12 @@ BLOCKS = b"<ul>\n{{#each items}}\n<li>{{this}}</li>\n{{/each}}\n</ul>\n"
         ("a.lean", b"<?xml version='1.0'?>\n<!DOCTYPE a SYSTEM 'a.dtd'>\n<a></a>\n", "XML"),
         ("a.tsx", b'<tileset name="a"><image source="a.png"/></tileset>\n', "XML"),
         ("a.tsx", b'<?xml version="1.0"?>\n<tileset name="a"/>\n', "XML"),
+        ("a.sch", EAGLE, "Eagle"),
+        (
+            "a.sch",
+            b"<schema xmlns='http://purl.oclc.org/dsdl/schematron'><pattern/></schema>",
+            "XML",
+        ),
         ("a.ts", b"<!DOCTYPE TS><TS><context/></TS>\n", "XML"),
     ],
 )
