@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 
 from benchmarks import filter_corpus as corpus
-from benchmarks import filter_licenses, filter_stage, filter_ties
+from benchmarks import filter_licenses, filter_riders, filter_stage, filter_ties
 from benchmarks.claim import Claim
 from stackyard.filter.language import LanguageDetector
 from stackyard.filter.texts import exact, exact_key
@@ -21,6 +21,7 @@ def run() -> Iterator[Claim]:
     yield from filter_ties.claims()
     yield heuristics()
     yield from spdx_texts()
+    yield from filter_riders.run()
     yield from filter_licenses.verdicts()
     yield from filter_licenses.beside_scancode()
     yield from filter_licenses.syntax()

@@ -269,7 +269,10 @@ class _File:
             expression = self._named(first, last)
             named = expression is None or families(expression) <= known
             kind = residue.kind(unit, True)
-            translated = translated or residue.announces_translation(unit.words)
+            if residue.announces_translation(unit.words):
+                translated = True
+                if unit.size <= _ANNOUNCEMENT_WORDS and residue.rider_kind(unit.words) is None:
+                    kind = "translation"
             if kind == "foreign":
                 limits = residue.limits_in_another_language(unit.words) or residue.rider_kind(
                     unit.words
@@ -379,6 +382,8 @@ class _File:
         return self._boundary(at) or bool(self.words.flags[at] & texts.LINE)
 
 
+_ANNOUNCEMENT_WORDS: Final = 10
+"""Words of a heading over a translation, in any language."""
 _QUOTES_MAX: Final = 200
 """Sentences of a file that are looked for in the listed texts: what has more is no plain licence."""
 _QUOTE_WORDS: Final = 6

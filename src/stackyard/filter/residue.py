@@ -127,7 +127,7 @@ _WEAK: Final = _words(
     r" home homes vehicles? cars? political\w* religio\w+ church\w*"
 )
 _MODIFIED: Final = _words(
-    r"modified amend\w* addend\w* addition\w* supplement\w* supersed\w* overrid\w* replac\w* alter\w* variant custom\w* rider special extra adapt\w* chang(?:e|es|ed|ing) extend\w* plus also"
+    r"modified amend\w* addend\w* addition\w* supplement\w* supersed\w* overrid\w* replac\w* alter\w* variant custom\w* rider special extra differs? differed deviat\w+ unlike variation adapt\w* chang(?:e|es|ed|ing) extend\w* plus also"
 )
 _TITLE_WORDS: Final = _words(
     r"licen[sc]e licen[sc]es licen[sc]ing copyright copying notice notices text terms agreement legal software documentation mit expat x11 isc bsd apache"
@@ -205,6 +205,8 @@ def _kind(unit: Unit, named: bool) -> str:
         return "commons-clause"
     if _RETITLED.search(words):
         return "modified"
+    if _ADDS_TERMS.search(words) or _FILE_OF_TERMS.search(unit.raw):
+        return "additional-terms"
     if unit.size > _SENTENCE_WORDS_MAX:
         return "names" if _name_like(unit) else "unexplained"
     found = norms(words)
@@ -217,6 +219,8 @@ def _kind(unit: Unit, named: bool) -> str:
     rider = rider_kind(words)
     if rider is not None:
         return rider
+    if _IMPERATIVE.match(words):
+        return "unexplained"
     if not found or (found == {"modified"} and _OF_TERMS.search(words) is None):
         return "prose"
     return "unexplained"
@@ -235,6 +239,19 @@ _RETITLED: Final = re.compile(
     r"(?: version| form| variant| copy| text)?(?: of)?(?: the| an)?(?: \w+){0,2}? (?:licen[sc]e|mit|apache|bsd|isc|expat|boost|zlib)\b"
 )
 """A listed licence that is said to be changed."""
+_ADDS_TERMS: Final = re.compile(
+    r"\b(?:additional|further|extra|special|supplementa\w+|more)\b(?: \w+){0,2} (?:terms?|conditions?|restrictions?|clauses?|limitations?|provisions?)\b"
+    r"|\bpart of (?:this|the|our|your) (?:licen[sc]e|terms|agreement)\b|\bon top of (?:this|the|its|our) (?:licen[sc]e|terms)\b|\beula\b|\bend user"
+)
+_FILE_OF_TERMS: Final = re.compile(
+    r"(?i)\b(?:\w+[-_])*(?:eula|addendum|restrictions?|terms|rider)\.\w{2,4}\b"
+)
+"""What else holds, and files that by their names say it."""
+_IMPERATIVE: Final = re.compile(
+    r"(?:(?:so|then|also|always|just|or) )*(?:donate|delete|send|tell|ask|give|pay|let|ensure|register|sign|get|obtain|buy|put|add|show|mention|credit|name|link|inform"
+    r"|notify|return|respect|follow|observe|remember|destroy|erase|uninstall|join|star|become|be|make|do|go|write|call|wait|talk|turn|leave|apply|request|consult us)\b"
+)
+"""How a sentence begins that tells the reader to act."""
 _OF_TERMS: Final = re.compile(
     _words(
         "licen[sc]\\w* terms? clauses? sections? paragraphs? conditions? permi\\w+ mit apache bsd isc expat gnu gpl mpl zlib apply applies"
@@ -321,7 +338,7 @@ _TERMS: Final = frozenset({"strong", "money"})
 _GRAMMAR: Final[tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]] = (
     ("frame", re.compile(r"^(?:end (?:of )?(?:the )?(?:terms|license|licence|legal|copyright|text)|begin (?:of )?(?:the )?(?:license|licence|text)|terms and conditions|conditions|appendix|preamble|definitions|disclaimer|permissions?|limitations?|grant|here is|as follows|summary|licen[sc]e text)\b[^.]{0,60}$"), _TERMS | {"oblige", "condition", "weak"}),
     ("warranty", re.compile(r"warrant\w*|liab(?:le|ility|ilities)|\bas is\b|own risk|responsib\w+|guarant\w+|damages|merchantability|disclaim\w*|fit(?:ness)? for"), _TERMS),
-    ("endorsement", re.compile(r"trademark\w*|trade mark\w*|trade names?|service marks?|endors\w+|promot\w+|brand\w*|\blogos?\b|\bname of\b|\bnames of\b"), _TERMS),
+    ("endorsement", re.compile(r"trademark\w*|trade mark\w*|trade names?|service marks?|endors\w+|promot\w+|brand\w*|\blogos?\b|\bname of\b|\bnames of\b|\bnot (?:cover|extend to|include|apply to) (?:the |our |its )?(?:names?|logos?)\b"), _TERMS),
     ("notice", re.compile(r"(?:retain\w*|includ\w+|keep|kept|reproduc\w+|preserv\w*|remain\w*|accompan\w+|appear\w*|remov\w+|alter\w*)\b.*\b(?:notices?|header|this text|this file|disclaimer|copyright|above statement|list of conditions)\b|\b(?:notices?|header|this text|this file|disclaimer|copyright statement)\b.*\b(?:retain\w*|includ\w+|keep|kept|reproduc\w+|preserv\w*|remain\w*|accompan\w+|appear\w*|remov\w+|alter\w*)\b"), _TERMS),
     ("request", re.compile(r"\bplease\b|\bkindly\b|appreciat\w+|encourag\w+|would (?:like|love|be nice|be great)|we (?:hope|ask)|\bconsider\b|welcome|\binvited\b|recommend\w*|\bcite\b|\bciting\b|\bcitation\b"), _TERMS | {"oblige", "negate"}),
     ("contribution", re.compile(r"\b(?:contribut(?:e|ing|ions?)|pull requests?|patches|submi\w+)\b.*\b(?:licens\w+|licenc\w+|same|terms|agree\w*|under)\b"), _TERMS),
@@ -338,10 +355,11 @@ _GRAMMAR: Final[tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]] = (
     ("history", re.compile(r"\b(?:was|were|has been|have been|had been)\b.*\b(?:written|created|developed|founded|started|released|maintained|ported|forked|rewritten|derived|contributed|moved|renamed|transferred|continued)\b"), frozenset({"oblige", "negate", "condition", "money", "strong"})),
 )  # fmt: skip
 
-_LIMITED: Final = re.compile(
-    _words(
-        r"only solely exclusively must pay\w* fees? prohibit\w* forbid\w* forbidden ban(?:ned)? revok\w+ terminat\w+ require\w*"
-    )
+_NO_NORM: Final = frozenset({"introduction", "part", "pointer"})
+"""Kinds that say where terms stand or whose they are: one more norm in the sentence is a term."""
+_MAY_STAND: Final = re.compile(
+    r"\bshould have received\b|\bnot (?:covered|part of|affected)\b|\bas long as it\b|\bnone of which\b|\bif not\b|\bif you (?:want|need|are looking)\b|\bwhich are not\b"
+    r"|\bthat are not\b|\bis not standalone\b|\bchang(?:e|es|ed|ing)\b|\boriginal(?:ly)?\b|\badapted\b|\bplus\b|\balso\b|\bmodified\b|\bbut\b|\bhowever\b|\bonce\b|\bremov\w+"
 )
 _GUARDS: Final[dict[str, re.Pattern[str]]] = {
     # What must not stand in a sentence of a kind, though the kind's own words may.
@@ -352,7 +370,7 @@ _GUARDS: Final[dict[str, re.Pattern[str]]] = {
     "part": re.compile(_words(r"must shall only solely prohibit\w* forbid\w* forbidden banned train\w* ai dataset\w* model\w* may_not cannot never nobody pay\w* fees? if unless not_(?:use|be|permitted|allowed|granted) no_(?:part|one|permission|right) agreement_with compan(?:y|ies) military whoever restrict\w* ex(?:clud|cept)\w* rights? grant\w* permi\w+ sell\w* alone need\w* services?")),
     "introduction": re.compile(_words(r"must shall not no never without only solely but however if when whenever whoever pay\w* prohibit\w* forbid\w* addition\w* further restrict\w* limit\w* subject also use_(?:for|in|by|of) uses? users? used sell\w* train\w* ai models? dataset\w* compan(?:y|ies) academi\w* educat\w* research\w* students? teach\w* government\w* persons? individuals? organi[sz]ations? internal machine employees? services? alone grant\w* permi\w+ rights? (?:given|available|licensed|released|offered|open)_to_(?!you|any|all|every|the_public)\w+ cloud good home changed?")),
     "contribution": re.compile(_words(r"only prohibit\w* forbid\w* train\w* ai may_not pay\w* users?")),
-    "grant": re.compile(_words(r"if unless when where until whoever who provided_that as_long_as subject once others members to_(?!you|any|all|every|do|use|copy|modify|change|sell|the_public)\w+ not no only solely but however except\w* excluding without_(?:written|prior|express|permission|consent) compan(?:y|ies) students? personal\w* private internal\w* for_(?!any|all|every|free|whatever|commercial|both|both)\w+ in_(?!any|all|both|commercial|source|binary)\w+ noncommercial(?!_and|_or|_use_and)")),
+    "grant": re.compile(_words(r"if unless when where until whoever who provided_that as_long_as subject once others members to_(?!you|any|all|every|do|use|copy|modify|change|sell|the_public)\w+ not no only solely but however except\w* excluding without_(?:written|prior|express|permission|consent) compan(?:y|ies) students? personal\w* private internal\w* for_(?!any|anything|everything|all|every|free|whatever|commercial|both|both)\w+ in_(?!any|all|both|commercial|source|binary)\w+ noncommercial(?!_and|_or|_use_and)")),
     "output": re.compile(_words(r"only solely must shall you users? permission agreement pay\w* prohibit\w* forbid\w* train\w* ai")),
     "export": re.compile(_words(r"only solely pay\w* train\w* ai commercial\w* agree\w*")),
     "request": re.compile(_words(r"only solely if_you_(?:are|sell|make|have|earn) first before ask")),
@@ -386,8 +404,9 @@ def _allowed(name: str, words: str, named: bool) -> bool:
             )
             is not None
         )
-    if name == "introduction":
-        return named and rider_kind(words) is None
+    if name in _NO_NORM:
+        rest = norms(_MAY_STAND.sub(" ", plain)) - {"act", "weak"}
+        return named and not rest and (name != "introduction" or rider_kind(words) is None)
     if name == "grant" and _TO_ALL.match(words) is None:
         return False
     if name == "grant":
