@@ -74,3 +74,26 @@ def test_shard_path_round_trip_is_exact() -> None:
 def test_parse_shard_path_of_another_path_is_refused(path: str) -> None:
     with pytest.raises(UsageError):
         names.parse_shard_path(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["registry/con", "data/CON/x", "a/nul.txt", "aux", "x/com1.parquet", "x/LPT9.a.b"]
+)
+def test_check_path_of_a_name_that_windows_keeps_is_refused(path: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a file of a release"):
+        names.check_path(path)
+
+
+@pytest.mark.parametrize("language", ["Con", "aux", "NUL", "com1", "nul.x"])
+def test_language_slug_of_a_name_that_windows_keeps_is_escaped_and_comes_back(
+    language: str,
+) -> None:
+    slug = names.language_slug(language)
+    assert slug.startswith("~")
+    assert names.language_of(slug) == language
+    assert names.check_path(f"data/permissive/{slug}/00-ff.parquet")
+
+
+@pytest.mark.parametrize("path", ["registry/console", "a/nulls.txt", "auxiliary", "x/com10.txt"])
+def test_check_path_of_a_name_beside_those_is_taken(path: str) -> None:
+    assert names.check_path(path) == path
