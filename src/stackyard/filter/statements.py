@@ -279,6 +279,9 @@ class FileStatementDetector:
         if name is not None:
             yield ("license-file", "name", name, 1.0, 0, len(raw))
             return
+        if len(raw) <= _FILLED_IN_BYTES_MAX and _FILLED_IN.fullmatch(raw):
+            yield (manifests.TERMS, "none", UNRECOGNIZED, 0.0, 0, len(raw))
+            return
         found = account(rest, self.params.score_min)
         promised = _NAMES_A_LICENSE.search(posixpath.basename(path)) is not None
         if not promised and all(piece.kind in {"rider", "unexplained"} for piece in found.pieces):
@@ -307,6 +310,11 @@ def _is_for_above(path: str) -> bool:
     return _is_listed(path) or _FOLDER_OF_TEXTS.search(path) is not None
 
 
+_FILLED_IN = re.compile(
+    rb"(?i)(?:\s*(?:year|copyright holders?|organi[sz]ation)[ \t]*:[^\r\n]*)+\s*"
+)
+_FILLED_IN_BYTES_MAX = 2_000
+"""What CRAN's `MIT + file LICENSE` asks for: who holds what, for a text that DESCRIPTION names."""
 _NAME_ALONE_BYTES_MAX = 200  # of a licence file that is a name, a tag or an address, and no text
 _OF_HOLDERS = re.compile(r"(?i)^(?:copyright|\(c\)|\u00a9|all rights reserved).*$")
 

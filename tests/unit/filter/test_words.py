@@ -254,6 +254,7 @@ def test_no_license_is_for_silence_alone(tree: dict[str, bytes]) -> None:
         {"LICENSE": b"https://opensource.org/licenses/MIT\n"},
         {"COPYING": b"The MIT License\n"},
         {"LICENSES/MIT.txt": MIT},
+        {"LICENSE": b"YEAR: 2020\nCOPYRIGHT HOLDER: Example Authors\n", "DESCRIPTION": b"Package: a\nLicense: MIT + file LICENSE\n"},
         {"docs/LICENSE.txt": MIT},
         {"doc/COPYING": MIT},
         {"LEGAL/LICENSE": MIT},
