@@ -291,3 +291,11 @@ def test_evidence_of_every_kind_has_path_detector_score_and_range(
     assert (found["path"], found["kind"], found["detector"]) == (path, kind, detector)
     assert 0.9 <= found["score"] <= 1.0
     assert words in tree[path][found["start_byte"] : found["end_byte"]]
+
+
+def test_directory_of_dependencies_is_kept_unless_vendored_files_are_to_go() -> None:
+    code = b"function f(a) { return a + 1; }\nmodule.exports = f;\n"
+    repos = {"o/r": {"LICENSE": MIT, "node_modules/a/x.js": code}}
+    assert rules(run(repos))["o/r", "node_modules/a/x.js"] == "kept"
+    params = Params(quality=QualityParams(drop_vendored=True))
+    assert rules(run(repos, params))["o/r", "node_modules/a/x.js"] == "vendored"
