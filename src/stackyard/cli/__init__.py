@@ -28,6 +28,7 @@ _COMMANDS = {
     "explain": ("dataset", "Why a file is, or is not, in a version."),
     "yank": ("dataset", "Mark a version as not to be pulled unasked."),
     "optout": ("optout", "Ask for removal, and see that it happened."),
+    "pii": ("pii", "What the scanners of secrets found, and what is no secret."),
     "hub": ("hub", "The embedded Hub."),
     "bench": ("bench", "Measure quality on planted data."),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,8 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from click.testing import CliRunner
 
-from stackyard.errors import VerificationError
+from stackyard.cli import cli
+from stackyard.errors import UsageError, VerificationError
 from stackyard.pipeline import gate
 from stackyard.pipeline.execute import run_stage, run_units_here
 from stackyard.pipeline.init import init_project
@@ -166,6 +169,32 @@ def test_second_scanner_redact_counts_it_by_rule_in_the_report(copy: Path) -> No
     assert counts["second_curl_auth_user"] == 1
     assert "`second_curl_auth_user`" in (project.workspace.root / "pii/redactions.md").read_text()
     assert [str(check) for check in gate.check(project) if not check.holds] == []
+
+
+def test_review_shows_what_was_found_without_it_and_answers_let_it_stand(copy: Path) -> None:
+    project = run(with_params(copy, score_min=UNSEEN))
+    command = ["pii", "review", "--project", str(copy)]
+    shown = CliRunner().invoke(cli, [*command, "--json"], catch_exceptions=False)
+    found = {each["rule"]: each for each in json.loads(shown.output)}
+    uri = found["betterleaks.curl-auth-user"]
+    assert (uri["repo_name"], uri["path"], uri["line"]) == ("octo-org/alpha", "ci.yml", 2)
+    assert uri["context"] == "run: curl -u ************ http://127.0.0.1:9200/_license"
+    assert draw("<alnum 12>", 8) not in shown.output
+    text = CliRunner().invoke(cli, [*command, "--rule", uri["rule"]], catch_exceptions=False).output
+    assert uri["answer"] in text
+    assert "generic-credential-uri" not in text
+    allow = [*command, "--allow", uri["answer"], "--reason", "a made-up name in a test"]
+    assert CliRunner().invoke(cli, allow, catch_exceptions=False).exit_code == 0
+    with pytest.raises(UsageError):
+        CliRunner().invoke(
+            cli, [*command, "--allow", "a.b:" + "0" * 64, "--reason", "none at all, really"],
+            catch_exceptions=False, standalone_mode=False,
+        )  # fmt: skip
+    kept = texts(run(project))
+    assert draw("<alnum 12>", 8) in kept["octo-org/alpha", "ci.yml"]
+    assert [str(check) for check in gate.check(project) if not check.holds] == []
+    rest = CliRunner().invoke(cli, [*command, "--json"], catch_exceptions=False).output
+    assert uri["answer"] not in rest
 
 
 def test_second_scanner_block_stops_before_a_release_with_whole_hashes(copy: Path) -> None:
