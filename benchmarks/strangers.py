@@ -329,7 +329,8 @@ def release(
         result.why_not = f"stackyard init: exit {made.exit_code}: {made.stderr}"
         return result
     (root / "sources.yaml").write_text(yaml.safe_dump(drawn.entries), encoding="utf-8")
-    (root / ".stackyard" / "cache").symlink_to(store.folder)
+    if not (root / ".stackyard" / "cache").exists():  # a project that was kept goes on
+        (root / ".stackyard" / "cache").symlink_to(store.folder)
     flow = [sys.executable, "-m", "flows", "release", "--project", str(root), "--json"]
     done = timed([*flow, "--workers", str(workers)])
     result.peak_mib = done.peak_mib
