@@ -115,7 +115,7 @@ class _Drawing:
         return self.drawn[-1]
 
 
-_SECRET = re.compile(r"<(?:alnum|b64url|b64) \d+>")
+_SECRET = re.compile(r"<(?:alnum|b64url|b64) \d+>=*")
 _COPYABLE = re.compile(r"\[((?:alnum|b64url|b64) \d+)\]")
 _COMMENTS = {"py": "# ", "c": "// ", "js": "// ", "go": "// ", "cs": "// ", "java": "// "}
 
