@@ -16,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackyard.pii import (
+    PLACES,
+    Known,
     Look,
     Params,
     assignments,
@@ -28,6 +30,9 @@ from stackyard.pii import (
     second_scan,
     see,
     settle,
+    sought,
+    spans_of_known,
+    tokens_in_spans,
 )
 from stackyard.pii.decisions import Span, merge
 from stackyard.pii.detect import find_in_column, inspect
@@ -129,6 +134,40 @@ def test_released_text_depends_on_no_other_text_and_no_order(
     alone = [_release([text], [i], params).to_pylist()[0] for i, text in enumerate(texts)]
     assert together == alone
     assert [shuffled[order.index(i)] for i in range(len(texts))] == together
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=4), st.lists(st.integers(0, 3), max_size=4))
+def test_no_known_value_stands_in_what_is_settled_and_both_scans_are_empty(
+    texts: list[bytes], places: list[int]
+) -> None:
+    value = b"3f9a1c7e5b2d8046af13579bce02468d"
+    texts = [*texts, b"api_key = '" + value + b"'\n"]
+    for place in places:
+        texts[place % len(texts)] += b" f(" + value + b")\n"
+    params = Params(redacted_share_max=1.0)
+    ids = list(dict.fromkeys(texts))
+    batch = _batch(ids, range(len(ids)))
+    facts = {each.name: each.detect(batch) for each in detectors(params)}
+    seen = see(facts, params)
+    where = pa.table(
+        {"blob_id": batch["blob_id"], "repo_name": ["octo-org/yard"] * len(ids)}, schema=PLACES
+    )
+    wanted = sought(tokens_in_spans(facts["values"], seen.spans), facts["values"], where, 3)
+    files = pa.table(
+        {"repo_name": where["repo_name"], "revision_id": ["r"] * len(ids),
+         "path": [f"{i}" for i in range(len(ids))], "blob_id": batch["blob_id"],
+         "length_bytes": [len(text) for text in ids]},
+        schema=FILES,
+    )  # fmt: skip
+    first = decide(files, seen, params, spans_of_known(facts["values"], wanted, where)).spans
+    known = Known.of(wanted)
+    done = settle(batch["text"], batch["blob_id"], first, Look(params, known=known))
+    assert done.unsettled == []
+    assert known.spans(done.texts, [("octo-org/yard",)] * len(ids)) == []
+    assert value not in b"".join(done.texts.to_pylist())
+    assert scan(done.texts, params).num_rows == 0
+    assert list(second_scan((str(i), text) for i, text in enumerate(done.texts.to_pylist()))) == []
 
 
 WHOLE = ("author_name", "mac_address", "national_id", "username")
