@@ -78,7 +78,7 @@ _VERBS = frozenset({b"pass", b"key", b"auth", b"token", b"login", b"connect"})
 """Names that are words of prose where a blank follows."""
 
 _QUOTES = frozenset({b'"', b"'", b"`"})
-_FORM_END = re.compile(rb"&(?:amp;)?[A-Za-z_][\w.-]*=|&(?:amp;)?$")
+_FORM_END = re.compile(rb"&(?:amp;)?[A-Za-z_][\w.-]*=")
 
 _GENERIC_NAME = re.compile(rb"(?i)key|pass|pwd|cred|auth|pw$")
 
@@ -157,6 +157,7 @@ _LINE_BEGUN = re.compile(
     rb"(?:^|[\r\n])[ \t]*(?:(?:export|set|ENV|ARG|setx|-) |[#;]+ ?|-D)?[\w.-]*$"
 )
 _LINE_END = re.compile(rb"[ \t]*(?:[\r\n]|$)")
+_REFERENCE = re.compile(rb"[A-Za-z_]\w*(?:(?:\.|->|::)\w+)+;?")
 _NUMBERED = re.compile(rb"\d\d|[^\w.-]")
 
 
@@ -178,7 +179,8 @@ def _is_configured(text: bytes, read: Assigned, start: int, end: int) -> bool:
     if not _LINE_BEGUN.search(before) or not _LINE_END.match(text, end):
         return False
     is_spaced = read.sign == lexer.EQUALS and start != read.name_end + 1
-    return bool(_NUMBERED.search(text, start, end)) if is_spaced else tight
+    is_reference = _REFERENCE.fullmatch(text, start, end) is not None
+    return bool(_NUMBERED.search(text, start, end)) and not is_reference if is_spaced else tight
 
 
 _GIVEN = frozenset({lexer.EQUALS, lexer.COLON, lexer.ARROW, lexer.TAG, lexer.TYPED})
