@@ -54,6 +54,25 @@ CANARIES = {
 }
 """By what kind each is; `header` stands beside a copyright line, `dropped` in a file that is mostly secret."""
 
+SETTINGS = {
+    "hub token": draw("hf_<alnum 34>", 9),
+    "pip password": draw("<alnum 24>", 10),
+    "git header": draw("<alnum 28>", 11),
+    "registry password": draw("<alnum 26>", 12),
+}
+"""Credentials in the environment of a run, by what they open."""
+
+ENVIRONMENT = {
+    "HF_TOKEN": SETTINGS["hub token"],
+    "PIP_INDEX_URL": f"https://svc:{SETTINGS['pip password']}@index.initech-canary.org/simple",
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "http.extraHeader",
+    "GIT_CONFIG_VALUE_0": f"Authorization: Basic {SETTINGS['git header']}",
+}
+
+REGISTRY_URL = f"postgresql://svc:{SETTINGS['registry password']}@127.0.0.1:9/registry"
+"""Nobody listens there: what is said of it must not say the password."""
+
 PLANTED = "\n".join(
     [
         f"GITHUB = '{CANARIES['token']}'",
@@ -104,7 +123,7 @@ def held_by(content: bytes) -> list[str]:
     texts = list(texts_of(content))
     return [
         name
-        for name, canary in CANARIES.items()
+        for name, canary in (CANARIES | SETTINGS).items()
         if any(form in text for text in texts for form in forms(canary))
     ]
 
@@ -123,17 +142,24 @@ def leaks(root: Path, more: list[Path]) -> dict[str, list[str]]:
     return out
 
 
-def run(root: Path, log: Path, *places: str) -> Any:
-    env = {**os.environ, "PYTHONPATH": f"{REPO}{os.pathsep}{REPO}/src"}
+def run(root: Path, log: Path, *places: str, **more: str) -> Any:
+    paths = {"PYTHONPATH": f"{REPO}{os.pathsep}{REPO}/src"}
+    env = {**os.environ, **ENVIRONMENT, **paths, **more}
     command = [sys.executable, "-X", "faulthandler", str(CRASHER), str(root), str(log), *places]
     done = subprocess.run(command, env=env, capture_output=True, check=False)
     log.with_suffix(".out").write_bytes(done.stdout + done.stderr)
     return done
 
 
+def _by_git(folder: Path, template: Path) -> dict[str, str]:
+    """A source that git gets, so that its credentials are in use."""
+    shutil.copytree(template, folder)
+    return {"name": "hubot/gamma", "kind": "git", "url": folder.as_uri(), "ref": "main"}
+
+
 @pytest.fixture
 def project(template: Path, tmp_path: Path) -> Path:
-    """One origin, whose files hold canaries of every kind."""
+    """An origin whose files hold canaries of every kind, and one that git gets."""
     root = tmp_path / "canaries"
     shutil.copytree(template, root, ignore=shutil.ignore_patterns("sources"))
     folder = root / "sources" / "alpha"
@@ -143,8 +169,11 @@ def project(template: Path, tmp_path: Path) -> Path:
     (folder / "alpha" / "page.js").write_text(HEADER + "function f(a) {\n  return a;\n}\n" * 20)
     (folder / "alpha" / "keys.py").write_text(f"SLACK = '{CANARIES['dropped']}'\n")
     (folder / "NOTICE").write_text(f"Alpha, by Octo. Key for the demo: {CANARIES['notice']}\n")
-    entry = {"name": "octo-org/alpha", "kind": "directory", "path": "sources/alpha"}
-    (root / "sources.yaml").write_text(yaml.safe_dump([entry]))
+    entries = [
+        {"name": "octo-org/alpha", "kind": "directory", "path": "sources/alpha"},
+        _by_git(root / "sources" / "gamma", template / "sources" / "gamma"),
+    ]
+    (root / "sources.yaml").write_text(yaml.safe_dump(entries))
     return root
 
 
@@ -155,6 +184,8 @@ def test_canaries_of_every_kind_stay_in_the_input_through_crashes_and_a_release(
     logs.mkdir()
     crashed = run(project, logs / "crashed.log", "detect", "pii", "release", "killed")
     assert crashed.returncode == -9, crashed.stderr[-2000:]
+    refused = run(project, logs / "refused.log", STACKYARD_REGISTRY_URL=REGISTRY_URL)
+    assert refused.returncode not in {0, -9}, refused.stderr[-2000:]
     through = run(project, logs / "through.log")
     assert through.returncode == 0, through.stderr[-2000:]
     said = b"".join(path.read_bytes() for path in logs.iterdir())
