@@ -209,7 +209,7 @@ class Store:
     def _debian(self, package: Package, entry: dict[str, str], params: Params) -> dict[str, str]:
         where, name = package.purl, f"{package.name}={package.version}"
         entry["sha256"] = package.sha256
-        if (self.folder / package.sha256).exists():
+        if package.sha256 and (self.folder / package.sha256).exists():
             return entry
         orig = self.folder / package.orig_sha256 / package.orig
         alone = {"kind": "archive", "name": package.repo_name, "path": str(orig)}
@@ -225,7 +225,7 @@ class Store:
             folder = Path(made)
             done = apt.run(get, _source(entry), folder)
             dscs = sorted(folder.glob("*.dsc"))
-            if done.returncode == 0 and dscs:
+            if done.returncode == 0 and dscs and package.sha256:
                 check_dsc(dscs[0], params.archive_bytes_max, where)
                 caches.keep(self.folder, package.sha256, where, _moves(dscs[0]), others=True)
                 return entry
