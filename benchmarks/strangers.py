@@ -208,7 +208,7 @@ class Store:
 
     def _debian(self, package: Package, entry: dict[str, str], params: Params) -> dict[str, str]:
         where, name = package.purl, f"{package.name}={package.version}"
-        entry["sha256"] = package.sha256
+        entry["sha256"] = package.sha256 or "0" * 64
         if package.sha256 and (self.folder / package.sha256).exists():
             return entry
         orig = self.folder / package.orig_sha256 / package.orig
