@@ -10,6 +10,7 @@ Source: SPDX 3.0.1, annex C (matching guidelines); the kinds of sentences are `r
 
 from __future__ import annotations
 
+import bisect
 import functools
 import itertools
 import re
@@ -122,6 +123,10 @@ class _File:
             low, high = np.searchsorted(self.words.starts, [match.start(), match.end()])
             self.words.flags[low:high] |= texts.ADDRESS
         self.begins = (self.words.flags & (texts.SENTENCE | texts.BLOCK)) != 0
+        bounds = self.begins.copy()
+        bounds[:1] = True
+        self.stops = [*np.flatnonzero(bounds).tolist(), len(self.words)]
+        self.negations = _negations(self.words.keys)
         self.pieces: list[Piece] = []
 
     def account(self) -> Account:
@@ -188,16 +193,17 @@ class _File:
     def _inner(self, gap: texts.Gap) -> list[tuple[int, int]]:
         """The parts of a gap that stand inside sentences of the text: whole sentences are not."""
         first, last = gap.first, gap.last
-        stops = [at for at in range(first, last + 1) if self._boundary(at)]
-        if not stops:
+        following = self.stops[bisect.bisect_left(self.stops, first)]
+        if following > last:
             return [(first, last)] if first < last else []
-        parts = [(first, stops[0]), (stops[-1], last)]
+        preceding = self.stops[bisect.bisect_right(self.stops, last) - 1]
+        parts = [(first, following), (preceding, last)]
         return [(begin, end) for begin, end in parts if begin < end]
 
     def _bad_edits(self, alignment: texts.Alignment) -> Iterator[tuple[int, int]]:
         """Gaps in which a word is changed that gives, takes or limits."""
         text, free = texts.spdx_index().text(alignment.number)
-        turned = self._turned_negations(alignment, text)
+        turned = self._turned_negations(alignment)
         for gap in alignment.gaps:
             inner = [at for part in self._inner(gap) for at in range(*part)]
             keys = self.words.keys[inner]
@@ -215,15 +221,14 @@ class _File:
             if not edit.is_harmless():
                 yield gap.first, gap.last
 
-    def _turned_negations(
-        self, alignment: texts.Alignment, text: np.ndarray
-    ) -> frozenset[texts.Gap]:
+    def _turned_negations(self, alignment: texts.Alignment) -> frozenset[texts.Gap]:
         """Gaps that together turn `neither A nor B may` into `A and B may not`, or back."""
         found: set[texts.Gap] = set()
         changed = []
+        of_text = _listed_negations(alignment.number)
         for gap in alignment.gaps:
-            mine = bool(np.isin(self.words.keys[gap.first : gap.last], _NEGATIONS).any())
-            theirs = bool(np.isin(text[gap.begin : gap.end], _NEGATIONS).any())
+            mine = _has_any(self.negations, gap.first, gap.last)
+            theirs = _has_any(of_text, gap.begin, gap.end)
             if mine or theirs:
                 changed.append((gap, mine, theirs))
         for (one, mine, theirs), (other, mine_too, theirs_too) in itertools.pairwise(changed):
@@ -464,6 +469,24 @@ _LIMITS: Final = _keys(
 _SAY_LITTLE: Final = _GLUE | _THINGS | _PARTIES | _GIVES | _LIMITS
 """Words that an edit may add or drop, and those that are asked for apart."""
 _NEGATIONS: Final = np.array(sorted(_keys("not neither nor")), np.uint32)
+
+
+def _negations(keys: np.ndarray) -> list[int]:
+    """Places of the words that negate."""
+    return np.flatnonzero(np.isin(keys, _NEGATIONS)).tolist()
+
+
+@functools.lru_cache(maxsize=1024)  # as many as there are listed texts
+def _listed_negations(number: int) -> list[int]:
+    return _negations(texts.spdx_index().text(number)[0])
+
+
+def _has_any(places: list[int], first: int, last: int) -> bool:
+    """Whether one of the places, which are sorted, is in `[first, last)`."""
+    at = bisect.bisect_left(places, first)
+    return at < len(places) and places[at] < last
+
+
 _NEAR_WORDS: Final = 30
 """Words of one sentence that may stand between the two parts of a negation."""
 _LONG_GAP: Final = 12

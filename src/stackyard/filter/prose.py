@@ -41,8 +41,31 @@ _BOUNDARY = re.compile(
 )
 _NOT_AN_END = re.compile(r"(?:\b(?:e\.g|i\.e|v|ver|vers|no|nr|cf|incl|approx)\.)\Z", re.IGNORECASE)
 _MARKUP = re.compile(r"<[^<>]{0,200}>|[`*\"]|\\[a-z]+\b|'(?!t\b)|(?<!\w)_|_(?!\w)")
+_MARKUP_CHAR = re.compile(r"[<`*\"\\'_]")
 _LINK = re.compile(r"!?\[([^\[\]]{0,200})\](?:\([^()\s]{0,300}\)|\[[^\[\]]{0,100}\])?")
 _NOT = re.compile(r"\b(is|are|was|do|does|may|must|can|should|would|wo|ca|has|have)n'?t\b")
+_SHORT_NOTS = (
+    "n't",
+    *(
+        f"{verb}nt"
+        for verb in (
+            "is",
+            "are",
+            "was",
+            "do",
+            "es",
+            "may",
+            "st",
+            "ca",
+            "ld",
+            "wo",
+            "as",
+            "ve",
+            "can",
+        )
+    ),
+)
+"""How all that it matches ends."""
 _FILE_BESIDE = re.compile(
     r"\((?:see |in |the |file |text in |from )*(?:[\w./-]*(?:copying|licen[cs]e)[\w./-]*|[\w/-]+\.(?:txt|md))\)"
 )
@@ -82,12 +105,23 @@ def _sentence(text: str, start: int, end: int) -> Iterator[Sentence]:
 
 
 def words(chunk: str) -> str:
-    plain = " ".join(_LEADER.sub("", line) for line in chunk.split("\n"))
-    plain = _LINK.sub(r"\1", plain).replace("\xc2\xa9", "(c)").replace("\xa9", "(c)")
-    plain = _NOT.sub(r"\1 not", _MARKUP.sub(" ", plain.lower()))
+    """Words of a chunk in lower case. A pattern is run only where a character of it stands."""
+    plain = " ".join(map(_without_leader, chunk.split("\n")))
+    if "[" in plain:
+        plain = _LINK.sub(r"\1", plain)
+    plain = plain.replace("\xc2\xa9", "(c)").replace("\xa9", "(c)").lower()
+    if _MARKUP_CHAR.search(plain):
+        plain = _MARKUP.sub(" ", plain)
+    if any(map(plain.__contains__, _SHORT_NOTS)):
+        plain = _NOT.sub(r"\1 not", plain)
     plain = plain.replace("cannot", "can not").replace("wo not", "will not")
     plain = _FILE_BESIDE.sub(" ", plain.replace("ca not", "can not"))
     return " ".join(plain.split()).strip(" -:|")
+
+
+def _without_leader(line: str) -> str:
+    leader = _LEADER.match(line)
+    return line if leader is None else line[leader.end() :]
 
 
 # --- what takes back ---------------------------------------------------------------------------
