@@ -28,7 +28,16 @@ from benchmarks import filter_ties
 from benchmarks.claim import Claim
 from stackyard import filter as room
 from stackyard.errors import EnvironmentFault
-from stackyard.filter import Params, account, headers, language
+from stackyard.filter import (
+    Params,
+    account,
+    evidence,
+    expression,
+    headers,
+    language,
+    prose,
+    residue,
+)
 from stackyard.filter.language import LanguageDetector
 from stackyard.record import BATCH, BLOB_ID, FILES, ORIGINS, blob_digest
 
@@ -65,9 +74,12 @@ def batch_of(paths: list[str], contents: list[bytes]) -> pa.Table:
 
 
 def forget() -> None:
-    """What is kept from file to file: each round starts without it."""
-    headers.header_expression.cache_clear()
-    account.account.cache_clear()  # a round must not profit from the last one
+    """What is kept from file to file: no round profits from the last one. Databases stay compiled."""
+    for module in (account, evidence, expression, headers, prose, residue):
+        for member in vars(module).values():
+            parameters = getattr(member, "cache_parameters", None)
+            if parameters is not None and parameters()["maxsize"] is not None:
+                member.cache_clear()
     language.linguist()._names.clear()  # noqa: SLF001 - likewise
 
 

@@ -360,6 +360,7 @@ _NO_NORM: Final = frozenset({"introduction", "part", "pointer"})
 _MAY_STAND: Final = re.compile(
     r"\bshould have received\b|\bnot (?:covered|part of|affected)\b|\bas long as it\b|\bnone of which\b|\bif not\b|\bif you (?:want|need|are looking)\b|\bwhich are not\b"
     r"|\bthat are not\b|\bis not standalone\b|\bchang(?:e|es|ed|ing)\b|\boriginal(?:ly)?\b|\badapted\b|\bplus\b|\balso\b|\bmodified\b|\bbut\b|\bhowever\b|\bonce\b|\bremov\w+"
+    r"|\boutside (?:of )?(?:the |these |those )?(?:above )?(?:mentioned )?(?:director(?:y|ies)|folders?)\b"
 )
 _GUARDS: Final[dict[str, re.Pattern[str]]] = {
     # What must not stand in a sentence of a kind, though the kind's own words may.
