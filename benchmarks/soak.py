@@ -7,7 +7,9 @@ by the seed, from as many as an undisturbed run makes. Afterwards all that is ke
 what the undisturbed run left: the release, the registry, receipts, every file that a tag or a branch of
 the Hub leads to, what git's tags record, copies. Clock and random numbers are fixed for that.
 
-    python -m benchmarks.soak [--seed 1] [--kills 100] [--disks 20] [--races 10] [--only NAME]
+    python -m benchmarks.soak [--seed 1] [--kills 100] [--disks 20] [--races 10] [--only NAME...] [--minutes 600]
+
+After `--minutes` no fault begins: what was reached by then is told.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import argparse
 import hashlib
 import importlib
 import json
+import math
 import mmap
 import os
 import random
@@ -28,7 +31,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -184,7 +187,7 @@ def start_new(root: Path) -> None:
 
 
 def start_first(root: Path) -> None:
-    start_new(root)
+    """The project of `start_new` with 0.1.0 released; all states below begin with it."""
     do_release(root)
 
 
@@ -192,31 +195,22 @@ def start_more(root: Path) -> None:
     """A source more than what is released."""
     from benchmarks import here
 
-    start_first(root)
     here.write_sources(root, ORIGINS | LATER)
 
 
 def start_asked(root: Path) -> None:
-    start_first(root)
     opt_out(root, "--owner", "hubot")
 
 
 def start_past(root: Path) -> None:
     """An opt-out of the past too, under a policy that purges."""
-    start_first(root)
     policy = root / "registry" / "policy.json"
     policy.write_text(policy.read_text().replace('"yank"', '"purge"'))
     opt_out(root, "--owner", "hubot", "--past")
 
 
-def start_submitted(root: Path) -> None:
-    start_first(root)
-    do_submit(root)
-
-
 def start_behind(root: Path) -> None:
     """A copy of 0.1.0, where 0.1.1 took something out."""
-    start_first(root)
     do_pull(root)
     opt_out(root, "--owner", "hubot")
     do_takedown(root)
@@ -224,7 +218,10 @@ def start_behind(root: Path) -> None:
 
 @dataclass(frozen=True)
 class Scenario:
-    """An operation on a state that lies ready; `weight` is its share of the faults."""
+    """An operation on a state that lies ready; `weight` is its share of the faults.
+
+    `start` makes the state of one that `start_first` left, or of nothing if it is `start_new`.
+    """
 
     start: Callable[[Path], None]
     run: Callable[[Path], None]
@@ -237,11 +234,17 @@ SCENARIOS: Mapping[str, Scenario] = {
     "takedown": Scenario(start_asked, do_takedown, 3),
     "purge": Scenario(start_past, do_purge, 2),
     "submit": Scenario(start_first, do_submit, 3),
-    "verify": Scenario(start_submitted, do_verify, 2),
+    "verify": Scenario(do_submit, do_verify, 2),
     "pull": Scenario(start_first, do_pull, 3),
     "sync": Scenario(start_behind, do_sync, 3),
     "yank": Scenario(start_first, do_yank, 1),
 }
+
+
+def starts(names: Iterable[str]) -> dict[str, Callable[[Path], None]]:
+    """What makes the states that scenarios begin with, by name, in the order in which to make them."""
+    own = (SCENARIOS[name].start for name in names)
+    return {start.__name__: start for start in (start_new, start_first, *own)}
 
 
 def kept(root: Path) -> dict[str, str]:
@@ -404,16 +407,19 @@ class Tally:
 class Soak:
     """All scenarios, their states and what undisturbed runs leave."""
 
-    def __init__(self, scratch: Path, seed: int, only: str | None) -> None:
+    def __init__(
+        self, scratch: Path, seed: int, only: Sequence[str] = (), *, end: float = math.inf
+    ) -> None:
         self.scratch = scratch
         self.words = random.Random(seed)
-        self.names = [name for name in SCENARIOS if only in {None, name}]
+        self.names = [name for name in SCENARIOS if not only or name in only]
+        self.end = end
         library = scratch / "fault.so"
         source = Path(__file__).with_name("soak_fault.c")
         subprocess.run(
             ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"], check=True
         )
-        self.ready: dict[str, Path] = {}
+        self.ready: Mapping[str, Path] = {}
         self.told: dict[str, dict[str, str]] = {}
         self.calls: dict[str, int] = {}
         self._prepare()
@@ -421,16 +427,17 @@ class Soak:
 
     def _prepare(self) -> None:
         """In a child each, as the zygote and we ourselves should have no threads when we fork."""
-        made: dict[Callable[[Path], None], Path] = {}
-        for name in self.names:
-            start = SCENARIOS[name].start
-            if start not in made:
-                made[start] = self.scratch / "ready" / start.__name__
-                subprocess.run(
-                    [sys.executable, "-m", "benchmarks.soak", "--prepare", name, str(made[start])],
-                    cwd=ROOT, check=True, stdout=subprocess.DEVNULL,
-                )  # fmt: skip
-            self.ready[name] = made[start]
+        made: dict[str, Path] = {}
+        for name in starts(self.names):
+            made[name] = self.scratch / "ready" / name
+            if name != "start_new":
+                base = made["start_new" if name == "start_first" else "start_first"]
+                shutil.copytree(base, made[name], symlinks=True)
+            prepare = ["-m", "benchmarks.soak", "--prepare", name, str(made[name])]
+            subprocess.run(
+                [sys.executable, *prepare], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+            )
+        self.ready = {name: made[SCENARIOS[name].start.__name__] for name in self.names}
 
     def undisturbed(self, name: str) -> None:
         root = self._copy(name)
@@ -454,7 +461,7 @@ class Soak:
         tally = Tally(Counter(), Counter(), [])
         weights = [SCENARIOS[name].weight for name in self.names]
         tried = 0
-        while sum(tally.faults.values()) < count:
+        while sum(tally.faults.values()) < count and time.monotonic() < self.end:
             # Each scenario once, then by weight.
             name = self.names[tried] if tried < len(self.names) else self.words.choices(self.names, weights)[0]  # fmt: skip
             tried += 1
@@ -574,7 +581,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--disks", type=int, default=20)
     parser.add_argument("--races", type=int, default=10)
-    parser.add_argument("--only", choices=list(SCENARIOS))
+    parser.add_argument("--only", choices=list(SCENARIOS), nargs="+", default=[])
+    parser.add_argument("--minutes", type=float, default=600)
     parser.add_argument("--zygote", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--prepare", nargs=2, help=argparse.SUPPRESS)
     told = parser.parse_args()
@@ -583,16 +591,17 @@ def main() -> int:
         return 0
     if told.prepare:
         freeze()
-        SCENARIOS[told.prepare[0]].start(Path(told.prepare[1]))
+        starts(SCENARIOS)[told.prepare[0]](Path(told.prepare[1]))
         return 0
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         scratch = Path(folder)
-        soak = Soak(scratch, told.seed, told.only)
+        soak = Soak(scratch, told.seed, told.only, end=start + told.minutes * 60)
         print(f"seed {told.seed}", flush=True)
+        # The few first, for the case that time runs out.
         tallies = {
-            "kills": soak.faults(KILL, told.kills),
             "full disks": soak.faults(FULL, told.disks),
+            "kills": soak.faults(KILL, told.kills),
         }
         if told.races:
             ready = soak.ready.get("increment") or soak.ready[soak.names[0]]

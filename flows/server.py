@@ -7,6 +7,7 @@ What a start costs (Prefect 3.8.8, two cores, seconds of processor time): import
 database by its 150 migrations 4.3, registering its block types 1.2, the rest 1.3. A new database is therefore
 a copy of one that was made before (`template`), block types and schedules are left out, and the server runs
 in the process that we start, not in one below `prefect server start`, whose own imports took 1.4.
+Until it answers, best of three, before and after in turns: 9.5 and 5.9 in a new project, 6.7 and 5.6 later.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="faults are c
 
 
 def test_submission_killed_or_on_a_full_disk_ends_as_if_undisturbed(tmp_path: Path) -> None:
-    soak = Soak(tmp_path, seed=2, only="submit")
+    soak = Soak(tmp_path, seed=2, only=["submit"])
     try:
         for mode in (KILL, FULL):
             tally = soak.faults(mode, 6)
