@@ -16,7 +16,7 @@ from stackyard.pipeline.execute import is_up_to_date
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.tree import last_report
 from stackyard.release import report
-from stackyard.release.manifest import identity
+from stackyard.release.manifest import Previous, identity
 from stackyard.release.report import RunReport
 from stackyard.release.survivors import require_rows
 from stackyard.stages import STAGES
@@ -193,9 +193,10 @@ def publish(project: Project, outcome: Outcome) -> Outcome:
         made = git.commit(project.root, COMMITTED, f"Release {name} {version}")
         try:
             done = publish_tree(project.release_folder, name, version, endpoint=endpoint)
-        except Superseded:
+        except (Superseded, VerificationError):
             if made is not None:
                 git.take_back(project.root, made)
+            _require_newest(project, outcome, endpoint)  # another took this very version meanwhile
             raise
     _tag(project, name, version)
     return replace(outcome, uploaded=done.uploaded)
@@ -204,7 +205,8 @@ def publish(project: Project, outcome: Outcome) -> Outcome:
 def _require_newest(project: Project, outcome: Outcome, endpoint: str | None) -> None:
     made = previous.released_here(project)
     if outcome.is_new and made is not None:
-        require_newest(HubDataset(outcome.run.name, endpoint), made.previous, made.version)
+        own = Previous(made.version, identity(made))
+        require_newest(HubDataset(outcome.run.name, endpoint), made.previous, own)
 
 
 def _tag(project: Project, name: str, version: str) -> None:

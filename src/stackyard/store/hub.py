@@ -633,14 +633,14 @@ def publish(
     raise lost.fault(repo)
 
 
-def require_newest(dataset: HubDataset, previous: Previous | None, version: str) -> None:
-    """Passes while a release that was computed from `previous` may still be published.
+def require_newest(dataset: HubDataset, previous: Previous | None, own: Previous) -> None:
+    """Passes while `own`, a release that was computed from `previous`, may be published, or is.
 
     Raises:
         Superseded: another release came meanwhile.
     """
     newest = _newest(dataset, dataset.versions())
-    if newest != previous and (newest is None or newest.version != version):
+    if newest not in {previous, own}:
         raise _superseded(dataset.repo, newest, previous)
 
 

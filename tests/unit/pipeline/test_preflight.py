@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from stackyard.pipeline.preflight import preflight
 from stackyard.pipeline.previous import hub_endpoint
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.takedown import pending_ids
+from stackyard.release.manifest import Previous
 from stackyard.stages import STAGES
 from stackyard.store import git
-from stackyard.store.hub import HubDataset
+from stackyard.store.hub import HubDataset, require_newest
 from tests.unit.pipeline.conftest import LATER, ORIGINS, Machine, add_source, opt_out
 
 
@@ -207,8 +209,19 @@ def test_a_hub_that_takes_no_writes_is_found_before_the_work(
         here.release(a)
 
 
+def win_with_a_patch(root: Path) -> None:
+    opt_out(root, "--owner", "hubot")
+    here.takedown(root)
+
+
+def win_with_the_same_version(root: Path) -> None:
+    here.write_sources(root, ORIGINS | {"octo-org/another": LATER["monalisa/zeta"]})
+    here.release(root)
+
+
+@pytest.mark.parametrize("win", [win_with_a_patch, win_with_the_same_version])
 def test_loser_of_a_race_writes_nothing_anywhere(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, win: Callable[[Path], None]
 ) -> None:
     a, b = machine("a"), machine("b")
     add_source(b)
@@ -217,12 +230,19 @@ def test_loser_of_a_race_writes_nothing_anywhere(
     here.run_stages(project, STAGES)
     outcome = publish.outcome_of(project, dry_run=False)
     head = run_git(b, "rev-parse", "HEAD")
-    opt_out(a, "--owner", "hubot")
-    here.takedown(a)
+    win(a)
     with pytest.raises(Superseded, match="another release"):
         publish.publish(project, outcome)
     assert run_git(b, "rev-parse", "HEAD") == head
-    monkeypatch.setattr(publish, "require_newest", lambda *_: None)  # it comes in between
+    looks: list[object] = []
+
+    def too_early(dataset: HubDataset, before: Previous | None, own: Previous) -> None:
+        """The other comes in between: the first look does not see it yet."""
+        if looks:
+            require_newest(dataset, before, own)
+        looks.append(own)
+
+    monkeypatch.setattr(publish, "require_newest", too_early)
     with pytest.raises(Superseded, match="another release"):
         publish.publish(project, outcome)
     assert run_git(b, "rev-parse", "HEAD") == head
