@@ -36,8 +36,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stackyard.cli import exit_code_of
+
+if TYPE_CHECKING:
+    from stackyard.store.hub import HubDataset
 
 ROOT = Path(__file__).parents[1]
 KILL, FULL = 1, 2
@@ -151,32 +155,33 @@ def do_verify(root: Path) -> None:
         command("verify", name, "--project", str(root), *reason)
 
 
-def on_hub(root: Path, function: Callable[..., object], *arguments: object) -> None:
+def on_hub(root: Path, do: Callable[[HubDataset], object]) -> None:
     from benchmarks import here
     from stackyard.pipeline.previous import hub_endpoint
     from stackyard.pipeline.project import Project
     from stackyard.store.hub import HubDataset
 
     with hub_endpoint(Project.at(root)) as endpoint:
-        function(HubDataset(here.REPO, endpoint), *arguments)
+        do(HubDataset(here.REPO, endpoint))
 
 
 def do_pull(root: Path) -> None:
     from stackyard.client.pull import pull
 
-    on_hub(root, pull, "0.1.0", root / "copy")
+    on_hub(root, lambda hub: pull(hub, "0.1.0", root / "copy"))
 
 
 def do_sync(root: Path) -> None:
     from stackyard.client.sync import sync
 
-    on_hub(root, sync, root / "copy")
+    on_hub(root, lambda hub: sync(hub, root / "copy"))
 
 
 def do_yank(root: Path) -> None:
-    from stackyard.client import yanks
+    from stackyard.client.yanks import yank
+    from stackyard.pipeline.keys import release_key
 
-    on_hub(root, yanks.yank, "0.1.0", "broken")
+    on_hub(root, lambda hub: yank(hub, "0.1.0", "broken", release_key(root)))
 
 
 def start_new(root: Path) -> None:

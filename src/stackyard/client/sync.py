@@ -12,13 +12,13 @@
     (4) every such file in the folder is read again: none of the gone contents is in it; files of other
         formats are named, as nothing is said of them
 
-If the Hub cannot be reached, or any of this fails, nothing is called up to date.
+What a sync or pull began and did not end is ended first. If the Hub cannot be reached, or any of this fails, nothing is called up to date.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +36,7 @@ from stackyard.errors import UsageError, VerificationError
 from stackyard.optout.registry import extends
 from stackyard.release import removals
 from stackyard.release.manifest import Manifest, Previous
+from stackyard.release.names import ENVELOPE, MANIFEST
 from stackyard.release.semver import version_key
 from stackyard.store.hub import HubDataset
 
@@ -73,24 +74,23 @@ def sync(dataset: HubDataset, folder: Path, progress: Progress = lambda _size: N
     """Applies all removals to a copy.
 
     Raises:
-        UsageError: the folder is no whole copy.
+        UsageError: the folder is no copy.
         VerificationError: the newest release is not believed, or something that is gone is left.
         EnvironmentFault: the Hub cannot be reached.
     """
     lock = read_lock(folder)
-    if lock is None or not lock.files:
-        raise UsageError(
-            f"{folder} is no copy that a pull has finished",
-            next_step="run `stackyard pull` on it first",
-        )
+    if lock is None:
+        raise UsageError(f"{folder} is no copy", next_step="run `stackyard pull` first")
     refuse_links(folder)
+    if not lock.files:
+        lock = _finished(dataset, folder, lock, progress)
     latest, lock = _believed(dataset, folder, lock)  # (1)
     listed = latest.manifest.file(REMOVALS)
     if listed is None:
         raise VerificationError(f"{latest.release.name} does not hold {REMOVALS}")
     gone = removals.gone(checked(latest.tree, listed))
     before = lock.version
-    with _set_aside(folder, lock) as others:
+    with _set_aside(folder, {file.path for file in lock.files}) as others:
         lock = _to_patch(dataset, folder, lock, progress)  # (2)
     removed, lock = _from_shards(folder, lock, gone)  # (3)
     changed, rows = _from_others(folder, others, gone)
@@ -105,6 +105,22 @@ def sync(dataset: HubDataset, folder: Path, progress: Progress = lambda _size: N
         yanked=yanks.read(dataset, lock.key).get(lock.version, ""),
         unread=tuple(name for name in others if converted.kind_of(name) is None),
     )
+
+
+def _finished(dataset: HubDataset, folder: Path, lock: Lock, progress: Progress) -> Lock:
+    """Ends what an earlier sync or pull began, of the version that the lock pins."""
+    release = open_version(dataset, lock.version, lock.key).manifest
+    own = {file.path for file in release.files} | {MANIFEST, ENVELOPE}
+    with _set_aside(folder, own):
+        return pull(
+            dataset,
+            lock.version,
+            folder,
+            languages=lock.languages,
+            licenses=lock.licenses,
+            yanked=True,  # the folder holds of it already; what comes now leaves it
+            progress=progress,
+        ).lock
 
 
 def _believed(dataset: HubDataset, folder: Path, lock: Lock) -> tuple[Opened, Lock]:
@@ -191,11 +207,11 @@ def _drop_stale(folder: Path, lock: Lock, manifest: Manifest) -> None:
 
 
 @contextmanager
-def _set_aside(folder: Path, lock: Lock) -> Iterator[list[str]]:
-    """Moves files that are not of the release out of a pull's way, and back; gives their paths."""
+def _set_aside(folder: Path, own: Collection[str]) -> Iterator[list[str]]:
+    """Moves files that are not the release's `own` out of a pull's way, and back; gives their paths."""
     aside = folder.with_name(f".{folder.name}.others")
     _move_all(aside, folder)  # What a killed sync left.
-    known = {file.path for file in lock.files} | {LOCK}
+    known = {*own, LOCK}
     others = [path for path in files_in(folder) if path.relative_to(folder).as_posix() not in known]
     names = [path.relative_to(folder).as_posix() for path in others]
     for path, name in zip(others, names, strict=True):

@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -276,6 +277,38 @@ def test_sync_that_was_killed_while_files_were_aside_brings_them_back(
     sync(dataset, copy)
     assert (copy / "notes.txt").read_text() == "mine"
     assert not aside.exists()
+
+
+@pytest.mark.parametrize("downloads", [0, 1, 3])
+def test_sync_that_stopped_while_it_fetched_goes_on_and_keeps_the_users_files(
+    copy: Path,
+    hub: EmbeddedHub,
+    publisher: Publisher,
+    dataset: HubDataset,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    downloads: int,
+) -> None:
+    publisher.publish(hub, LEFT)
+    (copy / "mine.txt").write_text("notes", encoding="utf-8")
+    left = iter(range(downloads))
+    download = HubDataset.download
+
+    def full(*each: Any, **named: Any) -> None:
+        if next(left, None) is None:
+            raise EnvironmentFault("no space left on device")
+        download(*each, **named)
+
+    monkeypatch.setattr(HubDataset, "download", full)
+    with pytest.raises(EnvironmentFault, match="no space"):
+        sync(dataset, copy)
+    monkeypatch.undo()
+    assert sync(dataset, copy).after == "0.1.1"
+    assert contents(copy) == {row.text for row in LEFT}
+    assert (copy / "mine.txt").read_text(encoding="utf-8") == "notes"
+    lock = read_lock(copy)
+    assert lock is not None
+    assert {"manifest.json", "removals.jsonl"} <= {file.path for file in lock.files}
 
 
 def test_sync_of_a_damaged_copy_leaves_no_lie(
