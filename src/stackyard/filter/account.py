@@ -265,7 +265,7 @@ class _File:
         known = frozenset().union(
             *(families(p.expression) for p in self.pieces if p.kind != "rider")
         )
-        points, translated = False, False
+        points, translated, listing = False, False, False
         doubts: list[tuple[str, int, int, str | None]] = []
         for first, last in self._units():
             unit = self._unit(first, last)
@@ -274,6 +274,9 @@ class _File:
             expression = self._named(first, last)
             named = expression is None or families(expression) <= known
             kind = residue.kind(unit, True)
+            if listing and residue.is_part_in_list(unit):
+                continue
+            listing = kind == "part" and residue.lists_parts(unit)
             if residue.announces_translation(unit.words):
                 translated = True
                 if unit.size <= _ANNOUNCEMENT_WORDS and residue.rider_kind(unit.words) is None:
@@ -378,7 +381,7 @@ class _File:
             int(upper.sum()),
             int(address.sum()),
             int(((flags & texts.FOREIGN) != 0).sum()),
-            residue.norms(small),
+            small,
             self._edge(first) and self._edge(last),
         )
 

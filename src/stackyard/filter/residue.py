@@ -5,10 +5,11 @@ Out: its kind, one of HARMLESS, RIDERS, `statement` or `unexplained`.
 Always holds: a sentence that obliges, forbids, limits, permits, prices or names a field of use is
 harmless only as a kind that is known by its grammar: a warranty, a trademark, keeping of notices, a
 pointer, a part's licence, the introduction of the text, a request, thanks. Any other is `unexplained`.
-Prose without one word of that vocabulary gives nothing and takes nothing: it is `prose`.
+What has no norm is `prose` only if its words are known (`_KNOWN`: provenance, parts, places of terms) or
+names: a sentence on any other subject is `unexplained`.
 
-The vocabulary is that of norms: modal verbs, negations, conditions, acts on a work, money, and the
-purposes and people that licences are known to single out. It is closed, names and stories are not.
+The vocabulary of norms is: modal verbs, negations, conditions, acts on a work, money, and the
+purposes and people that licences are known to single out. Both are closed; names are not.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import Final, NamedTuple
 
 class Unit(NamedTuple):
     """A sentence: its words (lower case, one space between), its bytes as they stand, and of the words
-    how many begin with a capital, are addresses or numbers, have letters beyond ASCII; the
-    norms of its words without a capital; whether it is a sentence of its own.
+    how many begin with a capital, are addresses or numbers, have letters beyond ASCII; its
+    words without a capital; whether it is a sentence of its own.
     """
 
     words: str
@@ -30,7 +31,7 @@ class Unit(NamedTuple):
     capitals: int
     addresses: int
     foreign: int
-    small: frozenset[str]
+    small: str
     whole: bool
 
 
@@ -47,6 +48,7 @@ HARMLESS: Final = frozenset(
         "part",
         "introduction",
         "request",
+        "wish",
         "thanks",
         "contribution",
         "contact",
@@ -221,9 +223,158 @@ def _kind(unit: Unit, named: bool) -> str:
         return rider
     if _IMPERATIVE.match(words):
         return "unexplained"
-    if not found or (found == {"modified"} and _OF_TERMS.search(words) is None):
-        return "prose"
-    return "unexplained"
+    if found - {"modified"} or (found and _OF_TERMS.search(words) is not None):
+        return "unexplained"
+    return "prose" if _is_prose(unit) else "unexplained"
+
+
+_SUBJECT: Final = re.compile(
+    _words(
+        r"is was has uses used? includes contains bundles consists comes originates? originally derives by and or software projects? library program package module code licen[sc]e"
+        r" licen[sc]ing team developers contributors authors copyright version path"
+    )
+)
+"""What follows the first word of a sentence if that word is a name."""
+_KNOWN: Final = re.compile(
+    _words(
+        # small words
+        r"the an? of to in into on onto at by for from with within as is are was were be been being am this that these those it its it_s their his her he she they them"
+        r" which and or both all each every any some most many much more several various other others another same own following follows below above here there herein hereby thereof"
+        r" thus then than via per about between among along together during since after now currently today originally initially formerly previously partially partly largely mainly"
+        r" mostly entirely wholly typically generally usually sometimes often especially particularly further furthermore finally first second third last next one two three four five"
+        r" zero new old own well e g i etc aka ie eg vs st nd rd th has had have having do does did so such up out over back through like"
+        r" very whole entire full complete main further corresponding respective various different individual certain specific separate sole? located according based due"
+        # what software is made of
+        r" softwares? programs? librar(?:y|ies) code codes codebase sources? packages? modules? projects? works? products? components? parts? portions? pieces? files? filenames? director(?:y|ies) subdirector(?:y|ies) folders?"
+        r" documents? documentation docs? manuals? guides? readme copying notices? headers? texts? lists? tables? changelogs? changes history faqs? todo website websites sites? homepages? pages? web www http https url urls links? repositor(?:y|ies) git github gitlab"
+        r" svn cvs mirrors? archives? tarballs? releases? versions? revisions? branch(?:es)? trunk upstream downstream implementations? algorithms? functions? routines? class(?:es)? methods? macros? scripts? tools? toolkits? frameworks? utilit(?:y|ies)"
+        r" applications? apps? engines? bindings? wrappers? drivers? plugins? plug_ins? extensions? addons? interfaces? api apis compilers? runtimes? interpreters? parsers? generators? fonts? icons? images? pictures? logos? artwork assets? graphics sounds? data database"
+        r" databases sets? tests? examples? samples? templates? stylesheets? css snippets? fragments? sections? appendix chapters? paragraphs? lines? comments? definitions? declarations? types? objects? binar(?:y|ies) executables? builds? build configure makefiles? makefile"
+        r" autoconf automake cmake gnu linux windows unix macos java javascript python perl ruby rust go php lua haskell ocaml scala c jquery json xml html yaml svg png jpeg formats? standards? specifications? reference references? systems? platforms? languages? localization"
+        r" internals? general purpose generic small fast simple portable light lightweight tiny quick rich reader readers writer writers bytecode manipulation testing interchange conversion communication support timer thread threads memory string strings hash tree parsing compression decompression"
+        r" dependenc(?:y|ies) submodules? subprojects? vendor vendored third party parties 3rd externally bundled shipped supplied embedded maintained inclusion original originals authored upstream's"
+        # where terms stand
+        r" licen[sc]\w* sublicen[sc]\w* copyright\w* terms agreement legal statements? disclaimers? attribution permissive compatible? style apache mit bsd isc expat zlib boost gpl lgpl agpl mpl gplv2 gplv3 lgplv2 lgplv3 psf ofl sil cc by sa clause clauses public domain open free spdx identifier identifiers"
+        r" distributed distribution distributions distributable redistributable released available provided published offered covered governed appl(?:y|ies) applicable applied bears? bear carr(?:y|ies) reproduced stated found listed given described detailed details documented mentioned indicated noted"
+        r" contained see refer read consult look check visit information informations info obtain obtained obtainable copy copies receive received known called named dual dually under hold holds held by_default default defaults short"
+        # who wrote what, and when
+        r" authors? author_s co coauthors? holders? owners? creators? contributors? contributor maintainers? developers? team teams members? community committers? translators? translations? translated people persons? individuals? organi[sz]ations? institutions? institutes? compan(?:y|ies) universit(?:y|ies) foundation"
+        r" laborator(?:y|ies) group groups department school college faculty affiliates? students? friends? employees? wrote written writing created creating developed developing development designed design implemented implementing made make makes by founded started begun began maintained maintaining maintenance"
+        r" ported porting port forked fork forks rewritten rewrites? based derived derives deriving derivation originat\w+ taken borrowed adapted adaptation inspired influenced contributed contributes? contributions? contributing contribution additions? additional modified modifications? changed updates? updated improved improvements?"
+        r" extended merged moved renamed continued continues transferred generated produced output collaboration cooperation courtesy sponsored sponsorship sponsors? funded funding grants? behalf voluntary numerous active actively year years month months day date dates january february march april may june july august september october"
+        r" november december consists? contains? containing includes? including included incorporat\w+ comprises? comprising uses? using used made_up compiled collected assembled requires? needs? needed"
+        # thanks, questions, wishes
+        r" thanks? thank thankful grateful gratefully acknowledg\w+ credits? credit kudos appreciat\w+ welcome please kindly help helps helped helping helpful hints? ideas? suggestions? advice patches patch fixes bugs? bug reports? report reporting reported issues? issue feedback questions? question comments contact email e_mail mail mails"
+        r" address addresses reach write send pull requests? request submit submitted we you your our if_you cite citing citation cited article articles papers? paper publications? publication book journal research scientific consider hope useful interested interest everybody everyone"
+        r" who whom whose amongst still whereas start begin top bottom end wish wishes choose input owner owners owned absolutely absolute academic purposes? both rights seems? means? either random forms? itself standalone number generating commonly sent send bundl\w+ options? anything everything whatever what else outside residing contents? mentioned defined excluding excluded hold lib src img node bin dot org com net de von van der la le du dispatch parallel list special particular particularly support supporting supported work working works effort efforts time"
+    )
+)
+"""Words by which it is said where terms stand, what the work is made of, who made it, and thanks:
+a sentence of a harmless kind has these, names, and the words of norms that its kind allows. It was written
+for these subjects, and completed on 555 licence files of Debian packages."""
+
+
+def _plain_words(unit: Unit) -> list[str]:
+    """Words of a sentence that are no names: names have a capital or a digit, or are a first word (but
+    for an article) that a singular verb or `licence` follows; the first word's capital says nothing.
+    """
+    words, small = unit.words.split(), unit.small.split()
+    told: list[tuple[int, str]] = []
+    at, capitals = 0, set()
+    for place, word in enumerate(words):
+        if at < len(small) and small[at] == word:
+            at += 1
+            told.append((place, word))
+        else:
+            capitals.add(place)
+    if len(words) > 1 and 0 in capitals and 1 not in capitals:
+        told.append((0, words[0]))
+    told = [(place, word) for place, word in told if word not in _identifiers(unit.raw)]
+    subject = 1 if words[0] in {"the", "this"} else 0
+    if len(words) > subject + 1 and _SUBJECT.fullmatch(words[subject + 1]):
+        told = [(place, word) for place, word in told if place != subject]
+    return [word for _, word in told if not any(map(str.isdigit, word))]
+
+
+_IDENTIFIER: Final = re.compile(
+    r"[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+|\w+ at \w+ dot \w+|[\"'`][\w./-]{1,40}[\"'`]"
+)
+
+
+def _identifiers(raw: str) -> frozenset[str]:
+    """Parts of identifiers, of quoted names, and of addresses that are spelt out, in lower case."""
+    found = _IDENTIFIER.findall(raw)
+    return frozenset(re.findall("[a-z0-9]+", " ".join(found).lower()))
+
+
+def _unknown_words(unit: Unit) -> list[str]:
+    """Words of a sentence that are neither known, nor names, nor norms (which the kind judges)."""
+    return [
+        word
+        for word in _plain_words(unit)
+        if word != "path" and _KNOWN.fullmatch(word) is None and not norms(word) - {"weak"}
+    ]
+
+
+_ALSO_KNOWN: Final = {
+    "request": frozenset({"us"}),
+    "contact": frozenset({"us"}),
+    "wish": frozenset(["intention", "desire", "all", "spin", "offs", "back", "into", "tree"]),
+}
+_OF_A_NAME: Final = re.compile(
+    r"(?:\b(?:of|from|on|by|the) |^){}(?: (?:which|and|or|is|was|by|for|library|project|are|at|bears?|located|that|in|with|originating)\b|$)"
+)
+"""Where the name of a program stands that is written without a capital."""
+
+
+def _tells_known_things(unit: Unit, name: str) -> bool:
+    """Whether all words are known, but for one name of a program in a sentence on a part of the work."""
+    unknown = set(_unknown_words(unit)) - _ALSO_KNOWN.get(name, frozenset())
+    if name in {"part", "history", "introduction"} and len(unknown) == 1:
+        (word,) = unknown
+        return re.search(_OF_A_NAME.pattern.format(re.escape(word)), unit.words) is not None
+    return not unknown
+
+
+def _is_prose(unit: Unit) -> bool:
+    """Whether a sentence without a norm is on a harmless subject: what is not known is not."""
+    words = unit.words.split()
+    if len(words) == 1 or not _unknown_words(unit) or _VERSION.fullmatch(unit.words):
+        return True
+    return _DESCRIBES.search(unit.raw) is not None
+
+
+_LISTS_PARTS: Final = re.compile(
+    r"\b(?:librar(?:y|ies)|components?|projects?|packages?|modules?|dependenc(?:y|ies)|files?|fonts?|icons?)$"
+    r"|\b(?:following|these|other|third part(?:y|ies)) (?:\w+ ){0,3}(?:librar(?:y|ies)|components?|projects?|packages?|modules?|dependenc(?:y|ies))\b"
+)
+_ITEM: Final = re.compile(r"(?:^|\n)[ \t]*(?:[*+-]|\d{1,3}[.)])[ \t]+\S")
+_ITEM_WORDS_MAX: Final = 3
+"""Words of the name of a component in a list of them."""
+
+
+def lists_parts(unit: Unit) -> bool:
+    """Whether a sentence on a part of the work is followed by a list of such parts."""
+    return _LISTS_PARTS.search(unit.words) is not None
+
+
+def is_part_in_list(unit: Unit) -> bool:
+    """Whether an item is no more than the name of a component: nothing is said of it."""
+    return (
+        unit.size <= _ITEM_WORDS_MAX
+        and _ITEM.search(unit.raw) is not None
+        and not norms(unit.words) - {"act", "modified", "weak"}
+        and rider_kind(unit.words) is None
+        and _IMPERATIVE.match(unit.words) is None
+    )
+
+
+_VERSION: Final = re.compile(r"\w+(?: \w+)? version")
+_DESCRIBES: Final = re.compile(
+    r"(?is)(?:^|\n)[ \t*#=]*(?:[\w.+/-]{1,40} ?){1,4}(?::|\s--?-?|\s?[\u2013\u2014])\s+(?:[\w+/-]{1,40}[ \n]){0,8}?"
+    r"(?:librar(?:y|ies)|frameworks?|toolkits?|tools?|formats?|modules?|packages?|parsers?|engines?|bindings?|drivers?|compilers?|programs?|utilit(?:y|ies)|conver(?:sion|ter)s?|scripts?)\b"
+)
+"""A name, a colon or dash, and what kind of software it is."""
 
 
 def _is_foreign(unit: Unit) -> bool:
@@ -237,6 +388,8 @@ def _is_foreign(unit: Unit) -> bool:
 _RETITLED: Final = re.compile(
     r"\b(?:modified|amended|altered|customi[sz]ed|custom|adapted|extended)(?! bsd| or new| version of this (?:software|library|program))"
     r"(?: version| form| variant| copy| text)?(?: of)?(?: the| an)?(?: \w+){0,2}? (?:licen[sc]e|mit|apache|bsd|isc|expat|boost|zlib)\b"
+    r"|\b(?:derived|adapted|based|variant|variation|edition|flavou?r|rewrite) (?:from|on|of) (?:the |an )?(?:mit|apache|bsd|isc|expat|boost|zlib)\b"
+    r"|\b(?:mit|apache|bsd|isc|expat|boost|zlib) (?:licen[sc]e )?(?:derived|based|derivative|inspired)\b"
 )
 """A listed licence that is said to be changed."""
 _ADDS_TERMS: Final = re.compile(
@@ -273,12 +426,21 @@ def _by_grammar(unit: Unit, words: str, found: frozenset[str], named: bool) -> s
     )
     if notice and _names_holders(unit, found):
         return "copyright"
-    if (not hard and _name_like(unit)) or _DATE.fullmatch(words):
+    if _DATE.fullmatch(words):
+        return "names"
+    if unit.size <= _TITLE_WORDS_MAX and _is_retitled(unit):
+        return "modified"
+    if not hard and _name_like(unit):
         return "names"
     if unit.size <= _TITLE_WORDS_MAX and _is_title(unit, found):
         return "title"
     for name, pattern, banned in _GRAMMAR:
-        if pattern.search(words) and not (found & banned) and _allowed(name, words, named):
+        if (
+            pattern.search(words)
+            and not (found & banned)
+            and _allowed(name, words, named)
+            and (name in _OPEN or _tells_known_things(unit, name))
+        ):
             return name
     return None
 
@@ -292,10 +454,11 @@ def _names_holders(unit: Unit, found: frozenset[str]) -> bool:
     """Whether a notice has no norm; acts, purposes and people may be parts of a holder's name."""
     if found & {"oblige", "negate", "condition", "money", "modified"}:
         return False
+    small = norms(unit.small)
     return (
-        not unit.small & _CERTAIN
+        not small & _CERTAIN
         and _NEVER_NAMES.search(unit.words) is None
-        and ("weak" not in unit.small or _name_like(unit))
+        and ("weak" not in small or _name_like(unit))
     )
 
 
@@ -317,6 +480,27 @@ _IN_TITLES: Final = re.compile(
     r"|modified bsd|permission notice|new or revised|new or modified|simplified or|permissive license|style license|open software license"
     r"|\blicen[sc](?:e|es|ed|ing|or)\b|\bfree\b|\bopen\b|\blicensed under\b|\bsoftware\b|\bcopy(?:ing)?\b"
 )
+
+
+_BEFORE_A_LISTED: Final = re.compile(
+    r"(\w+) (?:mit|bsd|apache|isc|expat|zlib|boost|unlicense)(?: |$)(?!software|foundation|laborator|lab|media|press|group|project|org|contributors|developers|authors)"
+)
+_LINKS_LISTED: Final = re.compile(
+    _words(
+        "the is are under has have uses bears carries and or of a an see for by with to dual code via clause style new revised modified simplified this path licen[sc](?:e|es|ed|ing) version from at in on standard"
+        " original both either terms free open berkeley classic files gpl lgpl agpl bsd mit apache isc spdx identifier copyright readme copying documentation"
+    )
+)
+
+
+def _is_retitled(unit: Unit) -> bool:
+    """Whether a title puts a word of its own straight before a listed licence's: `Almost MIT`."""
+    before = _BEFORE_A_LISTED.search(unit.words)
+    return (
+        before is not None
+        and _LINKS_LISTED.fullmatch(before[1]) is None
+        and not any(map(str.isdigit, before[1]))
+    )
 
 
 def _is_title(unit: Unit, found: frozenset[str]) -> bool:
@@ -342,6 +526,7 @@ _GRAMMAR: Final[tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]] = (
     ("notice", re.compile(r"(?:retain\w*|includ\w+|keep|kept|reproduc\w+|preserv\w*|remain\w*|accompan\w+|appear\w*|remov\w+|alter\w*)\b.*\b(?:notices?|header|this text|this file|disclaimer|copyright|above statement|list of conditions)\b|\b(?:notices?|header|this text|this file|disclaimer|copyright statement)\b.*\b(?:retain\w*|includ\w+|keep|kept|reproduc\w+|preserv\w*|remain\w*|accompan\w+|appear\w*|remov\w+|alter\w*)\b"), _TERMS),
     ("request", re.compile(r"\bplease\b|\bkindly\b|appreciat\w+|encourag\w+|would (?:like|love|be nice|be great)|we (?:hope|ask)|\bconsider\b|welcome|\binvited\b|recommend\w*|\bcite\b|\bciting\b|\bcitation\b"), _TERMS | {"oblige", "negate"}),
     ("contribution", re.compile(r"\b(?:contribut(?:e|ing|ions?)|pull requests?|patches|submi\w+)\b.*\b(?:licens\w+|licenc\w+|same|terms|agree\w*|under)\b"), _TERMS),
+    ("wish", re.compile(r"\b(?:is|was) (?:\w+ )?(?:intention|hope|wish|desire)\b|\b(?:we|i) (?:hope|wish|intend)\b"), frozenset({"oblige", "negate", "condition", "money", "modified"})),
     ("thanks", re.compile(r"\bthanks?\b|\bthankful\b|\bcredits?\b|acknowledg\w*|\binspired\b|grateful|courtesy|kudos|\bin memory\b"), _TERMS | {"oblige", "negate"}),
     ("pointer", re.compile(r"\b(?:see|refer|consult|read|found|available|located|visit|described|details|information|listed|contained|given|obtained?|received|stated|specified|detailed|provided|documented|shipped|included|reproduced|full text|check)\b.*\b(?:files?|licen[sc]es?|copying|notices?|readme|authors|credits|www|http|https|website|txt|md|director(?:y|ies)|folders?|copyright|below|above|documentation|list|changelog|homepage|page|repository|source|headers?|history|path)\b"), _TERMS | {"oblige", "weak"}),
     ("part", re.compile(r"third part(?:y|ies)|3rd part(?:y|ies)|\bbundl\w+|vendor\w*|\bembedded\b|\bincludes?\b|\bincluded\b|\bcontains?\b|incorporat\w+|\bdepend\w*|deriv\w+|\bbased (?:up)?on\b|\bportions?\b|\bparts?\b|code from|externally maintained|librar\w+ used (?:by|in)|following (?:files?|code|librar\w+|class\w*|components?|parts?|modules?)\b|borrow\w*|taken from|adapted|\bported\b|originally|\bshipped? with|\bsome (?:files|code)|\buses\b|\bfrom the\b|\b(?:files?|code|contents?|director(?:y|ies)|folders?|subdirector\w+|images?|icons?|fonts?|documentation|docs|logos?|artwork|assets|examples?|tests?|headers?|scripts?|modules?|packages?|components?|librar(?:y|ies)|submodules?|dependenc\w+)\b.*\b(?:licen[sc]\w+|copyright\w*|under|terms|public domain)\b"), _TERMS | {"oblige"}),
@@ -355,10 +540,12 @@ _GRAMMAR: Final[tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]] = (
     ("history", re.compile(r"\b(?:was|were|has been|have been|had been)\b.*\b(?:written|created|developed|founded|started|released|maintained|ported|forked|rewritten|derived|contributed|moved|renamed|transferred|continued)\b"), frozenset({"oblige", "negate", "condition", "money", "strong"})),
 )  # fmt: skip
 
+_OPEN: Final = frozenset({"warranty", "endorsement", "notice", "export", "names"})
+"""Kinds whose subject may be told in any words: their own words and guards are close enough."""
 _NO_NORM: Final = frozenset({"introduction", "part", "pointer"})
 """Kinds that say where terms stand or whose they are: one more norm in the sentence is a term."""
 _MAY_STAND: Final = re.compile(
-    r"\bshould have received\b|\bnot (?:covered|part of|affected)\b|\bas long as it\b|\bnone of which\b|\bif not\b|\bif you (?:want|need|are looking)\b|\bwhich are not\b"
+    r"\boutside (?:of )?(?:the |these |those )?(?:above|path|folders?|director\w+)\b|\bshould have received\b|\bnot (?:covered|part of|affected)\b|\bas long as it\b|\bnone of which\b|\bif not\b|\bif you (?:want|need|are looking)\b|\bwhich are not\b"
     r"|\bthat are not\b|\bis not standalone\b|\bchang(?:e|es|ed|ing)\b|\boriginal(?:ly)?\b|\badapted\b|\bplus\b|\balso\b|\bmodified\b|\bbut\b|\bhowever\b|\bonce\b|\bremov\w+"
     r"|\boutside (?:of )?(?:the |these |those )?(?:above )?(?:mentioned )?(?:director(?:y|ies)|folders?)\b"
 )
@@ -371,7 +558,7 @@ _GUARDS: Final[dict[str, re.Pattern[str]]] = {
     "part": re.compile(_words(r"must shall only solely prohibit\w* forbid\w* forbidden banned train\w* ai dataset\w* model\w* may_not cannot never nobody pay\w* fees? if unless not_(?:use|be|permitted|allowed|granted) no_(?:part|one|permission|right) agreement_with compan(?:y|ies) military whoever restrict\w* ex(?:clud|cept)\w* rights? grant\w* permi\w+ sell\w* alone need\w* services?")),
     "introduction": re.compile(_words(r"must shall not no never without only solely but however if when whenever whoever pay\w* prohibit\w* forbid\w* addition\w* further restrict\w* limit\w* subject also use_(?:for|in|by|of) uses? users? used sell\w* train\w* ai models? dataset\w* compan(?:y|ies) academi\w* educat\w* research\w* students? teach\w* government\w* persons? individuals? organi[sz]ations? internal machine employees? services? alone grant\w* permi\w+ rights? (?:given|available|licensed|released|offered|open)_to_(?!you|any|all|every|the_public)\w+ cloud good home changed?")),
     "contribution": re.compile(_words(r"only prohibit\w* forbid\w* train\w* ai may_not pay\w* users?")),
-    "grant": re.compile(_words(r"if unless when where until whoever who provided_that as_long_as subject once others members to_(?!you|any|all|every|do|use|copy|modify|change|sell|the_public)\w+ not no only solely but however except\w* excluding without_(?:written|prior|express|permission|consent) compan(?:y|ies) students? personal\w* private internal\w* for_(?!any|anything|everything|all|every|free|whatever|commercial|both|both)\w+ in_(?!any|all|both|commercial|source|binary)\w+ noncommercial(?!_and|_or|_use_and)")),
+    "grant": re.compile(_words(r"if unless when where until whoever who provided_that as_long_as subject once others members to_(?!you|any|all|every|do|use|copy|modify|change|sell|the_public)\w+ not no only solely but however except\w* excluding without_(?:written|prior|express|permission|consent) compan(?:y|ies) students? personal\w* private internal\w* for_(?!any|anything|everything|all|every|free|whatever|commercial|both|both)\w+ in_(?!any|all|both|commercial|source|binary|short|other_words)\w+ noncommercial(?!_and|_or|_use_and)")),
     "output": re.compile(_words(r"only solely must shall you users? permission agreement pay\w* prohibit\w* forbid\w* train\w* ai")),
     "export": re.compile(_words(r"only solely pay\w* train\w* ai commercial\w* agree\w*")),
     "request": re.compile(_words(r"only solely if_you_(?:are|sell|make|have|earn) first before ask")),
@@ -400,7 +587,7 @@ def _allowed(name: str, words: str, named: bool) -> bool:
     if name == "warranty":
         return (
             re.search(
-                r"\b(?:no|not|without|disclaim\w*|as is|own risk|nor|neither|none|exclud\w+)\b",
+                r"\b(?:no|not|cannot|without|disclaim\w*|as is|own risk|nor|neither|none|exclud\w+)\b",
                 words,
             )
             is not None
