@@ -67,10 +67,11 @@ def is_dummy(value: bytes) -> bool:
 
 
 _WORD = re.compile(
-    rb"(?i)(?:my|your|user|db|the|some|new|old|test|admin|root|super|a|top)?[-_.]?(?:password|passwd|pass|pwd|"
+    rb"(?i)(?:my|your|user|db|the|some|new|old|test|admin|root|super|a|top|v\d)?[-_.]?(?:password|passwd|pass|pwd|"
     rb"pw|secret|token|user(?:name)?|login|credentials?|key|auth|name)[-_.]?\d{0,3}|x-oauth-basic|x-access-token|guest|"
     rb"hidden|something|none|null|nil|true|false|undefined|empty|default|[a-z]"
 )
+_BADGE = re.compile(rb"/[\w./-]{0,60}\.svg\?(?:[\w=-]{1,20}&)?token=$")
 _PUBLIC = re.compile(rb"AAAA(?:B3NzaC1|E2VjZHNh|C3NzaC1lZDI1NTE5)|SHA256:|MD5:")
 
 TYPED_DISTINCT_MAX = 4
@@ -88,6 +89,18 @@ _HOST_BEFORE = re.compile(
 )
 _HOST_AFTER = re.compile(rb":[0-9]{2,5}(?![0-9.-])|/[a-z]|[ \t]+(?:[a-z0-9-]+\.)+[a-z]{2,}")
 
+_QUAD = re.compile(rb"(?<![\d.])(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?![\d.])")
+
+
+def _is_among_hosts(around: bytes) -> bool:
+    """Whether an address with a part that versions do not reach stands near: a list of hosts."""
+    return any(
+        SECTION_NUMBER_MAX < max(map(int, quad.groups())) <= OCTET_MAX
+        for quad in _QUAD.finditer(around)
+    )
+
+
+OCTET_MAX = 255
 VERSION_NUMBER_MAX = 15
 """Versions count from zero; the numbers of hosts are spread over 0..255."""
 
@@ -111,6 +124,16 @@ SECRET = (
         "public-key",
         "SSH public keys and fingerprints are meant to be seen",
         lambda _b, value, _a: bool(_PUBLIC.match(value)),
+    ),
+    Allow(
+        "sample-account",
+        "scott with the password tiger is the account of Oracle's samples",
+        lambda before, value, _a: value.lower() == b"tiger" and b"scott" in before.lower(),
+    ),
+    Allow(
+        "badge",
+        "the token in a badge's address lets anybody see the badge, and nothing else",
+        lambda before, _v, _a: bool(_BADGE.search(before)),
     ),
     Allow(
         "repeated",
@@ -290,7 +313,8 @@ IPV4 = (
         "four small numbers that nothing calls an address are a version: one host in forty has such",
         lambda before, value, after: max(map(int, value.split(b"."))) <= SECTION_NUMBER_MAX
         and not _HOST_BEFORE.search(before)
-        and not _HOST_AFTER.match(after),
+        and not _HOST_AFTER.match(after)
+        and not _is_among_hosts(before + b" " + after),
     ),
     Allow(
         "constraint",

@@ -71,6 +71,11 @@ _OTHER_NAME = re.compile(
 _CODE = re.compile(r"^[A-Za-z_][\w.]*$|[=:&|?]|^\*/")
 """An unquoted value that is a name or an expression."""
 
+_WHOLE_PASSWORD = re.compile(
+    rb"(?:^|[_.-])(?i:pass(?:word|wd|phrase)?|pwd)s?$|^[a-z][A-Za-z]*P(?:ass(?:word|wd|phrase)?|wd)s?$"
+)
+"""A name of which the password is a whole word: `('v3password', 'v3totp')` lists names, it gives nothing."""
+
 _VERB = re.compile(rb"(?i)^(?:set|with|use|put)_?|^(?=pass(?:word|wd|phrase)$)")
 """What a call that takes a secret is called: `setPassword`, `.password`; not `checkPassword`."""
 
@@ -206,8 +211,8 @@ def _score(name: bytes, value: bytes, written: _Written) -> float:
     last = name.rsplit(b".", 1)[-1]
     is_call = read.sign == lexer.CALL
     if read.mark == lexer.PAIRED:
-        is_login = read.sign in {lexer.CALL, lexer.EQUALS} and bool(_LOGIN_NAME.search(last))
-        if not is_login or _is_argument_name(text):
+        is_given = read.sign in {lexer.CALL, lexer.EQUALS} or strength.is_random(text)
+        if not is_given or not _LOGIN_NAME.search(last) or _is_argument_name(text):
             return 0.0
         return worth(PASSWORD, text, is_quoted=True, is_said=True)
     kind = name_class(last if is_call else name)
@@ -216,10 +221,13 @@ def _score(name: bytes, value: bytes, written: _Written) -> float:
     if kind == PASSWORD and not strength.is_random(text):
         if read.mark == lexer.WRAPPED:
             return 0.0
+        if read.sign == lexer.COMMA and not _WHOLE_PASSWORD.search(name):
+            return 0.0
         if read.form == lexer.BARE and written.is_named_in_quotes:
             return 0.0  # beside a quoted name, a bare word is an expression
     is_said = read.sign not in {lexer.CALL, lexer.COMPARE} or (is_call and bool(_VERB.search(last)))
-    is_quoted = written.is_literal if kind == PASSWORD else read.form != lexer.BARE
+    is_quoted = read.form != lexer.BARE and read.mark != lexer.LISTED
+    is_quoted = written.is_literal if kind == PASSWORD else is_quoted
     return worth(kind, text, is_quoted=is_quoted, is_said=is_said)
 
 
@@ -272,7 +280,8 @@ def option(text: bytes, end: int) -> Iterator[Finding]:
         if match.start() < end <= match.end():
             value = match["value"].decode("utf-8", "replace")
             kind = name_class(match["name"].strip(b"-"))
-            score = worth(kind, value, is_quoted=False, is_said=True)
+            is_literal = any(map(str.isdigit, value))  # a word there names what to give
+            score = worth(kind, value, is_quoted=is_literal, is_said=True)
             if score and not allow.first_that_holds(allow.SECRET, text, *match.span("value")):
                 yield Finding(*match.span("value"), "secret_keyword", "option", score)
 

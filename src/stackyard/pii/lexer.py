@@ -8,9 +8,11 @@ comes out of a text depends on that text alone.
 One grammar stands for the languages; a name is followed by
 
     closers   quotes, brackets, array sizes, escaped quotes       password"]  secret[]  key[32]
-    type      of a constant or a column                           : &str   string   VARCHAR(40)
+    type      of a constant or a column                           : &str   As String   VARCHAR(40)
     sign      = := == != => :  ( , > or a blank                   see `SIGNS`
     openers   brackets, string prefixes, a call, escaped quotes   ("  b'  @"  String::from("
+    list      the first of one, on a line of its own              - value   [ value
+    scheme    of a header of HTTP                                 token   Basic
     value     up to the same quote, or a bare word
 """
 
@@ -55,8 +57,9 @@ BARE, QUOTED, ESCAPED, CONTENT, BLOCK = range(5)
 """How a value is written: a word, in quotes, in escaped quotes (a string in a string), between tags,
 on the line after its name (a block of YAML)."""
 
-WRAPPED, PAIRED = 1, 2
-"""Marks: the value is an argument of a call that stands where a value should; it follows another one."""
+WRAPPED, PAIRED, LISTED = 1, 2, 3
+"""Marks: the value is an argument of a call that stands where a value should; it follows another one; it
+is the first of a list, one a line."""
 
 
 _NAME, _QUOTE, _SPACE, _STOP, _TYPE, _ALNUM = 1, 2, 4, 8, 16, 32
@@ -177,7 +180,7 @@ def _after_type(text: npt.NDArray[np.uint8], at: int, stop: int) -> int:
         elif letter == 0x3D:
             follows = text[i + 1] if i + 1 < stop else 0
             return i if i > at and depth == 0 and follows not in (0x3D, 0x3E, 0x7E) else at
-        if not CLASSES[letter] & _TYPE:
+        if not CLASSES[letter] & _TYPE and not (letter == 0x3B and depth > 0):  # [u8; 32]
             return at
         if letter == 0x27 and i + 1 < stop and not CLASSES[text[i + 1]] & _ALNUM:
             return at
@@ -213,10 +216,15 @@ def _sign(
             return 1, at + 2
         if follows == 0x3A:
             return 2, at + (3 if at + 2 < stop and text[at + 2] == 0x3D else 2)
-        typed = 0 if is_quoted else _after_type(text, at + 1, stop)
+        begun = _blanks(text, at + 1, stop)
+        if _is_at(text, begun, stop, b"constant "):  # Ada
+            begun += 9
+        typed = 0 if is_quoted else _after_type(text, begun, stop)
         return (9, typed + 1) if typed > _blanks(text, at + 1, stop) else (2, at + 1)
     if letter == 0x28:  # (
         return 5, at + 1
+    if letter == 0x7B and at == start and not is_quoted and _quote_at(text, at + 1, stop) == 1:
+        return 1, at + 1  # C++'s `key{"..."}`
     if letter == 0x2C and is_quoted:
         return 6, at + 1
     if letter == 0x3E:  # >
@@ -229,9 +237,13 @@ def _sign(
                 return 7, at + len(word)
         if _quote_at(text, at, stop) and letter != 0x60:  # prose has words beside `code`
             return 8, at
-        typed = _after_type(text, at, stop)
-        if typed > at:
+        begun = at + 3 if _is_at(text, at, stop, b"as ") else at
+        typed = _after_type(text, begun, stop)
+        if typed > begun:
             return 9, typed + 1
+        begun = _past_options(text, at, stop)
+        if begun > at and _quote_at(text, begun, stop):
+            return 8, begun
         if _is_at(text, at, stop, b"for "):  # SQL's SET PASSWORD FOR 'user'@'host' =
             while at < stop and text[at] not in (0x3D, 0x0A, 0x3B):
                 at += 1
@@ -249,6 +261,43 @@ def _sign(
 
 
 @numba.njit(cache=True)
+def _past_options(text: npt.NDArray[np.uint8], at: int, stop: int) -> int:
+    """Past options of a command that stand before its value: `-AsPlainText -Force "..."`."""
+    while at + 1 < stop and text[at] == 0x2D and CLASSES[text[at + 1]] & _ALNUM:
+        at += 1
+        while at < stop and CLASSES[text[at]] & _ALNUM:
+            at += 1
+        at = _blanks(text, at, stop)
+    return at
+
+
+@numba.njit(cache=True)
+def _item(text: npt.NDArray[np.uint8], at: int, stop: int) -> int:
+    """Where the first of a list begins that has a line of its own: after `- ` or `[`; `at` if none does."""
+    i = _blanks(text, at, stop)
+    is_open = i < stop and text[i] == 0x5B
+    if is_open:
+        i += 1
+    begun = _line_end(text, i, stop)
+    if begun == i:
+        return at
+    if is_open:
+        return begun if _quote_at(text, begun, stop) else at
+    if begun + 1 < stop and text[begun] == 0x2D and text[begun + 1] == 0x20:
+        return _blanks(text, begun + 1, stop)
+    return at
+
+
+@numba.njit(cache=True)
+def _past_scheme(text: npt.NDArray[np.uint8], at: int, stop: int) -> int:
+    """Past the scheme of a header: `Authorization: token ...`."""
+    for word in (b"token ", b"basic ", b"apikey "):
+        if _is_at(text, at, stop, word):
+            return at + len(word)
+    return at
+
+
+@numba.njit(cache=True)
 def _is_argument(text: npt.NDArray[np.uint8], start: int, low: int) -> bool:
     """Whether a quoted name is the first of a call, a list or a pair, not one of many lines."""
     at = start - 1
@@ -257,6 +306,15 @@ def _is_argument(text: npt.NDArray[np.uint8], start: int, low: int) -> bool:
     while at > low and (CLASSES[text[at]] & (_QUOTE | _SPACE) or text[at] == 0x5C):
         at -= 1
     return text[at] in (0x28, 0x5B, 0x7B)
+
+
+@numba.njit(cache=True)
+def _prefixed(text: npt.NDArray[np.uint8], at: int, stop: int) -> int:
+    """Where the quote of a string stands, after a prefix of it: " b" rb" u8"; 0 where there is none."""
+    i = at
+    while i < stop and i - at < 2 and CLASSES[text[i]] & _ALNUM:
+        i += 1
+    return i if _quote_at(text, i, stop) == 1 else 0
 
 
 @numba.njit(cache=True)
@@ -287,17 +345,21 @@ def _openers(text: npt.NDArray[np.uint8], at: int, stop: int, sign: int) -> tupl
         ):  # Erlang's <<"
             at += 2
             continue
+        if sign == 7 and (
+            _is_at(text, at, stop, b"<string>") or _is_at(text, at, stop, b"<value>")
+        ):
+            at += 8 if text[at + 1] in (0x53, 0x73) else 7
+            break
         if letter in (0x28, 0x5B) and sign != 7:  # ( [ []
             is_empty = letter == 0x5B and at + 1 < stop and text[at + 1] == 0x5D
-            at = _blanks(text, at + 1 + is_empty, stop)
+            at = _line_end(text, at + 1 + is_empty, stop)
+            at = _blanks(text, at, stop)
             continue
-        if letter == 0x40 and _quote_at(text, at + 1, stop) == 1:  # @"
+        if letter in (0x40, 0x2A, 0x26) and _prefixed(text, at + 1, stop) > 0:  # @" *b" &"
             at += 1
             continue
-        i = at
-        while i < stop and i - at < 3 and CLASSES[text[i]] & _ALNUM:
-            i += 1
-        if i > at and i - at <= 2 and _quote_at(text, i, stop) == 1:  # b" rb" u8"
+        i = _prefixed(text, at, stop)
+        if i > at:
             at = i
             continue
         i = at
@@ -376,16 +438,22 @@ def read(
         is_element = sign == 9 and start > low and text[start - 1] == 0x3C  # <password-field class=
         if sign == 0 or is_element or (sign == 6 and not _is_argument(text, start, low)):
             continue
-        opened, length, is_call = _openers(text, at, far, sign)
+        item = _item(text, at, far) if sign == 2 else at
+        is_listed = item > at
+        opened, length, is_call = _openers(text, item, far, sign)
         far = min(high, opened + length + VALUE_MAX)
+        if sign == 2 and length == 0:
+            opened = _past_scheme(text, opened, far)
         value = opened + length
         if length:
             close = _quoted_end(text, value, far, opened, length)
             if close < 0:
                 continue
-            if close - value >= VALUE_MIN:
-                spans[count] = (start, name_end, value, close)
-                kinds[count] = (sign, 1 if length == 1 else 2, 1 if is_call else 0)
+            begun = _past_scheme(text, value, close) if sign == 2 else value
+            if close - begun >= VALUE_MIN:
+                mark = 3 if is_listed else 1 if is_call else 0
+                spans[count] = (start, name_end, begun, close)
+                kinds[count] = (sign, 1 if length == 1 else 2, mark)
                 count += 1
             # more strings: host, user and password as arguments or as a tuple
             for _ in range(ARGUMENTS_MAX):
@@ -394,6 +462,7 @@ def read(
                     break
                 after = _line_end(text, after + 1, high)
                 after = _blanks(text, after, high)
+                after = max(after, _prefixed(text, after, high))
                 length = _quote_at(text, after, high)
                 if not length:
                     break
@@ -417,6 +486,8 @@ def read(
         else:
             if sign in (4, 5, 6, 8, 9) or text[opened - 1] in (0x28, 0x5B):
                 continue  # only a quoted value stands there
+            if is_listed:
+                form = 4
             if sign == 2 and opened < high and text[opened] in (0x7C, 0x3E):  # a block of YAML
                 i = opened + 1
                 while i < far and text[i] in (0x2D, 0x2B):
@@ -429,7 +500,7 @@ def read(
                 continue
         if close - opened >= VALUE_MIN:
             spans[count] = (start, name_end, opened, close)
-            kinds[count] = (sign, form, 0)
+            kinds[count] = (sign, form, 3 if is_listed else 0)
             count += 1
     return spans[:count], kinds[:count]
 

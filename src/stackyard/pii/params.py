@@ -16,8 +16,9 @@ Level = Literal["low", "medium", "high", "paranoid"]
 
 SCORE_MIN: Mapping[Level, float] = {"low": 0.9, "medium": 0.7, "high": 0.4, "paranoid": 0.0}
 """Least score that is redacted at a level. `low`: a format with its checksum, a key block.
-`medium`: a documented format, or a value that its name and its entropy both call a secret. `high`:
-either of the two. `paranoid`: every finding of every detector."""
+`medium`: a documented format, or a value that its name and its form both call a secret. `high`: the name
+of a password alone, too, where the value is a word that people take for one. `paranoid`: every finding of
+every detector, strings of high entropy that nothing names among them."""
 
 OPT_IN = ("author_name", "mac_address", "national_id", "username")
 """Entities that are looked for only when `Detection.opt_in` names them."""

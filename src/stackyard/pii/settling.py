@@ -25,7 +25,8 @@ from stackyard.pii.redaction import Row, as_array, is_markup, key_of, placeholde
 from stackyard.pii.second import SecondFinding, second_findings
 
 ROUNDS_MAX = 16
-"""Over 320 MB of packages no file needed more than three; a file that needs more is dropped."""
+"""In 80 MB of site-packages and of thirteen packages' sources, all 337 files with spans were clean at the
+first look; a rewritten text may need more, and a file that needs more than these is dropped."""
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from stackyard.pii import allow, assignments, strength
 from stackyard.pii.findings import ALLOWED_SCORE, Finding
 
 _WORD = rb"(?:pass|pwd|secret|token|key|cred|auth|salt)"
-_LABEL = rb"(?:key|name|id|field|label|param(?:eter)?(?:key|name)?|variable|property)"
+_LABEL = rb"(?:key|k|name|id|field|label|param(?:eter)?(?:key|name)?|variable|property)"
 PAIR_ANCHORS = (
     rb""
     + _LABEL
     + rb"\\{0,3}['\"]?[ ]{0,4}(?:=>|[:=])[ ]{0,4}\\{0,3}['\"]?[A-Za-z0-9_.-]{0,40}"
     + _WORD,
-    rb"<(?:key|name)>[A-Za-z0-9_.-]{0,40}" + _WORD,
+    rb"<(?:key|name|string)>[A-Za-z0-9_.-]{0,40}" + _WORD,
     rb"(?:name|key)=['\"][A-Za-z0-9_.-]{0,40}" + _WORD,
 )
 PAIR_BYTES = 320
@@ -26,13 +26,13 @@ PAIR_BYTES = 320
 
 _NAME = re.compile(rb"[A-Za-z0-9_.-]{1,80}$")
 _REST = re.compile(rb"[A-Za-z0-9_.-]{0,60}")
-_VALUE_LABEL = rb"(?:param(?:eter)?)?(?:value|val|content|default(?:value)?|secret|data)"
+_VALUE_LABEL = rb"(?:param(?:eter)?)?(?:value|val|v|content|default(?:value)?|secret|data)"
 _VALUE_AFTER = re.compile(
     rb"(?i)^\\{0,3}['\"]?(?:[\s,;]{1,40}(?:['\"\\]{0,4}[\w-]{1,24}['\"\\]{0,4}[ ]?(?:=>|[:=])[ ]?['\"\\]{0,4}[\w /.-]{0,40}['\"\\]{0,4}[\s,]{1,40}){0,3}"
     rb"['\"\\]{0,4}"
     + _VALUE_LABEL
     + rb"['\"\\]{0,4}[ ]{0,4}(?:=>|[:=])[ ]{0,4}(?:\\{0,3}['\"](?P<quoted>[^'\"\\\r\n]{4,256})|(?P<bare>[^\s'\",;<>(){}\[\]\\]{6,256}))"
-    rb"|</(?:key|name)>\s{0,40}<(?:string|value|data)>(?P<tag>[^<\r\n]{4,512})<)"
+    rb"|</(?:key|name|string)>\s{0,40}(?:<(?:string|value|data)>\s{0,40}){1,2}(?P<tag>[^<\r\n]{4,512})<)"
 )
 _VALUE_BEFORE = re.compile(
     rb"(?i)['\"\\]{0,4}"
@@ -105,7 +105,7 @@ def xml_key(text: bytes, end: int) -> Iterator[Finding]:
 
 COMMAND_ANCHOR = (
     rb"(?:sshpass|mysql[a-z]{0,6}|mariadb[a-z-]{0,6}|mongo(?:sh|dump|restore|import)?|redis-cli|docker|podman|buildah|helm|"
-    rb"ldap[a-z]{3,7}|keytool|jarsigner|htpasswd|smbclient|net use|7z|zip|rar|gpg|az|oc|"
+    rb"ldap[a-z]{3,7}|keytool|jarsigner|htpasswd|smbclient|net use|net user|sqlcmd|(?i:identified by)|7z|zip|rar|gpg|az|oc|"
     rb"http|skopeo|twine|mosquitto_[ps]ub|rabbitmqctl|wpa_passphrase)[ ]|-pass(?:in|out)?[ =]['\"]?pass:"
 )
 _Q = rb"(?:\\?['\"])?"
@@ -125,6 +125,12 @@ _COMMANDS = tuple(
         (rb"htpasswd -\w*b\w* ", rb"htpasswd -\w*b\w* \S+ \S+ " + _Q + _V),
         (rb"smbclient ", rb" (?:-U|--user)[ =]?" + _Q + rb"[\w.\\-]+%" + _V),
         (rb"net use ", rb"/user:[\w.\\-]+ " + _Q + _V),
+        (rb"net user ", rb"net user [\w.\\-]+ " + _Q + _V),
+        (rb"sqlcmd ", rb" -P ?" + _Q + _V),
+        (
+            rb"(?i)(?:create|alter|grant)\b[^\n;]{1,120}identified by ",
+            rb"(?i)identified by " + _Q + _V,
+        ),
         (rb"-pass(?:in|out)?[ =]['\"]?pass:", rb"-pass(?:in|out)?[ =]" + _Q + rb"pass:" + _V),
         (rb"mosquitto_[ps]ub ", rb" -P ?" + _Q + _V),
         (
@@ -138,8 +144,13 @@ _COMMANDS = tuple(
 )
 """Commands, and where on their line a password stands."""
 
-_ECHO = re.compile(
-    rb"['\"][\w.-]{1,32}:(?P<value>[^\s'\"\\:]{4,128})['\"][ ]?\|[^\n]{0,40}chpasswd"
+_PIPED = tuple(
+    re.compile(line)
+    for line in (
+        rb"['\"][\w.-]{1,32}:(?P<value>[^\s'\"\\:]{4,128})['\"][ ]?\|[^\n]{0,40}chpasswd",
+        rb"['\"](?P<value>[^\s'\"]{4,128})['\"][ ]?\|[ ]?(?i:ConvertTo-SecureString)",
+        rb"(?:echo|printf)(?: -n)? ['\"]?(?P<value>[^\s'\"|]{4,512})['\"]?[ ]?\|[^\n|]{0,120}--password-stdin",
+    )
 )
 LINE_BYTES = 400
 
@@ -155,14 +166,15 @@ def command(text: bytes, end: int) -> Iterator[Finding]:
                 yield from _password(text, match.span("value"))
 
 
-CHPASSWD_ANCHOR = rb"[|][ ]?(?:sudo )?chpasswd"
+PIPED_ANCHOR = rb"[|][ ]?(?:sudo )?chpasswd|[|][ ]?(?i:ConvertTo-SecureString)|--password-stdin"
 
 
 def piped(text: bytes, end: int) -> Iterator[Finding]:
-    """The password of `echo user:password | chpasswd`."""
-    start = max(0, end - LINE_BYTES)
-    for match in _ECHO.finditer(text, start, min(len(text), end + 1)):
-        yield from _password(text, match.span("value"))
+    """The password of `echo user:password | chpasswd` and the like."""
+    start = max(text.rfind(b"\n", 0, end) + 1, end - LINE_BYTES)
+    for line in _PIPED:
+        for match in line.finditer(text, start, min(len(text), end + 1)):
+            yield from _password(text, match.span("value"))
 
 
 def _password(text: bytes, span: tuple[int, int]) -> Iterator[Finding]:
@@ -171,7 +183,7 @@ def _password(text: bytes, span: tuple[int, int]) -> Iterator[Finding]:
     yield from _found(text, span, "secret_keyword", "command", score)
 
 
-COOKIE_ANCHOR = rb"cookie['\"\\]{0,4}[ ]{0,4}[:,=][ \[]{0,4}['\"\\]{0,4}[A-Za-z0-9_.%-]{1,60}="
+COOKIE_ANCHOR = rb"cookie['\"\\]{0,4}\]?[ ]{0,4}[:,=][ \[]{0,4}(?:\r?\n[ ]{0,40}(?:- )?)?['\"\\]{0,4}[A-Za-z0-9_.%-]{1,60}="
 COOKIE_OPTION_ANCHOR = rb" (?:-b|--cookie)[ =]['\"]?[A-Za-z0-9_.%-]{1,60}="
 _COOKIE_NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.%-"
 _COOKIE = re.compile(rb"[ '\"\\;:]*(?P<name>[\w.%-]{1,60})=(?P<value>[^;\s'\"\\,]{0,2000})")
@@ -193,3 +205,22 @@ def cookies(text: bytes, end: int) -> Iterator[Finding]:
             span = match.span("value")
             yield from _found(text, span, "secret_keyword", "cookie", COOKIE_SCORE)
         at = match.end()
+
+
+JAR_ANCHOR = rb"cookies['\"]?[ ]{0,2}[:=][ ]{0,2}(?:\{|dict\()"
+JAR_BYTES = 400
+"""Bytes of a mapping of cookies in code: a few of them."""
+_IN_JAR = re.compile(
+    rb"['\"]?[\w.%-]{1,60}['\"]?[ ]?(?:=>|[:=])[ ]?['\"](?P<value>[\w.%/+=-]{16,400})['\"]"
+)
+
+
+def jar(text: bytes, end: int) -> Iterator[Finding]:
+    """The drawn values of cookies that code gives to a client: `cookies={"sessionid": ...}`."""
+    stop = min(len(text), end + JAR_BYTES)
+    closed = min(
+        (at for at in (text.find(c, end, stop) for c in (b"}", b")")) if at >= 0), default=stop
+    )
+    for match in _IN_JAR.finditer(text, end, closed):
+        if strength.is_random(match["value"].decode("ascii")):
+            yield from _found(text, match.span("value"), "secret_keyword", "cookie", COOKIE_SCORE)

@@ -19,11 +19,12 @@ VALUE_CHARS_READ = 256
 _PROSE = re.compile(
     r"\s|\\[xuU]|^(?:\.{1,2}/|/[a-z][a-z0-9_.-]*/|[A-Za-z]:\\|~/|//)|^[a-z][a-z0-9+._-]{1,16}:|://|::|->|\(|\)|"
     r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$|^[#.][a-z][\w-]*$|"
-    r"^[A-Za-z]+[:.!?*]+$|^[A-Za-z]+\d:$|^[\w.-]+\.(?:pem|key|crt|cer|der|p12|pfx|jks|csr|pub|gpg|json|ya?ml|txt|xml|html?|php|py|rb|js|"
+    r"^[A-Za-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^[A-Za-z]+[:.!?*]+$|^[A-Za-z]+\d:$|^[\w.-]+\.(?:pem|key|crt|cer|der|p12|pfx|jks|csr|pub|gpg|json|ya?ml|txt|xml|html?|php|py|rb|js|"
     r"ts|java|kt|go|c|h|cpp|cs|sh|conf|cfg|ini|env|log|md|png|svg|jpe?g|css|sql|db|properties|tpl|erb|jsp|aspx?)$|^[\w.-]+(?:/[\w.-]+)+\.[a-z]{1,5}\d?$|^/?\$[A-Za-z_]|^[a-z_]+(?:[|,][a-z0-9_:]+)+$|"
     r"^(?i:sha|md|aes|rsa|utf|oauth|base|ed|hs|rs|es|ps|bcrypt|argon|pbkdf|ripemd|x|des)[-_]?\d+[a-z]*$"
 )
-"""Prose, paths, URLs, calls, dates, numbers, selectors, labels, and words joined by one sign."""
+"""Prose, paths, URLs, calls, dates, numbers, selectors, labels, entry points (`package.module:name`), and
+words joined by one sign."""
 
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 

@@ -111,6 +111,29 @@ GONE = {
         f"spring.datasource.password={P}", f"password\t{P}x!".replace("\t", " = "), f"machine h.initech.com login bob password {P}",
         f"requirepass {P}", f"h.initech.com:5432:db:bob:{P}", f"bindpw {P}", f"password: !vault-plain {P}".replace("!vault-plain ", ""), f"rootpw {P}",
     ],
+    "lists of a cassette": [
+        "Authorization:\n  - Bearer <alnum 40>\n", "authorization:\n- 'Bearer <alnum 40>'\n", "Authorization:\n    - Basic <pair64>\n",
+        "Authorization:\n  - token <hex 40>\n", 'Authorization:\n  - "token <hex 40>"\n', "Authorization:\n  - <alnum 40>\n", "X-Api-Key:\n  - <alnum 32>\n",
+        'X-Auth-Token:\n  - "<hex 32>"\n', "Private-Token:\n  - <alnum 20>\n", "X-Vault-Token:\r\n    - <alnum 26>\r\n", '"X-Api-Key": [\n    "<alnum 32>"\n]',
+        "Cookie:\n  - sessionid=<alnum 32>; a=b\n", "Set-Cookie:\n- sid=<alnum 32>; Path=/\n", '"Set-Cookie": [\n  "sid=<alnum 32>; Path=/"\n]',
+    ],
+    "pairs as arguments": [
+        "auth=('admin', '<alnum 14>')", 'requests.get(url, auth=("svc", "<alnum 14>"))', "auth=(u'admin', u'<alnum 14>')", "auth=(\n    'admin',\n    '<alnum 14>',\n)",
+        "auth=('admin', r'<alnum 14>')", "'auth': ['bob', '<alnum 20>']", "auth => ['bob', '<alnum 20>', 'digest']", "http_auth=('elastic', '<alnum 16>')",
+        "auth=HTTPDigestAuth('root', '<alnum 14>')", 's.auth = "bob", "<alnum 14>"', "proxy_auth = ('u1', '<alnum 14>')",
+    ],
+    "jars of cookies": [
+        "headers['Cookie'] = 'sessionid=<alnum 32>'", "cookies={'sessionid': '<alnum 32>'}", "cookies = dict(sessionid='<alnum 32>')", 'cookies: { sid: "<hex 32>" }',
+        "document.cookie = 'token=<alnum 32>'", "setRequestHeader('Cookie', 'sid=<alnum 32>')", "HTTP_COOKIE='sessionid=<alnum 32>'", "Cookie: a=1; b=2; session=<alnum 43>",
+    ],
+    "words between": [
+        'ConvertTo-SecureString -AsPlainText "<alnum 16>" -Force', "ConvertTo-SecureString -AsPlainText -Force -String '<alnum 16>'",
+        "$pw='<alnum 16>'|ConvertTo-SecureString -AsPlainText -Force", "net user bob <alnum 14> /add", "sqlcmd -S db -U sa -P <alnum 14>",
+        "alter user scott identified by <alnum 14>;", "echo <alnum 14> | docker login -u a --password-stdin", "svn co --username a --password <alnum 14> http://x",
+        'Const API_KEY As String = "<alnum 32>"', 'password : constant String := "<alnum 14>";', 'const std::string kApiKey{"<alnum 32>"};',
+        'pub const SECRET_KEY: [u8; 32] = *b"<alnum 32>";', '<void property="password"><string><alnum 14></string></void>', '{"k": "password", "v": "<alnum 16>"}',
+        "<entry><string>password</string><string><alnum 14></string></entry>", "<name>password</name><value><string><alnum 14></string></value>",
+    ],
 }  # fmt: skip
 
 STAYS = {
@@ -143,6 +166,14 @@ STAYS = {
         '<input type="password" name="password" id="password1">', "password.required=Password is required", 'msgid "password"', '"token_type": "bearer"', 'error = "invalid_password2"',
         "'password' => 'required|min:8',", 'type: "password", name: "pass1"', 'key = "user.profile.name2"', 'primary_key = "user_id_2"', "password = models.CharField(max_length=128)",
         "field: 'password'", '"key": "password_field"', 'get("/password/reset1")', 'input[name="password1"]', 'auth: "oauth2"', "keyboard='qwerty123'", '$pwd = "/usr/lib"', "token = 'TOKEN_EOF2'",
+    ],
+    "lists": [
+        "password:\n  - required\n  - string\n", "auth:\n  - user_service\n", "tokens:\n  - name: token_one\n", "keys:\n  - <alnum 24>\n", "secrets:\n  - db_password_2\n",
+        "__all__ = ('V3SomePassword', 'V3OtherPassword')", "methods=['v2password', 'v2code1']", 'v2password = "package_a.module._part:Password2"',
+        'user="scott",\n  password="tiger",',
+        "V2PASS = 'v2password'", "https://c.example.org/gh/octo-org/yard/graph/badge.svg?token=<alnum 10>",
+        "'auth' => ['web', 'auth:api']", "credentials: ['same-origin', 'include']", "key: [\n  'user_id',\n  'created_at'\n]", "authors:\n- name2, other\n",
+        "cookies={'theme': 'dark-mode-with-contrast'}", "is identified by name2 of it", "(password)\n  - see section2\n",
     ],
 }  # fmt: skip
 
