@@ -8,6 +8,7 @@ again, and a copy whose lock lists its files is whole.
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,9 @@ from stackyard.store.hub import HubDataset
 
 DOWNLOADS = 4
 """Files at a time: enough to fill a line, few enough not to be throttled."""
+
+PARTIAL = re.compile(r"\..+\.[0-9]+\.part")
+"""Names under which `HubDataset.download` writes."""
 
 Progress = Callable[[int], None]
 """Told the bytes of each file that is there."""
@@ -325,11 +329,13 @@ def derive(
 
 
 def _drop_others(folder: Path, lock: Lock) -> None:
-    """Refuses what is no file of the copy: it would be read with it."""
+    """Removes what a killed download left; refuses what else is no file of the copy: it would be read with it."""
     listed = {file.path for file in lock.files} | {LOCK}
     for path in files_in(folder):
         name = path.relative_to(folder).as_posix()
-        if name not in listed:
+        if name not in listed and PARTIAL.fullmatch(path.name):
+            path.unlink()
+        elif name not in listed:
             raise VerificationError(
                 f"{name} lies in {folder} and is no file of {lock.dataset}@{lock.version}",
                 next_step="move it away: it would be read as a part of the dataset",

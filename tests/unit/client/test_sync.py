@@ -311,6 +311,13 @@ def test_sync_that_stopped_while_it_fetched_goes_on_and_keeps_the_users_files(
     assert {"manifest.json", "removals.jsonl"} <= {file.path for file in lock.files}
 
 
+def test_pull_removes_what_a_killed_download_left(copy: Path, dataset: HubDataset) -> None:
+    part = copy / "data" / ".24-24.parquet.20827.part"
+    part.write_bytes(b"PAR1")
+    pull(dataset, "0.1.0", copy)
+    assert not part.exists()
+
+
 def test_sync_of_a_damaged_copy_leaves_no_lie(
     copy: Path, hub: EmbeddedHub, publisher: Publisher, dataset: HubDataset
 ) -> None:
