@@ -100,6 +100,8 @@ def freeze(shift: timedelta = timedelta()) -> None:
         module.datetime = _Clock  # type: ignore[attr-defined]
     salts = random.Random(7)
     secrets.token_bytes = lambda nbytes=None: salts.randbytes(nbytes or 32)
+    # Names of temporary files stay unique: a killed run's lie there still.
+    secrets.token_hex = lambda nbytes=None: os.urandom(nbytes or 32).hex()
 
 
 def command(*arguments: str) -> None:
