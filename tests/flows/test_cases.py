@@ -35,9 +35,6 @@ from tests.unit.pii.drawing import draw
 pytestmark = pytest.mark.xdist_group("more-flows")
 REPO = Path(__file__).parents[2]
 
-NOT_YET = frozenset((REPO / "tests" / "cases" / "not-yet.txt").read_text().split())
-"""Expectations that do not hold today, as CASE:PATH: each must fail, and leaves the file when it holds."""
-
 ISC = """ISC License
 
 Copyright (c) 2020 The example.org authors
@@ -211,9 +208,7 @@ def read(folder: Path) -> Released:
 def expectations() -> Iterator[Any]:
     for case in CASES:
         for path, expected in case.expect.items():
-            name = f"{case.name}:{path}"
-            failing = [pytest.mark.xfail(reason="not yet", strict=True)] if name in NOT_YET else []
-            yield pytest.param(case, path, expected, id=name, marks=failing)
+            yield pytest.param(case, path, expected, id=f"{case.name}:{path}")
 
 
 @pytest.mark.parametrize(("case", "path", "expected"), list(expectations()))
@@ -264,5 +259,3 @@ def test_cases_have_names_of_their_own_and_say_what_to_expect() -> None:
         assert case.expect
         assert set(case.expect) <= set(case.files)
         assert json.dumps(dict(case.files)).count("{MIT}") == 0
-    known = {f"{case.name}:{path}" for case in CASES for path in case.expect}
-    assert known >= NOT_YET

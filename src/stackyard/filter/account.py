@@ -215,6 +215,8 @@ class _File:
             if gap in turned:
                 told &= ~np.isin(keys, _NEGATIONS)
                 need = need[~np.isin(need, _NEGATIONS)]
+            if not len(need) and _stands_in(keys, text[:_TITLE_WORDS]):
+                continue  # its title once more, as FSF's files have it above the terms
             keys, upper = keys[told], (flags[told] & texts.UPPER) != 0
             replaceable = len(lacking) > len(need) or self._in_notice(gap.first)
             edit = _Edit(keys, upper, lacking, need, before, replaceable)
@@ -307,7 +309,7 @@ class _File:
             elif expression is not None and families(expression) & families(source):
                 self._name(expression, first, last)
                 ids = known
-            elif source not in known:
+            elif source not in known and not _versions(source) & _versions(*held):
                 start, end = int(self.words.starts[first]), int(self.words.ends[last - 1])
                 self.pieces.append(Piece("text", "spdx-texts", source, 0.0, start, end))
         for kind, first, last, _ in doubts[_QUOTES_MAX:]:
@@ -495,6 +497,24 @@ _NEAR_WORDS: Final = 30
 _LONG_GAP: Final = 12
 """Words of a listed text from which a gap is a sentence left out, not a changed one."""
 _GRANTS: Final = _keys("permitted granted grant grants hereby")
+
+
+def _versions(*expressions: str) -> frozenset[str]:
+    """Names of licences less their versions: versions of one licence share many sentences."""
+    every = frozenset[str]().union(*map(families, expressions))
+    return frozenset(re.sub(r"-\d.*$", "", name) for name in every)
+
+
+_TITLE_WORDS: Final = 12
+"""Words with which a listed text begins that may be its title: the longest, CC's, have eleven."""
+
+
+def _stands_in(keys: np.ndarray, text: np.ndarray) -> bool:
+    """Whether some words stand in a text as they are, in one piece."""
+    size = len(keys)
+    return 0 < size <= len(text) and any(
+        np.array_equal(keys, text[at : at + size]) for at in range(len(text) - size + 1)
+    )
 
 
 class _Edit(NamedTuple):

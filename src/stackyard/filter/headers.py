@@ -88,6 +88,9 @@ _CLUES: Final = (
     rb"no part of|not for (?:distribution|release|public|resale|redistribution)",
     rb"(?:research|academic|educational|personal|evaluation)[^\n]{0,30}(?:use|purpose)",
     rb"(?:not|never|no)[^\n]{0,60}\btrain",
+    # a name alone: nothing else in the line need sound like a licence
+    rb"under[^\n]{0,12}\b(?:mit|bsd|apache|isc|expat|zlib|mpl)\b",
+    rb"\b(?:mit|bsd|apache|isc|expat|zlib|mpl)\b[^\n]{0,60}\b(?:but|only|except|unless)\b",
 )
 _NOTICES: Final = (
     rb"licen[sc]ed (?:under|to|for|only)",
@@ -444,6 +447,7 @@ _LIMITS = (
     rb"(?:without|with|by) (?:the )?(?:prior |express |expressed |explicit |written ){0,3}(?:consent|authori[sz]ation|permission|approval)",
     rb"(?:research|academic|educational|personal|evaluation|private|non-?profit|study|trial|hobby|internal)[^.]{0,60} only",
     rb"(?:only|solely|exclusively|restricted|limited) [^.]{0,30}(?:research|academic|educational|personal|evaluation|private|non-?profit|study|trial)",
+    rb"(?:needs?|requires?|have|get|obtain|ask for) (?:our|my|his|her|their|the author) ",
     rb"(?:separate|written|commercial|end[- ]user|non-?disclosure|enterprise|paid|signed|valid) (?:[a-z]+ )?(?:[a-z]+ )?(?:agreement|contract|licen[cs]e)|licen[cs]ed only",
     rb"no (?:[a-z]+ )?(?:licen[cs]es?|rights?|permissions?) [^.]{0,60}(?:granted|given|conveyed)",
     rb"not (?:open[- ]source|free software|licen[cs]ed)",
@@ -692,7 +696,7 @@ def _row_notices(
 
 
 _COMMENT = re.compile(
-    rb"[ \t]*(?:/\*|//|\*(?!\w)|#(?![ \t]*(?:include|define|if|endif|pragma|import)\b)|--|;|%|!|<!--|\.\.|dnl\b|rem\b|\.\\\"|@c(?:omment)?\b)",
+    rb"[ \t]*(?:/\*|//|\*(?!\w)|#(?![ \t]*(?:include|define|if|endif|pragma|import)\b)|--|;|%|!|<!--|\(\*|\{-|[rub]{0,2}(?:\"\"\"|''')|\.\.|dnl\b|rem\b|\.\\\"|@c(?:omment)?\b)",
     re.IGNORECASE,
 )
 _CODE = re.compile(

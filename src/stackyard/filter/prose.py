@@ -169,7 +169,7 @@ _LIMITS: Final = (
     r"\bconfidential (?:information|property|material|source|work|document) ?(?:of|$|and|\.|belong)",
     r"\b(?:is|are|contains?|remains?)(?: [a-z]+){0,3} confidential\b(?: (?:and|to|information|material|property)|\.|$)",
     r"^(?:[a-z0-9.,&-]+ ){0,4}confidential\.?$",
-    r"\btrade secrets? (?:of|and|or|owned|information)|\bcontains? (?:[a-z]+ ){0,3}trade secrets?",
+    r"\btrade secrets?(?: (?:of|and|or|owned|information)|\.?$)|\bcontains? (?:[a-z]+ ){0,3}trade secrets?",
     r"\bunpublished (?:proprietary|work|source)",
     r"(?:^|\b(?:is|are|remains?|under|as|this|contains?) (?:an? |the )?)proprietary(?: (?:to|of|and|software|source|code|property|licen[cs]e|information|material|work|program|product)|\.|$)",
     r"\bproprietary (?:licen[cs]e|software|property) of\b",
@@ -198,6 +198,7 @@ _LIMITS: Final = (
     # who must ask
     rf"\b(?:requires?|needs?|must (?:have|obtain|buy|purchase|get|acquire)|obtain|buy|purchase|acquire|without|have) (?:an? |the )?(?:[a-z-]+ ){{0,2}}{_AGREEMENT} (?:[a-z-]+ ){{0,2}}(?:licen[cs]e|agreement|permission|contract)\b",
     rf"\b{_AGREEMENT} (?:[a-z-]+ )?(?:licen[cs]e|agreement|contract) (?:is|are) (?:needed|required|necessary|mandatory)\b",
+    r"\b(?:needs?|requires?|(?:must|has to|have to) (?:have|get|obtain|ask for)) (?:our|my|his|her|their|the (?:authors?|owners?|holders?)(?: s)?) (?:[a-z-]+ ){0,2}(?:consent|permission|approval|agreement|licen[cs]e)\b",
     r"\b(?:subject to|under|governed by) (?:the )?(?:terms (?:and conditions )?of )?(?:an? |your |the |our )?(?:[a-z]+ ){0,2}(?:(?:written|separate|commercial|end[- ]user|non-?disclosure) (?:[a-z]+ )?)+(?:licen[cs]e )?agreement\b",
     r"\blicen[cs]ed only to\b|\bonly (?:with|by|under) (?:an? )?(?:prior |express |written )+",
     # nothing is given

@@ -215,6 +215,7 @@ _FIELD = re.compile(r"(?im)^[ \t>*:-]{0,6}\*{0,2}licen[cs]e\*{0,2}:\*{0,2}[ \t]*
 _EXPLICIT = re.compile(
     r"^(?:(?:this|the|our) (?:[a-z-]+ ){0,3}(?:projects?|software|librar(?:y|ies)|code(?:base)?|source(?: code)?|repositor(?:y|ies)|repo|packages?|programs?|works?|modules?|tools?|crate|gem|plugin|app|application|framework|extension)\b|(?:it|everything|all (?:code|source|files)|released|licen[cs]ed|distributed|available|free for|not for|for (?:[a-z]+ )+only)\b)"
 )
+_OF_LAW = re.compile(r"\b(?:licen[cs]e|permission|consent|agreement)\b")
 _IN_PASSING_CHARS_MAX = 20_000  # of a README that are read for a sentence on its licence
 
 
@@ -237,9 +238,13 @@ def _in_passing(plain: str, title: frozenset[str]) -> Iterator[Stated]:
                     assert both is not None
                     yield Stated(README, both, "", match.start(), match.end())
                     return
+    terms: Stated | None = None
     for sentence in prose.sentences(head):
         names_it = bool(title & set(sentence.words.split(" ")[:3]))
         if not names_it and not _EXPLICIT.match(sentence.words):
+            # of whom it speaks is not said: it grants and denies nothing, but it is no silence
+            if terms is None and prose.limits(sentence.words) and _OF_LAW.search(sentence.words):
+                terms = Stated(TERMS, UNRECOGNIZED, "", sentence.start, sentence.end)
             continue
         if prose.limits(sentence.words) and prose.speaks_of_terms(sentence.words):
             yield Stated(README, RESTRICTED, "", sentence.start, sentence.end)
@@ -248,3 +253,5 @@ def _in_passing(plain: str, title: frozenset[str]) -> Iterator[Stated]:
             if group.role == WHOLE and prose.grants(group.lead):
                 yield Stated(README, group.expression, "", sentence.start, sentence.end)
                 return
+    if terms is not None:
+        yield terms

@@ -636,7 +636,10 @@ def rider_kind(words: str) -> str | None:
 
 _TRANSLATION: Final = re.compile(
     r"translat\w+|übersetzung|traduction|traducci[oó]n|traduzione|tradução|vertaling|tłumaczenie|перевод|翻译|翻譯|译文|譯文|参考訳|日本語訳|번역"
+    r"|(?:deutsche|deutschsprachige)\w* (?:\w+ )?(?:fassung|version)|zusammenfassung|résumé|version française|resumen"
+    r"|versión (?:en español|española)|riassunto|versione italiana|resumo|samenvatting|streszczenie|日本語版|中文版"
 )
+"""Translations, and summaries in another language."""
 
 
 def announces_translation(words: str) -> bool:

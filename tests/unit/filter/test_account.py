@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -313,3 +314,9 @@ def test_rider_in_a_file_beside_the_licence_counts(path: str, words: str, counts
     rows = detector.detect(batch([(path, words.encode())])).to_pylist()
     assert bool(rows) is counts
     assert not any(default_policy().classify(row["expression"]) == "permissive" for row in rows)
+
+
+def test_gnu_text_as_its_publisher_has_it_is_that_licence_alone() -> None:
+    """Its title stands above the terms once more, with a last paragraph that SPDX calls optional."""
+    text = Path("/usr/share/common-licenses/GPL-2").read_text(encoding="utf-8")
+    assert expression_of(read_license(text).pieces) == "GPL-2.0-only"

@@ -34,6 +34,9 @@ DENIED = [
     b"// You may not redistribute this file without the prior written consent of Sample Works.\n",
     b"// This is proprietary software of Sample Works.\n",
     b"# Do not distribute this code outside Sample Works.\n",
+    b"# Available under MIT for non-profit organisations only.\n",
+    b"// Charities may use this under the MIT licence; all others need our consent.\n",
+    b'"""Sample Works trade secret. Disclosure to third parties is prohibited."""\n',
 ]
 GRANTED = [
     (b'// Licensed under the Apache License, Version 2.0 (the "License");\n// you may not use this file except in compliance with the License.\n', "Apache-2.0"),
@@ -231,6 +234,7 @@ def test_root_licence_excepts_a_directory_and_grants_the_rest(words: bytes) -> N
         {"README.md": b"## License\n\nFor academic research only.\n"},
         {"README": b"License\n=======\n\nCC BY-NC\n"},
         {"README.md": b"## License\n\nA commercial licence is needed.\n"},
+        {"README.md": b"# Box\n\nTo use it at work, a commercial licence is needed.\n"},
         {"README.md": b"## License\n\nWords that nobody understands.\n\nPermission by letter.\n"},
         {"package.json": b'{"license": "SEE LICENSE IN x.txt"}'},
         {"a.py": b"# Copyright Sample Works. All rights reserved.\nvalue = 1\n"},
