@@ -59,6 +59,8 @@ HARMLESS: Final = frozenset(
         "export",
         "output",
         "funding",
+        "waiver",
+        "exception",
     ]
 )
 RIDERS: Final = {
@@ -151,6 +153,8 @@ _WHATEVER: Final = re.compile(
     r"|free of charge|and other contributors|or other|among others|and others|for (?:your )?(?:information|reference|convenience) only"
     r"|(?:3 clause |three clause |or |the )?(?:or )?modified bsd|commonly known as|(?:at|for) (?:absolutely )?no (?:additional )?(?:cost|charge)"
     r"|most but not all|licen[sc]e agreements?|under (?:agreement|contract|grant)s?(?: number| no| \w+)?|for use (?:as follows|under)|use the following"
+    r"|(?:as )?(?:their|whose) (?:own )?(?:terms|licen[sc]es) (?:may|might|can) differ(?: from (?:the terms|those) above)?"
+    r"|^optional exceptions?(?: to the licen[sc]e)?$"
 )
 
 
@@ -246,6 +250,7 @@ _KNOWN: Final = re.compile(
         r" very whole entire full complete main further corresponding respective various different individual certain specific separate sole? located according based due"
         # what software is made of
         r" softwares? programs? librar(?:y|ies) code codes codebase sources? packages? modules? projects? works? products? components? parts? portions? pieces? files? filenames? director(?:y|ies) subdirector(?:y|ies) folders?"
+        r" exact optional exception recommend node differ"
         r" documents? documentation docs? manuals? guides? readme copying notices? headers? texts? lists? tables? changelogs? changes history faqs? todo website websites sites? homepages? pages? web www http https url urls links? repositor(?:y|ies) git github gitlab"
         r" svn cvs mirrors? archives? tarballs? releases? versions? revisions? branch(?:es)? trunk upstream downstream implementations? algorithms? functions? routines? class(?:es)? methods? macros? scripts? tools? toolkits? frameworks? utilit(?:y|ies)"
         r" applications? apps? engines? bindings? wrappers? drivers? plugins? plug_ins? extensions? addons? interfaces? api apis compilers? runtimes? interpreters? parsers? generators? fonts? icons? images? pictures? logos? artwork assets? graphics sounds? data database"
@@ -527,6 +532,9 @@ _GRAMMAR: Final[tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]] = (
     ("request", re.compile(r"\bplease\b|\bkindly\b|appreciat\w+|encourag\w+|would (?:like|love|be nice|be great)|we (?:hope|ask)|\bconsider\b|welcome|\binvited\b|recommend\w*|\bcite\b|\bciting\b|\bcitation\b"), _TERMS | {"oblige", "negate"}),
     ("contribution", re.compile(r"\b(?:contribut(?:e|ing|ions?)|pull requests?|patches|submi\w+)\b.*\b(?:licens\w+|licenc\w+|same|terms|agree\w*|under)\b"), _TERMS),
     ("wish", re.compile(r"\b(?:is|was) (?:\w+ )?(?:intention|hope|wish|desire)\b|\b(?:we|i) (?:hope|wish|intend)\b"), frozenset({"oblige", "negate", "condition", "money", "modified"})),
+    ("history", re.compile(r"\b(?:contribution|revision|version|commit|change) history\b|\bconsists of (?:voluntary )?contributions\b"), frozenset({"oblige", "negate", "condition", "money", "strong"})),
+    ("waiver", re.compile(r"^(?:copyright|rights?)\b.*\bwaived (?:via|under|by|through) (?:the )?cc0\b|^sample code is defined as\b"), frozenset({"oblige", "negate", "condition", "money", "strong"})),
+    ("exception", re.compile(r"^as an exception\b.*\byou may (?:re)?distribute\b.*\bwithout (?:including|reproducing|retaining)\b.*\bnotices?$"), frozenset({"oblige", "money", "strong", "modified"})),
     ("thanks", re.compile(r"\bthanks?\b|\bthankful\b|\bcredits?\b|acknowledg\w*|\binspired\b|grateful|courtesy|kudos|\bin memory\b"), _TERMS | {"oblige", "negate"}),
     ("pointer", re.compile(r"\b(?:see|refer|consult|read|found|available|located|visit|described|details|information|listed|contained|given|obtained?|received|stated|specified|detailed|provided|documented|shipped|included|reproduced|full text|check)\b.*\b(?:files?|licen[sc]es?|copying|notices?|readme|authors|credits|www|http|https|website|txt|md|director(?:y|ies)|folders?|copyright|below|above|documentation|list|changelog|homepage|page|repository|source|headers?|history|path)\b"), _TERMS | {"oblige", "weak"}),
     ("part", re.compile(r"third part(?:y|ies)|3rd part(?:y|ies)|\bbundl\w+|vendor\w*|\bembedded\b|\bincludes?\b|\bincluded\b|\bcontains?\b|incorporat\w+|\bdepend\w*|deriv\w+|\bbased (?:up)?on\b|\bportions?\b|\bparts?\b|code from|externally maintained|librar\w+ used (?:by|in)|following (?:files?|code|librar\w+|class\w*|components?|parts?|modules?)\b|borrow\w*|taken from|adapted|\bported\b|originally|\bshipped? with|\bsome (?:files|code)|\buses\b|\bfrom the\b|\b(?:files?|code|contents?|director(?:y|ies)|folders?|subdirector\w+|images?|icons?|fonts?|documentation|docs|logos?|artwork|assets|examples?|tests?|headers?|scripts?|modules?|packages?|components?|librar(?:y|ies)|submodules?|dependenc\w+)\b.*\b(?:licen[sc]\w+|copyright\w*|under|terms|public domain)\b"), _TERMS | {"oblige"}),
@@ -540,7 +548,9 @@ _GRAMMAR: Final[tuple[tuple[str, re.Pattern[str], frozenset[str]], ...]] = (
     ("history", re.compile(r"\b(?:was|were|has been|have been|had been)\b.*\b(?:written|created|developed|founded|started|released|maintained|ported|forked|rewritten|derived|contributed|moved|renamed|transferred|continued)\b"), frozenset({"oblige", "negate", "condition", "money", "strong"})),
 )  # fmt: skip
 
-_OPEN: Final = frozenset({"warranty", "endorsement", "notice", "export", "names"})
+_OPEN: Final = frozenset(
+    {"warranty", "endorsement", "notice", "export", "names", "waiver", "exception"}
+)
 """Kinds whose subject may be told in any words: their own words and guards are close enough."""
 _NO_NORM: Final = frozenset({"introduction", "part", "pointer"})
 """Kinds that say where terms stand or whose they are: one more norm in the sentence is a term."""
@@ -574,7 +584,7 @@ _AND_ANY: Final = re.compile(
     r"(?:any|commercial or|including|and non|or non|both|even|also)\b.*\bcommerc|commerc\w+ (?:and|or|as well)"
 )
 _OF_OTHERWISE: Final = re.compile(
-    r"(?:unless|except where|except when|if not|where not|except as) (?:otherwise )?(?:noted|stated|specified|indicated|mentioned|explicitly\w* \w+)(?: otherwise)?|unless (?:\w+ ){0,3}(?:noted|stated|specified|indicated|mentioned)|commercial(?:ly)? or (?:not|otherwise|noncommercial\w*)|without (?:any )?(?:restrictions?|limitations?|fee|charge|warranty)|no (?:restrictions?|charge|fee|royalt\w+)|at no cost"
+    r"(?:unless|except where|except when|if not|where not|except as) (?:otherwise )?(?:noted|stated|specified|indicated|mentioned|documented|described|explicitly\w* \w+)(?: otherwise)?|unless (?:\w+ ){0,3}(?:noted|stated|specified|indicated|mentioned)|commercial(?:ly)? or (?:not|otherwise|noncommercial\w*)|without (?:any )?(?:restrictions?|limitations?|fee|charge|warranty)|no (?:restrictions?|charge|fee|royalt\w+)|at no cost"
 )
 
 

@@ -320,3 +320,21 @@ def test_gnu_text_as_its_publisher_has_it_is_that_licence_alone() -> None:
     """Its title stands above the terms once more, with a last paragraph that SPDX calls optional."""
     text = Path("/usr/share/common-licenses/GPL-2").read_text(encoding="utf-8")
     assert expression_of(read_license(text).pieces) == "GPL-2.0-only"
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        "For exact contribution history, see the revision history available at https://example.org",
+        "The following license applies to all parts of this software except as documented below:",
+        "--- Optional exception to the license ---",
+        "As an exception, you may redistribute object code without including the above notices.",
+    ],
+)
+def test_words_beside_a_text_that_only_tell_or_give_more_change_nothing(beside: str) -> None:
+    assert expression_of(read_license(f"{MIT.decode()}\n\n{beside}\n").pieces) == "MIT"
+
+
+def test_exception_that_takes_is_no_harmless_one() -> None:
+    beside = "As an exception, you may redistribute portions only without including advertisements."
+    assert not is_permissive(read_license(f"{MIT.decode()}\n\n{beside}\n"))
