@@ -151,7 +151,7 @@ def test_release_that_lost_all_without_an_optout_leaves_the_last_one(one_row: Pa
     (one_row / "src" / "a.py").write_text(MIT_HEADER + "x = 1\n")
 
 
-def test_takedown_of_the_last_row_is_published_empty_and_holds(
+def test_takedown_of_the_last_row_is_published_empty_and_the_next_release_has_rows(
     one_row: Path, tmp_path: Path
 ) -> None:
     """Else what was opted out would stay the newest release."""
@@ -169,9 +169,6 @@ def test_takedown_of_the_last_row_is_published_empty_and_holds(
     assert not list(Path(copy).glob("data/*/*/*.parquet"))
     assert not stackyard(one_row, "query", "octo-org/small@0.1.1").strip()
 
-
-def test_release_after_an_empty_one_has_rows_again(one_row: Path) -> None:
-    """Depends on the takedown before it: the same project goes on."""
     (one_row / "more").mkdir()
     (one_row / "more" / "b.py").write_text(MIT_HEADER + "y = 2\n")
     name_source(
