@@ -16,7 +16,8 @@ from stackyard.errors import StackyardError, UsageError, VerificationError
 from stackyard.optout import note, policy, receipts
 from stackyard.optout.absence import check_absent, parse_document
 from stackyard.optout.events import Event
-from stackyard.optout.importing import FORM_FIELDS, FORMATS, Format, entries
+from stackyard.optout.importing import FORMATS, Format, entries
+from stackyard.optout.issues import BOXES, FORM_FIELDS
 from stackyard.optout.selector import from_plain, parse
 
 KEY = note.SignerKey("example.org/log", bytes(32))
@@ -49,13 +50,20 @@ def test_entries_of_anything_are_understood_or_refused(form: Format, text: str) 
 
 @given(
     st.lists(
-        st.one_of(st.sampled_from(sorted(FORM_FIELDS)), words, st.text(max_size=20)), max_size=8
+        st.one_of(
+            st.sampled_from(sorted({*FORM_FIELDS, *BOXES, "remove:", "- all"})),
+            words,
+            st.text(max_size=20),
+        ),
+        max_size=8,
     )
 )
 def test_entries_of_any_issue_body_are_understood_or_refused(lines: list[str]) -> None:
-    body = "\n".join(f"### {line}" if line in FORM_FIELDS else line for line in lines)
-    (entry,) = entries(json.dumps([{"number": 1, "body": body}]), "github")
-    assert (entry.selector is None) == bool(entry.refusal)
+    headings = {*FORM_FIELDS, *BOXES}
+    body = "\n".join(f"### {line}" if line in headings else line for line in lines)
+    found = entries(json.dumps([{"number": 1, "body": body}]), "github")
+    assert found
+    assert all((entry.selector is None) == bool(entry.refusal) for entry in found)
 
 
 @settings(max_examples=200)

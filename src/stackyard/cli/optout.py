@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stackyard.cli import JSON, PROJECT
+from stackyard.cli import JSON, PROJECT, say
 from stackyard.cli.old_versions import past
 
 if TYPE_CHECKING:
@@ -437,10 +437,10 @@ def status(project: Path, request: str | None, as_json: bool) -> None:
     help="Format of FILE.  [default: by its ending, .csv or .jsonl]",
 )
 @JSON
-def import_requests(project: Path, file: Path, form: Format | None, as_json: bool) -> None:
+def import_requests(project: Path, file: Path, form: Format | None, as_json: bool) -> int:
     """Submit the requests in FILE; what cannot be understood is listed and refused, never guessed.
 
-    Importing a file again submits nothing twice, and says where its requests stand now.
+    Exit code 1 if some were refused. Importing a file again submits nothing twice, and says where its requests stand now.
 
     Example: stackyard optout import issues.json --format github
     """
@@ -461,28 +461,40 @@ def import_requests(project: Path, file: Path, form: Format | None, as_json: boo
             next_step="split it",
         )
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{file.name} is not UTF-8") from error
+        raise UsageError(
+            f"{file.name} is not UTF-8",
+            next_step="save it again: in a spreadsheet as `CSV UTF-8`",
+        ) from error
     found = importing.entries(text, chosen)  # type: ignore[arg-type] # one of the four
     with open_writer(project) as log:
         known = log.private.sources()
-        fresh = {e.source: e for e in found if e.selector is not None and e.source not in known}
-        made = _submit_all(log, list(fresh.values()))
+        standing = {
+            source: entry for source, entry in importing.once(found).items() if source not in known
+        }
+        fresh = {entry.source: entry for entry in standing.values() if entry.source not in known}
+        made = _submit_all(log, list(fresh.values()), standing, known)
         known |= made
         rows = [_imported(log, entry, known.get(entry.source)) for entry in found]
-    if as_json:
-        echo_json({"requests": rows, "submitted": len(made)})
-        return
     refused = [row for row in rows if row["refusal"]]
-    click.echo(f"{len(rows)} requests read, {len(made)} submitted, {len(refused)} refused")
+    if as_json:
+        echo_json({"requests": rows, "submitted": len(fresh)})
+        return 1 if refused else 0
+    say(
+        f"{len(rows)} requests read, {len(fresh)} submitted, {len(refused)} refused,"
+        f" {len(rows) - len(fresh) - len(refused)} known already"
+    )
     for row in refused:
-        click.echo(f"  {row['where']}: {row['refusal']}")
-    click.echo(f"next: {_command(project, 'status')} (answers for issues are in --json)")
+        say(f"  {row['where']}: {row['refusal']}")
+    say(f"next: {_command(project, 'status')} (answers for issues are in --json)")
+    return 1 if refused else 0
 
 
-def _submit_all(log: Writer, fresh: list[Entry]) -> dict[str, str]:
-    """Submits entries in one append; source -> request id."""
+def _submit_all(
+    log: Writer, fresh: list[Entry], chosen: Mapping[str, Entry], known: Mapping[str, str]
+) -> dict[str, str]:
+    """Submits entries in one append; request id of each source that one of them stands for."""
     from stackyard.optout import requests as room
 
     pairs = [
@@ -499,7 +511,8 @@ def _submit_all(log: Writer, fresh: list[Entry]) -> dict[str, str]:
         for number, entry in enumerate(fresh)
         if entry.selector is not None
     ]
-    made = {e.source: request.request for e, (_, request) in zip(fresh, pairs, strict=True)}
+    ids = {e.source: request.request for e, (_, request) in zip(fresh, pairs, strict=True)}
+    made = {source: {**known, **ids}[e.source] for source, e in chosen.items()}
     log.append([event for event, _ in pairs], [request for _, request in pairs], sources=made)
     return made
 

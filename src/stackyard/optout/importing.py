@@ -2,59 +2,38 @@
 
 In: the text of a file. Out: one `Entry` for each request that somebody made, understood or refused,
 in the file's order. Always holds: selectors go through the one parser; an entry that cannot be
-understood is refused with what to write instead, and never guessed at; a file that is not of its
-format is refused whole.
+understood, or a record of another shape, is refused alone with what to write instead, and never
+guessed at; a file in which nothing is of its format is refused whole.
 
     csv      header `scope,selector` and, if wanted, `contact,copies,forks,past`
     jsonl    one object a line with these members
     bigcode  objects with `issue, author, optout_repos, optout_owners` (a JSON list, or one a line)
     github   a JSON list of issues as GitHub's REST interface gives them, made with the issue form
-             (registry/opt-out-issue-form.yml)
+             (registry/opt-out-issue-form.yml), BigCode's form, or the list of its older issues
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast, get_args
 
 from stackyard.errors import UsageError
+from stackyard.optout.issues import asks, to_paste
 from stackyard.optout.registry import Copies, Status
 from stackyard.optout.selector import Selector, fold_name, parse
 
 Format = Literal["csv", "jsonl", "bigcode", "github"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-FORM_FIELDS = {
-    "What do you want removed?": "scope",
-    "Its name": "selector",
-    "Forks of an account's repositories": "forks",
-    "Copies in other repositories": "copies",
-    "Releases already made": "past",
-}
-"""Headings of the issue form -> members."""
-
-_SCOPES = {
-    "one repository": "repo",
-    "all repositories of an account": "owner",
-    "files of one repository": "path",
-    "one file's contents": "blob",
-}
-_COPIES = {"leave them": "none", "remove exact copies": "exact", "remove near copies": "near"}
-_FORKS = {"leave them": False, "remove them too": True}
-_PAST = {"leave them": False, "ask for them too": True}
 _MEMBERS = frozenset({"scope", "selector", "contact", "copies", "forks", "past"})
 
 
 SOURCE_MAX = 200
 """Characters of a source in the private part."""
-
-BODY_MAX = 65_536
-"""Characters of an issue on GitHub."""
 
 FILE_MAX_BYTES = 100_000_000
 """Of a batch: room for 100,000 requests of 1,000 bytes each."""
@@ -101,44 +80,89 @@ def entries(text: str, form: Format) -> list[Entry]:
 
 
 def _csv(text: str) -> Iterator[Entry]:
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = list(reader.fieldnames or ())
-        names = set(header)
-        rows = list(enumerate(reader, start=2))
-    except csv.Error as error:
-        raise UsageError(f"this is no CSV file: {error}") from error
+    """A record is a line: so one that cannot be read takes no other with it.
+
+    Spreadsheets write a mark of byte order, `;` or a tab between fields, and `sep=;` as a first line;
+    empty columns and empty lines are theirs too.
+    """
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    first = 0
+    if lines[0].lower().startswith("sep=") and len(lines) > 1:
+        first = 1
+    mark = next((mark for mark in (",", ";", "\t") if mark in lines[first]), ",")
+    header = [name.strip().lower() for name in _fields(lines[first], mark) or ()]
+    while header and not header[-1]:
+        header.pop()
+    names = set(header)
     if not {"scope", "selector"} <= names <= _MEMBERS or len(names) != len(header):
         raise UsageError(
             "this is no CSV file of requests",
             expected="a first line with scope,selector and, if wanted, contact,copies,forks,past",
             found=", ".join(str(name) for name in header)[:200],
         )
-    for number, row in rows:
-        if None in row or None in row.values():
-            raise UsageError(f"line {number} has more or fewer fields than the first one")
-        said = {name: _TRUTH.get(row.get(name, "").lower()) for name in ("forks", "past")}
-        yield _entry({**row, **said}, f"line {number}")
+    for number, line in enumerate(lines[first + 1 :], start=first + 2):
+        where = f"line {number}"
+        fields = _fields(line, mark)
+        if fields is None:
+            yield _bad(line, where, "its quotation marks are open")
+            continue
+        values, more = fields[: len(header)], fields[len(header) :]
+        if not any(field.strip() for field in fields):
+            continue
+        if len(values) < len(header) or any(more):
+            yield _bad(line, where, f"it has {len(fields)} fields, the first line {len(header)}")
+            continue
+        row = dict(zip(header, values, strict=True))
+        said = {name: _TRUTH.get(row.get(name, "").strip().lower()) for name in ("forks", "past")}
+        yield _entry({**row, **said}, where)
+
+
+def _fields(line: str, mark: str) -> list[str] | None:
+    """The fields of a line of CSV; None if it is none."""
+    try:
+        return next(csv.reader([line], delimiter=mark, strict=True), [])
+    except csv.Error:
+        return None
+
+
+def _bad(record: str, where: str, why: str) -> Entry:
+    """A record that is of another shape than its file's, refused alone."""
+    known = hashlib.sha256(record.encode("utf-8", "surrogatepass")).hexdigest()
+    return Entry(known, where, refusal=f"{where} cannot be read: {why}")
 
 
 _TRUTH = {"": False, "false": False, "true": True}
 
 
 def _jsonl(text: str) -> Iterator[Entry]:
-    for number, values in _lines(text):
-        unknown = sorted(set(values) - _MEMBERS)
-        if unknown:
-            raise UsageError(f"line {number} has the unknown member {unknown[0][:40]!r}")
-        yield _entry(values, f"line {number}")
+    for number, line, values in _lines(text):
+        where = f"line {number}"
+        if values is None:
+            yield _bad(line, where, "it is no JSON object whose members are said once")
+        elif unknown := sorted(set(values) - _MEMBERS):
+            yield _bad(line, where, f"it has the unknown member {unknown[0][:40]!r}")
+        else:
+            yield _entry(values, where)
 
 
-def _lines(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), start=1):  # no other character ends a line
+def _lines(text: str) -> list[tuple[int, str, dict[str, Any] | None]]:
+    """Number, text and object of each line that is not empty.
+
+    Raises:
+        UsageError: no line is an object, so the file is of another format.
+    """
+    found: list[tuple[int, str, dict[str, Any] | None]] = []
+    # No other character ends a line.
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         if line.strip():
-            values = _json(line, f"line {number}")
-            if not isinstance(values, dict):
-                raise UsageError(f"line {number} is not a JSON object")
-            yield number, values
+            try:
+                values = _json(line, f"line {number}")
+            except UsageError:
+                values = None
+            found.append((number, line, values if isinstance(values, dict) else None))
+    if not any(values is not None for _, _, values in found):
+        raise UsageError("this is no file of JSON objects, one a line")
+    return found
 
 
 def _json(text: str, where: str) -> Any:
@@ -199,24 +223,39 @@ def _options(values: Mapping[str, Any], kind: str) -> tuple[Copies, bool, bool]:
 
 
 def _bigcode(text: str) -> Iterator[Entry]:
-    stripped = text.lstrip()
-    records = _json(text, "the file") if stripped.startswith("[") else [v for _, v in _lines(text)]
-    for number, record in enumerate(records, start=1):
-        names = {"repo": "optout_repos", "owner": "optout_owners"}
-        if not isinstance(record, dict) or not all(
-            isinstance(record.get(name) or [], list) for name in names.values()
-        ):
-            raise UsageError(
-                f"record {number} is no opt-out record",
-                expected="issue, author, and lists optout_repos and optout_owners",
-            )
+    stripped = text.removeprefix("\ufeff").lstrip()
+    if stripped.startswith("["):
+        records = list(enumerate(_json(stripped, "the file"), start=1))
+    else:
+        records = [(number, values) for number, _, values in _lines(text)]
+    if not any(_is_record(record) for _, record in records):
+        raise UsageError(
+            "this is no file of opt-out records",
+            expected="issue, author, and lists optout_repos and optout_owners",
+        )
+    for number, record in records:
+        where = f"record {number}"
+        if not _is_record(record):
+            yield _bad(f"{number}", where, "expected are lists optout_repos and optout_owners")
+            continue
         author, issue = str(record.get("author", "")), str(record.get("issue", number))
-        for scope, member in names.items():
-            for name in record.get(member) or []:
-                blank = Entry(
-                    _source(f"bigcode:{issue}:{scope}:{name}"), f"record {number}", author
-                )
-                yield _understood(blank, {"scope": scope, "selector": name})
+        named = [(scope, name) for scope, member in _LISTS for name in record.get(member) or ()]
+        if not named:
+            yield _bad(f"bigcode:{issue}", where, "it names no repository and no owner")
+        for scope, name in named:
+            blank = Entry(_source(f"bigcode:{issue}:{scope}:{name}"), where, author)
+            yield _understood(blank, {"scope": scope, "selector": name})
+
+
+_LISTS = (("repo", "optout_repos"), ("owner", "optout_owners"))
+
+
+def _is_record(record: Any) -> bool:
+    return (
+        isinstance(record, dict)
+        and any(member in record for _, member in _LISTS)
+        and all(isinstance(record.get(member) or [], list) for _, member in _LISTS)
+    )
 
 
 def _source(said: str) -> str:
@@ -227,42 +266,72 @@ def _source(said: str) -> str:
 
 
 def _github(text: str) -> Iterator[Entry]:
-    issues = _json(text, "the export")
-    if not isinstance(issues, list):
-        raise UsageError("this is no export of issues", expected="a JSON list of issues")
-    for issue in issues:
-        if not isinstance(issue, dict) or type(issue.get("number")) is not int:
-            raise UsageError("this is no export of issues", expected="issues with their numbers")
+    issues = _json(text.removeprefix("\ufeff"), "the export")
+    if not isinstance(issues, list) or (issues and not any(_is_issue(each) for each in issues)):
+        raise UsageError("this is no export of issues", expected="a JSON list of numbered issues")
+    for number, issue in enumerate(issues, start=1):
+        if not _is_issue(issue):
+            yield _bad(f"{number}", f"record {number}", "it is no issue with a number")
+            continue
         if "pull_request" in issue:
             continue
         user = issue.get("user")
         author = str(user.get("login", "")) if isinstance(user, dict) else ""
-        blank = Entry(f"github:{issue['number']}", f"issue {issue['number']}", author)
-        yield _understood(blank, _form(str(issue.get("body") or "")))
+        yield from _asked(issue, author)
 
 
-def _form(body: str) -> dict[str, Any]:
-    """Members from the body of an issue that was made with the form.
+def _asked(issue: Mapping[str, Any], author: str) -> Iterator[Entry]:
+    """The requests of an issue; prose is refused, with a form to paste."""
+    known, where = f"github:{issue['number']}", f"issue {issue['number']}"
+    found = asks(str(issue.get("body") or ""), author)
+    if not found:
+        yield Entry(
+            known,
+            where,
+            author,
+            refusal="it is no form that is filled in, and no list of repositories"
+            "\n  next: put the text below in its place",
+        )
+    for values in found:
+        source = known
+        if len(found) > 1 or len(values) == _SCOPE_AND_NAME:
+            source = _source(f"{known}:{values['scope']}:{values['selector']}")
+        yield _understood(Entry(source, where, author), values)
 
-    Free prose has none; nor has a body with two answers to one question, or longer than any issue.
+
+_SCOPE_AND_NAME = 2
+"""Members of a request from a list, of which an issue can have several."""
+
+
+def _is_issue(issue: Any) -> bool:
+    return isinstance(issue, dict) and type(issue.get("number")) is int
+
+
+def once(found: Sequence[Entry]) -> dict[str, Entry]:
+    """Source of each understood entry -> the entry that is submitted for it.
+
+    Who asks for one thing twice, in other letters or with and without the forge's address, makes one
+    request: the wider of the two, which both asked for. What different people ask for stays apart,
+    as one of them may withdraw.
     """
-    found: list[tuple[str, list[str]]] = []
-    for line in body.split("\n") if len(body) <= BODY_MAX else []:
-        heading = line[4:].strip() if line.startswith("### ") else ""
-        if heading in FORM_FIELDS:
-            found.append((FORM_FIELDS[heading], []))
-        elif found:
-            found[-1][1].append(line)
-    answers = {member: "\n".join(lines).strip() for member, lines in found}
-    if "scope" not in answers or "selector" not in answers or len(answers) != len(found):
-        return {"scope": "repo", "selector": ""}
+    first: dict[tuple[Any, ...], Entry] = {}
+    for entry in found:
+        if entry.selector is not None:
+            first.setdefault((*_asked_for(entry), entry.selector.host), entry)
     return {
-        "scope": _SCOPES.get(answers["scope"].lower(), answers["scope"]),
-        "selector": answers["selector"],
-        "copies": _COPIES.get(answers.get("copies", "leave them").lower(), "?"),
-        "forks": _FORKS.get(answers.get("forks", "leave them").lower()),
-        "past": _PAST.get(answers.get("past", "leave them").lower()),
+        entry.source: first.get((*_asked_for(entry), ""))
+        or first[(*_asked_for(entry), entry.selector.host)]
+        for entry in found
+        if entry.selector is not None
     }
+
+
+def _asked_for(entry: Entry) -> tuple[Any, ...]:
+    """Who asks for what, but on which forge."""
+    at = entry.selector
+    assert at is not None
+    asker = fold_name(entry.author or entry.contact)
+    return asker, at.kind, at.name, at.glob, entry.copies, entry.past, entry.forks
 
 
 def comment(entry: Entry, status: Status | None, removed: Mapping[str, Any] | None) -> str:
@@ -279,7 +348,9 @@ def comment(entry: Entry, status: Status | None, removed: Mapping[str, Any] | No
         return (
             "Nothing was removed, because we could not read what this asks for.\n\n"
             f"> {entry.refusal.replace(chr(10), chr(10) + '> ')}\n\n"
-            "Please edit the form's answers above; nothing else is needed."
+            "To have all of your account left out, edit the issue, put this in the place of its text,"
+            " and nothing else is needed. For one repository, write `One repository` and its address"
+            f" instead.\n\n```text\n{to_paste(entry.author)}\n```"
         )
     request = status.submitted.request
     head = f"This is request `{request}` ({entry.selector.kind})."

@@ -48,7 +48,7 @@ _PLACEHOLDER_OWNERS = frozenset(
     owner user username user-name user_name yourname your-name your_name yourusername your-
     username your_username your-user github-username githubusername github-user my-username
     myusername org organization organisation your-org your_org your-organization org-name orgname
-    account your-account example-user none null nan na n-a no nothing unknown name me my all
+    account your-account name-of-your-account example-user none null nan na n-a no nothing unknown name me my all
     everything everyone any anything tbd todo xxx
     """.split()  # noqa: SIM905
 )

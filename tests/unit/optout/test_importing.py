@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from stackyard.errors import UsageError
-from stackyard.optout import importing
+from stackyard.optout import importing, issues
 from stackyard.optout.importing import Entry, comment, entries
 from stackyard.optout.selector import Selector
 from stackyard.store.registry import init_registry, open_registry
@@ -47,8 +47,7 @@ def test_entries_csv_lines_are_understood_or_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "repo,octo/p\n", "scope,selector,more\n", "scope,selector\nrepo\n",
-             "scope,selector\nrepo,a/b,c\n", 'scope,selector\nrepo,"a/b\n']
+    "text", ["", "repo,octo/p\n", "scope,selector,more\n", '"scope,selector\n']
 )  # fmt: skip
 def test_entries_csv_file_of_another_shape_is_refused_whole(text: str) -> None:
     with pytest.raises(UsageError):
@@ -64,7 +63,7 @@ def test_entries_jsonl_lines_are_understood_or_refused() -> None:
     assert bad.selector is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "7", '{"scope":"repo","selector":"a/b","x":1}'])
+@pytest.mark.parametrize("text", ["{", "[]", "7"])
 def test_entries_jsonl_file_of_another_shape_is_refused_whole(text: str) -> None:
     with pytest.raises(UsageError):
         entries(text, "jsonl")
@@ -129,13 +128,11 @@ def test_issue_form_has_the_labels_and_answers_that_the_import_knows() -> None:
         for item in form["body"]
         if "label" in item["attributes"]
     }
-    assert list(fields) == list(importing.FORM_FIELDS)
-    assert {o.lower() for o in fields["What do you want removed?"]} == set(importing._SCOPES)
-    assert {o.lower() for o in fields["Copies in other repositories"]} == set(importing._COPIES)
-    assert {o.lower() for o in fields["Forks of an account's repositories"]} == set(
-        importing._FORKS
-    )
-    assert {o.lower() for o in fields["Releases already made"]} == set(importing._PAST)
+    assert list(fields) == list(issues.FORM_FIELDS)
+    assert {o.lower() for o in fields["What do you want removed?"]} == set(issues.SCOPES)
+    assert {o.lower() for o in fields["Copies in other repositories"]} == set(issues.COPIES)
+    assert {o.lower() for o in fields["Forks of an account's repositories"]} == set(issues.FORKS)
+    assert {o.lower() for o in fields["Releases already made"]} == set(issues.PAST)
 
 
 def test_comment_of_states_says_what_was_done_and_quotes_nothing(book: Book) -> None:
@@ -180,8 +177,9 @@ def test_import_file_of_unknown_ending_is_refused(tmp_path: Path) -> None:
 def test_entries_that_say_a_thing_twice_are_refused() -> None:
     with pytest.raises(UsageError):
         entries("scope,selector,selector\nrepo,octo/p,octo/q\n", "csv")
-    with pytest.raises(UsageError):
-        entries('{"scope":"repo","selector":"octo/p","selector":"octo/q"}', "jsonl")
+    good = '{"scope":"repo","selector":"octo/p"}\n'
+    _, twice = entries(good + '{"scope":"repo","selector":"octo/p","selector":"octo/q"}', "jsonl")
+    assert twice.selector is None
     with pytest.raises(UsageError):
         entries('[{"issue":1,"optout_repos":[],"optout_repos":["octo/p"]}]', "bigcode")
     issue = form_issue(1, "One repository", "octo/p")
@@ -255,3 +253,156 @@ def test_import_of_a_file_too_long_is_refused(tmp_path: Path) -> None:
         stream.truncate(importing.FILE_MAX_BYTES + 1)
     with pytest.raises(UsageError, match="too long"):
         run(tmp_path, "import", str(tmp_path / "x.csv"))
+
+
+def invoke(project: Path, *arguments: str) -> tuple[int, Any]:
+    """Exit code and JSON of a command, as `main` would give them."""
+    from click.testing import CliRunner
+
+    from stackyard.cli.optout import optout
+
+    command = [arguments[0], "--project", str(project), *arguments[1:], "--json"]
+    done = CliRunner().invoke(optout, command, standalone_mode=False, catch_exceptions=False)
+    return done.return_value or 0, json.loads(done.output)
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "good"),
+    [
+        ("csv", 'scope,selector\nrepo,octo/p\nrepo\nrepo,a/b,c\nrepo,"x/y\nrepo,octo/q\n', 2),
+        ("jsonl", '{"scope":"repo","selector":"octo/p"}\n{\n7\n{"selector":1,"x":2}\n', 1),
+        (
+            "bigcode",
+            '[{"issue":1,"optout_repos":["octo/p"]},7,{"optout_repos":"x"},{"issue":2}]',
+            1,
+        ),
+        ("bigcode", '[{"issue":1,"optout_repos":["octo/p"]},{"optout_repos":[]}]', 1),
+    ],
+)
+def test_import_bad_record_is_refused_alone_and_the_exit_code_says_so(
+    tmp_path: Path, form: str, text: str, good: int
+) -> None:
+    init_registry(tmp_path)
+    (tmp_path / "batch").write_text(text)
+    code, answer = invoke(tmp_path, "import", str(tmp_path / "batch"), "--format", form)
+    assert (code, answer["submitted"]) == (1, good)
+    assert all(row["refusal"] for row in answer["requests"] if row["state"] == "refused")
+    assert len(answer["requests"]) > good
+
+
+def test_import_issue_without_a_number_is_refused_alone(tmp_path: Path) -> None:
+    init_registry(tmp_path)
+    export = tmp_path / "issues.json"
+    export.write_text(json.dumps([form_issue(1, "One repository", "octo/p"), {}, 7]))
+    code, answer = invoke(tmp_path, "import", str(export), "--format", "github")
+    assert (code, answer["submitted"], len(answer["requests"])) == (1, 1, 3)
+
+
+def test_import_of_what_is_all_understood_exits_with_zero(tmp_path: Path) -> None:
+    init_registry(tmp_path)
+    (tmp_path / "a.csv").write_text("scope,selector\nowner,octo\n")
+    assert invoke(tmp_path, "import", str(tmp_path / "a.csv"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\xef\xbb\xbfscope;selector;contact;copies;forks;past\r\nowner;octo;me@example.org;;TRUE;FALSE\r\n",
+        b"\xef\xbb\xbfsep=;\r\nScope;Selector;Contact;Forks;;\r\nowner;octo;me@example.org;TRUE;;\r\n;;;;;\r\n",
+        b"scope\tselector\tcontact\tforks\r\nowner\tocto\tme@example.org\tTRUE\r\n",
+    ],
+)
+def test_import_csv_of_a_spreadsheet_is_read(tmp_path: Path, raw: bytes) -> None:
+    init_registry(tmp_path)
+    (tmp_path / "a.csv").write_bytes(raw)
+    code, answer = invoke(tmp_path, "import", str(tmp_path / "a.csv"))
+    assert (code, answer["submitted"]) == (0, 1)
+    (entry,) = entries(raw.decode("utf-8-sig"), "csv")
+    assert (entry.forks, entry.contact) == (True, "me@example.org")
+
+
+def test_import_same_owner_spelled_twice_is_one_request(tmp_path: Path) -> None:
+    init_registry(tmp_path)
+    record = {
+        "issue": 1,
+        "author": "Octo",
+        "optout_owners": ["https://github.com/octo", "octo", "Octo", "@OCTO"],
+    }
+    batch = tmp_path / "a.json"
+    batch.write_text(json.dumps([record]))
+    code, answer = invoke(tmp_path, "import", str(batch), "--format", "bigcode")
+    assert (code, answer["submitted"]) == (0, 1)
+    assert len({row["request"] for row in answer["requests"]}) == 1
+    assert len(open_registry(tmp_path).events) == 1
+    again = invoke(tmp_path, "import", str(batch), "--format", "bigcode")[1]
+    assert again["submitted"] == 0
+    assert again["requests"] == answer["requests"]
+
+
+def test_import_two_people_who_ask_for_one_owner_make_two_requests(tmp_path: Path) -> None:
+    init_registry(tmp_path)
+    batch = tmp_path / "a.json"
+    batch.write_text(
+        json.dumps(
+            [{"issue": n, "author": who, "optout_owners": ["octo"]} for n, who in enumerate("ab")]
+        )
+    )
+    assert invoke(tmp_path, "import", str(batch), "--format", "bigcode")[1]["submitted"] == 2
+
+
+def boxes(accounts: str, repositories: str) -> str:
+    """An issue as BigCode's form makes them: headings, answers, a list of ticks."""
+    return (
+        f"### Accounts and organizations to remove ENTIRELY\n\n{accounts}\n\n"
+        f"### Specific repositories to remove\n\n{repositories}\n\n"
+        "### Optional - your relationship to what you listed\n\n- [x] Mine.\n- [ ] Not ticked.\n\n"
+        "### Anything else? (optional)\n\nThank you:\n- mono-inc/not-this"
+    )
+
+
+def selectors(body: str, login: str = "Octo") -> list[str]:
+    issue = {"number": 1, "body": body, "user": {"login": login}}
+    found = entries(json.dumps([issue]), "github")
+    return [f"{e.selector.kind} {e.selector}" if e.selector else "refused" for e in found]
+
+
+def test_entries_github_bigcode_form_gives_a_request_a_line() -> None:
+    assert selectors(boxes("octo\nocto-old\n\n- https://github.com/octo-org", "_No response_")) == [
+        "owner octo", "owner octo-old", "owner https://github.com/octo-org",
+    ]  # fmt: skip
+    assert selectors(boxes("None", "octo/p\r\nmono-inc/q")) == ["repo octo/p", "repo mono-inc/q"]
+    assert selectors(boxes("octo", "All")) == ["owner octo"]
+    assert selectors(boxes("octo", "octo/p, octo/q\nocto/r")) == [
+        "owner octo",
+        "refused",
+        "repo octo/r",
+    ]
+    assert selectors(boxes("mono-inc", "all")) == ["owner mono-inc", "refused"]
+    assert selectors(boxes("octo/p", "_No response_")) == ["refused"]
+    smuggled = boxes("octo", "### Specific repositories to remove\n\nmono-inc/q")
+    assert selectors(smuggled) == ["refused"]
+
+
+def test_entries_github_older_list_of_bigcode_is_read() -> None:
+    head = "Please have these removed from it:\n\n"
+    note = "\n\n_Note_: more text\n - mono-inc/not-this"
+    assert selectors(f"{head} - Commits\n - GitHub issue\n - octo/p\n * octo/q{note}") == [
+        "repo octo/p", "repo octo/q",
+    ]  # fmt: skip
+    assert selectors(f"{head} - all{note}") == ["owner octo"]
+    assert selectors(f"{head} - all\n - octo/p{note}") == ["refused", "repo octo/p"]
+    assert selectors(f"{head} - Commits{note}") == ["refused"]
+    assert selectors(f"{head} - all{note}", login="") == ["refused"]
+
+
+@pytest.mark.parametrize("body", ["please remove all my stuff", "", boxes("all", "all")])
+@pytest.mark.parametrize("login", ["Octo", "", "<b>", "a b"])
+def test_comment_on_prose_has_the_very_text_to_paste(body: str, login: str) -> None:
+    issue = {"number": 1, "body": body, "user": {"login": login}}
+    refused = entries(json.dumps([issue]), "github")
+    assert all(entry.selector is None for entry in refused)
+    said = comment(refused[0], None, None)
+    pasted = said.partition("```text\n")[2].partition("\n```")[0]
+    expected = "owner https://github.com/octo" if login == "Octo" else "refused"
+    assert selectors(pasted, login) == [expected]
+    assert "<b>" not in said
