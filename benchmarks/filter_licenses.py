@@ -32,12 +32,9 @@ from benchmarks.filter_stage import batch_of
 from stackyard import filter as room
 from stackyard.filter import evidence, headers, manifests
 from stackyard.filter.expression import canonical, license_ids
+from stackyard.filter.names import is_license_name
 from stackyard.filter.params import LicenseTextParams, SyntaxParams
-from stackyard.filter.statements import (
-    FileStatementDetector,
-    TextStatementDetector,
-    is_license_name,
-)
+from stackyard.filter.statements import FileStatementDetector, TextStatementDetector
 from stackyard.filter.syntax import SyntaxDetector
 from stackyard.record import FILE_KEY, FILES
 

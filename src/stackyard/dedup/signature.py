@@ -37,6 +37,7 @@ class SignatureDetector:
     name: str = NAME
     scope: Literal["blob"] = "blob"
     modules: tuple[str, ...] = (
+        "stackyard.dedup.ids",
         "stackyard.dedup.kernel",
         "stackyard.dedup.shingle",
         "stackyard.dedup.signature",

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from stackyard.detector import Scope
 from stackyard.filter.buffers import bytes_of, one_array
-from stackyard.filter.statements import is_license_name
+from stackyard.filter.names import is_license_name
 from stackyard.record import BLOB_ID
 
 COPYRIGHTS = pa.schema(
@@ -70,6 +70,7 @@ class CopyrightDetector:
     scope: Scope = "blob"
     modules: Sequence[str] = (
         "stackyard.filter.attribution",
+        "stackyard.filter.names",
         "stackyard.filter.text",
         "stackyard.filter.charset",
         "stackyard.filter.buffers",

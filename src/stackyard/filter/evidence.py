@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,17 +20,9 @@ import pyarrow.compute as pc
 
 from stackyard.filter.buffers import one_array
 from stackyard.filter.expression import RESTRICTED, UNRECOGNIZED, conjunction, families
-from stackyard.filter.manifests import BINDING, TERMS
+from stackyard.filter.manifests import BINDING, LISTED, PART, TERMS
+from stackyard.filter.names import README
 from stackyard.record import BLOB_ID
-
-PART: Final = "part"
-"""Kind of what a file says of a part of itself: it holds beside what its directory says."""
-
-LISTED: Final = "listed"
-"""Kind of licence texts in a folder for them: they count for what is above it where nothing else does."""
-
-README: Final = re.compile(r"(?i)(?:^|/)readme(?:\.(?:md|markdown|rst|txt|adoc|org))?$")
-"""Paths of files that speak for their directory in prose."""
 
 _SEPARATOR = pa.scalar("\0", pa.large_string())
 

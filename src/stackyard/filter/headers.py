@@ -29,7 +29,6 @@ import numba
 import numpy as np
 
 from stackyard.filter import prose
-from stackyard.filter.evidence import PART
 from stackyard.filter.expression import (
     PUBLIC_DOMAIN,
     RESTRICTED,
@@ -39,7 +38,7 @@ from stackyard.filter.expression import (
     families,
     simplify,
 )
-from stackyard.filter.manifests import TERMS
+from stackyard.filter.manifests import PART, TERMS
 from stackyard.filter.texts import append
 
 HEAD_BYTES: Final = 8_192

@@ -19,6 +19,12 @@ from stackyard.filter import prose
 from stackyard.filter.expression import UNRECOGNIZED, canonical, conjunction, simplify
 
 METADATA: Final = "metadata"
+PART: Final = "part"
+"""Kind of what a file says of a part of itself: it holds beside what its directory says."""
+
+LISTED: Final = "listed"
+"""Kind of licence texts in a folder for them: they count for what is above it where nothing else does."""
+
 TERMS: Final = "terms"
 """Kind of words that say that there are terms, and not which: they count where nothing else does."""
 

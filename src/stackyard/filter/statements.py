@@ -22,8 +22,8 @@ from stackyard.detector import Scope
 from stackyard.filter import headers, manifests, prose, readme
 from stackyard.filter.account import account
 from stackyard.filter.buffers import bytes_of, one_array, pieces
-from stackyard.filter.evidence import LISTED, README
 from stackyard.filter.expression import UNRECOGNIZED, conjunction
+from stackyard.filter.names import README, is_license_name
 from stackyard.filter.params import LicenseTextParams
 from stackyard.record import BLOB_ID
 
@@ -54,6 +54,7 @@ _MODULES: Sequence[str] = (
     "stackyard.filter.statements",
     "stackyard.filter.headers",
     "stackyard.filter.manifests",
+    "stackyard.filter.names",
     "stackyard.filter.prose",
     "stackyard.filter.readme",
     "stackyard.filter.expression",
@@ -66,70 +67,6 @@ _MODULES: Sequence[str] = (
     "stackyard.filter.charset",
 )
 
-_LICENSE_NAME = re.compile(
-    r"(?i)(?:.*[-_.])?(?:licen[cs]es?|copying|unlicen[cs]e|ofl)(?:[-_.].*)?|copyright(?:\.txt|\.md)?"
-)
-_NO_LICENSE_SUFFIX = frozenset(
-    [
-        "asm",
-        "bat",
-        "c",
-        "cc",
-        "cfg",
-        "class",
-        "cpp",
-        "cs",
-        "css",
-        "csv",
-        "dart",
-        "el",
-        "ex",
-        "exs",
-        "go",
-        "h",
-        "hpp",
-        "hs",
-        "in",
-        "ini",
-        "ipynb",
-        "java",
-        "js",
-        "json",
-        "jsx",
-        "kt",
-        "lua",
-        "m4",
-        "mjs",
-        "ml",
-        "php",
-        "pl",
-        "pm",
-        "png",
-        "po",
-        "ps1",
-        "py",
-        "pyc",
-        "pyi",
-        "rb",
-        "rs",
-        "scala",
-        "scss",
-        "sh",
-        "sql",
-        "svg",
-        "swift",
-        "tcl",
-        "template",
-        "tmpl",
-        "toml",
-        "ts",
-        "tsx",
-        "vue",
-        "xml",
-        "yaml",
-        "yml",
-    ]
-)
 _LIKELY = (
     r"(?i)(?:licen[cs]e|copying|copyright|ofl|dep5|readme|clause|eula|addend|rider|restriction|supplement"
     r"|amendment|acceptable[-_ ]use|(?:no|non|anti)[-_ ]?(?:ai|military|training)|ai[-_ ]?(?:policy|terms"
@@ -138,15 +75,6 @@ _LIKELY = (
     + r")[^/]*$|LICENSES/[^/]+$"
 )
 _NAMES_A_LICENSE = re.compile(r"(?i)licen[cs]e|copying")
-
-
-def is_license_name(path: str) -> bool:
-    """Whether a file of this name holds a licence text by custom: LICENSE, COPYING.LIB, MIT-LICENSE.txt."""
-    name = posixpath.basename(path)
-    if not _LICENSE_NAME.fullmatch(name):
-        return False
-    suffix = name.rpartition(".")[2].lower() if "." in name else ""
-    return suffix not in _NO_LICENSE_SUFFIX
 
 
 _RIDER_ALONE = re.compile(
@@ -261,7 +189,7 @@ class FileStatementDetector:
             if not _is_listed(path):
                 yield (*stated, folder, None)
             if _is_for_above(path):
-                yield (LISTED, *stated[1:], posixpath.dirname(folder), None)
+                yield (manifests.LISTED, *stated[1:], posixpath.dirname(folder), None)
 
     def _beside(self, path: str, raw: bytes) -> Iterator[tuple[Any, ...]]:
         """Riders of a file beside a licence. A name that promises nothing else makes all that is not

@@ -10,9 +10,10 @@ from stackyard.errors import UsageError
 from stackyard.filter import default_policy, load_policy
 from stackyard.filter.expression import UNRECOGNIZED, canonical
 from stackyard.filter.headers import header_expression, normal, statements
+from stackyard.filter.names import is_license_name
 from stackyard.filter.params import LicenseTextParams
 from stackyard.filter.policy import default_policy_text
-from stackyard.filter.statements import FileStatementDetector, is_license_name
+from stackyard.filter.statements import FileStatementDetector
 from stackyard.filter.texts import exact
 from tests.unit.filter.corpus import batch
 from tests.unit.filter.licenses import GPL_HEADER, MIT
