@@ -1,22 +1,23 @@
-"""`python -m flows build | release | takedown | service_levels`: starts a flow, and a Prefect server if none is set."""
+"""`python -m flows build | release | takedown | service-levels`: starts a flow, and a Prefect server if none is set.
+
+`stackyard build | release | takedown | service-levels` are the same commands.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flows.server import check_answers, prefect_api
 from stackyard.cli import JSON, PROJECT, echo_json, run
+from stackyard.cli.written import check_written
 from stackyard.errors import UsageError
-from stackyard.pipeline.init import ready_project
-from stackyard.pipeline.project import Project
-from stackyard.pipeline.publish import Outcome, unchanged
-from stackyard.pipeline.takedown import intended, pending_ids
-from stackyard.store.files import exclusive
+
+if TYPE_CHECKING:
+    from stackyard.pipeline.publish import Outcome
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,7 +45,14 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Flows(click.Group):
+    """A group in which `service_levels`, as it was called before, is `service-levels`."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name.replace("_", "-"))
+
+
+@click.group(cls=_Flows, context_settings={"help_option_names": ["-h", "--help"]})
 def flows() -> None:
     """Build and release a dataset. A killed flow goes on where it was when started again."""
 
@@ -54,9 +62,11 @@ def flows() -> None:
 def build(project: Path, engine: str, workers: int | None, as_json: bool) -> None:
     """Make facts and decisions from sources.yaml; publish nothing.
 
-    Example: python -m flows build --project my-dataset --workers 2
+    Example: stackyard build --project my-dataset --workers 2
     """
     root = _ready(project)
+    from flows.server import prefect_api
+
     with prefect_api(root / ".stackyard" / "prefect"):
         from flows.build import build as flow
         from flows.result import ran
@@ -85,12 +95,14 @@ def release(  # noqa: PLR0917 - click hands its options over by name
 ) -> None:
     """Build, check, version and publish.
 
-    Example: python -m flows release --project my-dataset --dry-run
+    Example: stackyard release --project my-dataset --dry-run
     """
     root = _ready(project)
     if bump == "auto" and (outcome := _unchanged(root)) is not None:
         _show(outcome, as_json)
         return
+    from flows.server import prefect_api
+
     with prefect_api(root / ".stackyard" / "prefect"):
         from flows.release import release as flow
         from flows.result import ran
@@ -112,12 +124,17 @@ def takedown(  # noqa: PLR0917 - click hands its options over by name
 ) -> None:
     """Apply verified opt-outs to the last release: a patch release, and receipts.
 
-    Example: python -m flows takedown --project my-dataset
+    Example: stackyard takedown --project my-dataset
     """
     root = _ready(project)
     if dry_run:
+        from stackyard.pipeline.project import Project
+        from stackyard.pipeline.takedown import intended
+
         _show(intended(Project.at(root)), as_json)
         return
+    from flows.server import prefect_api
+
     with prefect_api(root / ".stackyard" / "prefect"):
         from flows.result import ran
         from flows.runner import on_engine
@@ -126,7 +143,7 @@ def takedown(  # noqa: PLR0917 - click hands its options over by name
         _show(ran(on_engine(flow, engine, workers), root, purge), as_json)
 
 
-@flows.command("service_levels")
+@flows.command("service-levels")
 @PROJECT
 @JSON
 def service_levels(project: Path, as_json: bool) -> int:
@@ -134,9 +151,11 @@ def service_levels(project: Path, as_json: bool) -> int:
 
     It also tells Prefect, by one event for each state in which something is late.
 
-    Example: python -m flows service_levels --project my-dataset
+    Example: stackyard service-levels --project my-dataset
     """
     root = _ready(project)
+    from flows.server import prefect_api
+
     with prefect_api(root / ".stackyard" / "prefect"):
         from flows.result import ran
         from flows.service_levels import service_levels as flow
@@ -160,6 +179,8 @@ def automations(as_json: bool) -> None:
             "PREFECT_API_URL is not set, and automations live on a server that stays",
             next_step="start one (docs/deploy.md), and set PREFECT_API_URL",
         )
+    from flows.server import check_answers
+
     check_answers(os.environ["PREFECT_API_URL"])
     from flows.automations import apply_automations
 
@@ -171,12 +192,21 @@ def automations(as_json: bool) -> None:
 
 
 def _unchanged(root: Path) -> Outcome | None:
+    from stackyard.pipeline.project import Project
+    from stackyard.pipeline.publish import unchanged
+    from stackyard.pipeline.takedown import pending_ids
+    from stackyard.store.files import exclusive
+
     project = Project.at(root)
     with exclusive(project.private / "run.lock"):
         return None if pending_ids(project) else unchanged(project)
 
 
 def _ready(project: Path) -> Path:
+    """The project's folder, with all that a run needs; what was written wrong is said at once."""
+    check_written(project)
+    from stackyard.pipeline.init import ready_project
+
     return ready_project(project).root
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from prefect.futures import as_completed
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from stackyard.errors import joined
 from stackyard.stages import Stage
 from tasks.units import unit_task
 
 
 def map_units(stage: Stage, root: Path, units: Sequence[str]) -> None:
-    """Runs all units of a stage on the flow's task runner; the first failure is raised at the end."""
+    """Runs all units of a stage on the flow's task runner; what failed is raised at the end."""
     if not units:
         return
     futures = [unit_task.submit(stage.name, str(root), unit, os.getpid()) for unit in units]
@@ -28,7 +29,7 @@ def map_units(stage: Stage, root: Path, units: Sequence[str]) -> None:
                 failed.append(result)
             progress.advance(line)
     if failed:
-        raise failed[0]
+        raise joined(failed)
 
 
 def _progress() -> Progress:

@@ -7,6 +7,7 @@ holds file contents: an ingested file may hold a secret.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 _MOVES = re.compile(
@@ -75,6 +76,40 @@ class UsageError(StackyardError):
     """A command, params.yaml, sources.yaml or a request is wrong: its author can mend it (exit 2)."""
 
     exit_code = 2
+
+
+class PinMismatch(UsageError):
+    """Sources are not the files that sources.yaml pins; one error names all of a run (exit 2).
+
+    Args:
+        wrong: of each source: how errors name it, the pinned SHA-256, and the one that was found.
+    """
+
+    def __init__(self, wrong: Iterable[tuple[str, str, str]]) -> None:
+        self.wrong = tuple(sorted(set(wrong)))
+        super().__init__(
+            "\n  ".join(
+                [
+                    f"{len(self.wrong)} of the sources are not what sources.yaml pins:"
+                    if len(self.wrong) > 1
+                    else "a source is not what sources.yaml pins:",
+                    *(
+                        f"{where}\n    pinned: sha256 {pinned}\n    found:  sha256 {found}"
+                        for where, pinned, found in self.wrong
+                    ),
+                ]
+            ),
+            next_step="find out who changed them; where what was found is right, write it down",
+        )
+
+    def __reduce__(self) -> tuple[type[PinMismatch], tuple[tuple[tuple[str, str, str], ...]]]:
+        return type(self), (self.wrong,)
+
+
+def joined(failed: Sequence[BaseException]) -> BaseException:
+    """What to raise after several units of a stage failed: all wrong pins at once, else the first."""
+    pins = [each for each in failed if isinstance(each, PinMismatch)]
+    return PinMismatch(one for each in pins for one in each.wrong) if pins else failed[0]
 
 
 class EnvironmentFault(StackyardError):

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import rfc8785
+import yaml
 
 from stackyard.errors import UsageError
 
@@ -69,6 +70,49 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         expected=str(kind),
         found=repr(value)[:80],
         next_step="mend params.yaml",
+    )
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML that refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            raise UsageError(
+                f"the key {twice[0]!r} stands twice in one mapping, "
+                f"line {node.start_mark.line + 1}",
+                next_step="remove one of them",
+            )
+        return super().construct_mapping(node, deep)
+
+
+def load_yaml(text: str, where: str) -> Any:
+    """The value of a YAML document, in which no key stands twice.
+
+    Raises:
+        UsageError: it is not YAML; with its line and column.
+    """
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - derived from SafeLoader
+    except (yaml.YAMLError, RecursionError) as error:
+        raise not_yaml(where, error) from error
+
+
+def not_yaml(where: str, error: Exception) -> UsageError:
+    """What is wrong with the syntax of a file, and where; the file's text is not shown.
+
+    A value may be a credential that somebody put there by mistake.
+    """
+    mark = getattr(error, "problem_mark", None)
+    at = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+    why = getattr(error, "problem", None) or getattr(error, "reason", None) or type(error).__name__
+    context = getattr(error, "context", None)
+    return UsageError(
+        f"{where}{at}: this is no YAML: {why}" + (f", {context}" if context else ""),
+        next_step="look at that line and the one above it: indentation, a quote or a bracket "
+        "that is not closed, a tab, or a `: ` in a text without quotes",
     )
 
 

@@ -18,6 +18,11 @@ from stackyard.errors import StackyardError, UsageError, shown, shown_json
 
 _COMMANDS = {
     "init": ("project", "Make a new dataset project."),
+    "source": ("source", "Add sources to a project, pinned."),
+    "build": ("flow", "Make facts and decisions from sources.yaml; publish nothing."),
+    "release": ("flow", "Build, check, version and publish."),
+    "takedown": ("flow", "Apply verified opt-outs to the last release."),
+    "service-levels": ("flow", "Age, breach and next step of each open opt-out."),
     "stage": ("project", "Run one stage without Prefect (what dvc.yaml calls)."),
     "report": ("project", "Show the report of the last build or release."),
     "pull": ("dataset", "Get a pinned version, verified."),
@@ -68,10 +73,18 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="stackyard")
 def cli() -> None:
-    """Stackyard: versioned, verifiable source-code datasets, with opt-outs that are honoured.
+    """Stackyard: versioned, verifiable source-code datasets, with opt-outs that are honoured."""
 
-    Flows (build, release, takedown) start with `python -m flows --help`, from the checkout.
-    """
+
+_EXPECTED = (
+    StackyardError,
+    click.ClickException,
+    click.Abort,
+    KeyboardInterrupt,
+    OSError,
+    ModuleNotFoundError,
+)
+"""What a command may end with; anything else is an error of the program, and is shown as one."""
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -85,6 +98,11 @@ def exit_code_of(error: BaseException) -> int:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         click.echo("interrupted: nothing is lost, run the same command again", err=True)
         return 130
+    if isinstance(error, ModuleNotFoundError):
+        from stackyard.extras import not_installed
+
+        if (fault := not_installed(error)) is not None:
+            return exit_code_of(fault)
     if isinstance(error, OSError):
         say(f"error: {error}", err=True)
         return 3
@@ -105,7 +123,7 @@ def run(command: click.Command, prog_name: str) -> None:
     """Runs a command line and exits with the code that its outcome has."""
     try:
         result = command.main(prog_name=prog_name, standalone_mode=False)
-    except (StackyardError, click.ClickException, click.Abort, KeyboardInterrupt, OSError) as error:
+    except _EXPECTED as error:
         sys.exit(exit_code_of(error))
     sys.exit(result if isinstance(result, int) else 0)
 

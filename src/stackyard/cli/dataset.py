@@ -78,7 +78,7 @@ def _hub(project: Path | None) -> Iterator[_Hub]:
     if not (root / DIRECTORY).is_dir():
         raise UsageError(
             f"nothing is published from {root.resolve()} yet",
-            next_step="run `python -m flows release`, or leave the project to use HF_ENDPOINT",
+            next_step="run `stackyard release`, or leave the project to use HF_ENDPOINT",
         )
     with _embedded(root / DIRECTORY) as endpoint:
         yield _Hub(endpoint, publish.repo, key)
@@ -101,15 +101,8 @@ def _publish_params(path: Path) -> Any:
 
 @contextmanager
 def _embedded(folder: Path) -> Iterator[str]:
-    from stackyard.errors import EnvironmentFault
+    from stackyard.hub.server import EmbeddedHub
 
-    try:
-        from stackyard.hub.server import EmbeddedHub
-    except ImportError as error:
-        raise EnvironmentFault(
-            f"the local Hub needs {error.name}, which is not installed",
-            next_step="pip install 'stackyard[web]'",
-        ) from error
     with EmbeddedHub(folder) as hub:
         yield hub.endpoint
 

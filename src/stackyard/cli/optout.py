@@ -284,7 +284,7 @@ def _previewed(project: Path, request: str) -> Preview:
     if not (at.workspace.root / "fetch" / "sources.json").exists():
         raise UsageError(
             "nothing was built here, so there is nothing to preview",
-            next_step=f"python -m flows build --project {project}",
+            next_step=f"stackyard build --project {project}",
         )
     files = live_listing(at).select(FILES.names)
     origins = at.workspace.origins(fetch.live_keys(at))

@@ -29,8 +29,8 @@ def init(folder: Path, repo: str | None, as_json: bool) -> None:
         echo_json({"project": str(folder), "made": made})
     elif made:
         click.echo(f"made in {folder}: {', '.join(made)}")
-        click.echo("next: name your sources in sources.yaml, then `python -m flows release "
-                   f"--project {folder}` from the Stackyard checkout")  # fmt: skip
+        click.echo(f"next: stackyard source add PURL|URL|PATH --project {folder}")
+        click.echo(f"then: stackyard release --project {folder}")
     else:
         click.echo(f"{folder} is a dataset project already; nothing to do")
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from stackyard.errors import UsageError
+from stackyard.errors import PinMismatch
 
 _PIECE_BYTES: Final = 1024**2
 
@@ -40,37 +40,51 @@ def keep(
         others: whether the entry holds more files; their caller checks them on each use.
 
     Raises:
-        UsageError: what `get` brought has another hash than sources.yaml says.
+        PinMismatch: what `get` brought has another hash than sources.yaml says.
     """
     entry = cache / sha256
     with locked(cache, sha256):
         there = _find(entry, sha256)
         if there is not None:
             return there
-        shutil.rmtree(entry, ignore_errors=True)
         partial = fresh(cache, f".partial-{sha256}-")
         try:
             path = get(partial)
             found = sha256_of(path)
             if found != sha256:
-                raise UsageError(
-                    f"{where} is not the file that sources.yaml pins",
-                    expected=f"sha256 {sha256}",
-                    found=f"sha256 {found} of {path.name}",
-                    next_step="find out who changed it; if it is right, write the found hash",
-                )
-            kept = sorted(partial.iterdir()) if others else [path]
-            complete = fresh(cache, f".complete-{sha256}-")
-            for file in kept:
-                _sync(file)
-                file.rename(complete / file.name)
-            (complete / _MARK).write_text(path.name + "\n", encoding="utf-8")
-            _sync(complete / _MARK)
-            _sync(complete)
-            complete.rename(entry)
-            _sync(cache)
+                raise PinMismatch([(f"{where}, {path.name}", sha256, found)])
+            return _placed(entry, partial, path, others=others)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def keep_whatever(cache: Path, get: Callable[[Path], Path], *, others: bool = False) -> Path:
+    """The file that `get` brings, under its own hash: for who is about to pin it. As `keep`, else."""
+    with locked(cache, "unpinned"):
+        partial = fresh(cache, ".partial-unpinned-")
+        try:
+            path = get(partial)
+            found = sha256_of(path)
+            with locked(cache, found):
+                there = _find(cache / found, found)
+                return there or _placed(cache / found, partial, path, others=others)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _placed(entry: Path, partial: Path, path: Path, *, others: bool) -> Path:
+    """Moves what was got to its entry, whole; who calls holds the entry's lock."""
+    shutil.rmtree(entry, ignore_errors=True)
+    kept = sorted(partial.iterdir()) if others else [path]
+    complete = fresh(entry.parent, f".complete-{entry.name}-")
+    for file in kept:
+        _sync(file)
+        file.rename(complete / file.name)
+    (complete / _MARK).write_text(path.name + "\n", encoding="utf-8")
+    _sync(complete / _MARK)
+    _sync(complete)
+    complete.rename(entry)
+    _sync(entry.parent)
     return entry / path.name
 
 

@@ -48,7 +48,9 @@ class Fetched:
     history: Path | None = None
 
 
-def fetch(source: Source, cache: Path, project: Path, params: Params) -> Fetched:
+def fetch(
+    source: Source, cache: Path, project: Path, params: Params, *, pinned: bool = True
+) -> Fetched:
     """Brings one source here, or finds it in the cache.
 
     Args:
@@ -56,9 +58,12 @@ def fetch(source: Source, cache: Path, project: Path, params: Params) -> Fetched
         cache: a folder for what is fetched; made if it is not there.
         project: the folder that paths of sources.yaml are relative to.
         params: the bounds.
+        pinned: whether what is got must have the source's `sha256`; False for who is about to pin
+            it: the hash is then the `identity` of what comes back.
 
     Raises:
-        UsageError: the source is wrong: not there, of another hash, or too large.
+        PinMismatch: it is of another hash than sources.yaml says.
+        UsageError: the source is wrong: not there, or too large.
         EnvironmentFault: network, disk or a missing program: another try may do.
     """
     try:
@@ -68,8 +73,8 @@ def fetch(source: Source, cache: Path, project: Path, params: Params) -> Fetched
         if source.kind == "git":
             return _git(source, cache, project)
         if source.kind == "package":
-            return _package(source, cache, params)
-        return _archive(source, cache, project, params)
+            return _package(source, cache, params, pinned=pinned)
+        return _archive(source, cache, project, params, pinned=pinned)
     except OSError as error:
         raise EnvironmentFault(
             f"{source.where} cannot be brought into the cache: {error.strerror or error}",
@@ -116,32 +121,27 @@ def _git(source: Source, cache: Path, project: Path) -> Fetched:
     return Fetched("git", found.bare, found.commit, found.commit, found.branch, found.history)
 
 
-def _package(source: Source, cache: Path, params: Params) -> Fetched:
+def _package(source: Source, cache: Path, params: Params, *, pinned: bool) -> Fetched:
     bytes_max, kind = params.archive_bytes_max, source.purl.type
-    if kind == "deb":
-        path = caches.keep(
-            cache,
-            source.sha256,
-            source.where,
-            lambda folder: packages.deb(source, folder, bytes_max, cache),
-            others=True,
-        )
-        packages.check_dsc(path, bytes_max, source.where)
-        return Fetched("dsc", path, source.sha256)
-    get = packages.pypi if kind == "pypi" else packages.npm
-    path = caches.keep(
-        cache, source.sha256, source.where, lambda folder: get(source, folder, bytes_max)
-    )
-    return Fetched("archive", path, source.sha256)
+    is_dsc = kind == "deb"
+
+    def get(folder: Path) -> Path:
+        if is_dsc:
+            return packages.deb(source, folder, bytes_max, cache)
+        return (packages.pypi if kind == "pypi" else packages.npm)(source, folder, bytes_max)
+
+    return _kept(source, cache, params, source.sha256 if pinned else None, get, is_dsc=is_dsc)
 
 
-def _archive(source: Source, cache: Path, project: Path, params: Params) -> Fetched:
+def _archive(
+    source: Source, cache: Path, project: Path, params: Params, *, pinned: bool
+) -> Fetched:
     is_url = "://" in source.location
     parts = urlsplit(source.location)
     if is_url and parts.scheme != "file":
         name = Path(unquote(parts.path)).name
         sha256 = source.sha256
-        get = _download(source, name, params)
+        get = _download(source, name, params, pinned=pinned)
     else:
         path = Path(unquote(parts.path)) if is_url else project / source.location
         name = path.name
@@ -152,18 +152,34 @@ def _archive(source: Source, cache: Path, project: Path, params: Params) -> Fetc
         sha256 = source.sha256 or caches.sha256_of(path)
         get = _copy(path, source)
     is_dsc = name.endswith(".dsc")
-    kept = caches.keep(cache, sha256, source.where, get, others=is_dsc)
+    return _kept(source, cache, params, sha256 if pinned else None, get, is_dsc=is_dsc)
+
+
+def _kept(
+    source: Source,
+    cache: Path,
+    params: Params,
+    sha256: str | None,
+    get: Callable[[Path], Path],
+    *,
+    is_dsc: bool,
+) -> Fetched:
+    """An archive, or a .dsc with its files, from the cache or from `get`; None takes what comes."""
+    if sha256 is None:
+        path = caches.keep_whatever(cache, get, others=is_dsc)
+    else:
+        path = caches.keep(cache, sha256, source.where, get, others=is_dsc)
     if is_dsc:
-        packages.check_dsc(kept, params.archive_bytes_max, source.where)
-    return Fetched("dsc" if is_dsc else "archive", kept, sha256)
+        packages.check_dsc(path, params.archive_bytes_max, source.where)
+    return Fetched("dsc" if is_dsc else "archive", path, path.parent.name)
 
 
-def _download(source: Source, name: str, params: Params) -> Callable[[Path], Path]:
+def _download(source: Source, name: str, params: Params, *, pinned: bool) -> Callable[[Path], Path]:
     def get(folder: Path) -> Path:
         connection = session()
         path, bytes_max = folder / _file_name(name, source), params.archive_bytes_max
         download(connection, source.location, path, bytes_max, source.where)
-        if name.endswith(".dsc") and caches.sha256_of(path) == source.sha256:
+        if name.endswith(".dsc") and (not pinned or caches.sha256_of(path) == source.sha256):
             for file in debian.files(path.read_bytes(), source.where):
                 url = urljoin(source.location, quote(file.name))
                 download(connection, url, folder / file.name, bytes_max, source.where)

@@ -18,7 +18,7 @@ import yaml
 from packageurl import PackageURL
 
 from stackyard.errors import UsageError
-from stackyard.params import digest
+from stackyard.params import digest, not_yaml
 from stackyard.record import RepoName
 
 Kind = Literal["git", "archive", "directory", "package"]
@@ -146,7 +146,9 @@ def load_sources(text: str, where: str) -> tuple[Source, ...]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(f"{where} is no YAML: {error}", next_step=_EXAMPLE) from error
+        raise not_yaml(where, error) from error
+    if root is None:  # nothing but comments
+        return ()
     if not isinstance(root, yaml.SequenceNode):
         raise UsageError(f"{where} is no list of sources", next_step=_EXAMPLE)
     sources = [_source(node, f"{where}, entry {i}") for i, node in enumerate(root.value, 1)]
@@ -428,5 +430,5 @@ def _check_kind(source: Source, key: str, where: str) -> None:
             f"{where}: sha256 is missing",
             expected="the hash that pins what is downloaded"
             + (" (of the .dsc)" if source.location.startswith("pkg:deb/") else ""),
-            next_step="write 64 zeros, run, and take the hash that the error names if you trust it",
+            next_step="let `stackyard source add` get it and write the entry with its hash",
         )

@@ -129,7 +129,7 @@ class Clock:
 _STEPS: Mapping[str, str] = {
     "submitted": "requester: preview it and show authority (stackyard optout verify)",
     "verified": "operator: accept or reject it",
-    "accepted": "operator: python -m flows takedown",
+    "accepted": "operator: stackyard takedown",
     "applied": "none",
     "rejected": "none; the requester may appeal (docs/governance.md)",
     "withdrawn": "none",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
-from stackyard.errors import EnvironmentFault
+from stackyard.errors import EnvironmentFault, PinMismatch, joined
 from stackyard.pipeline.code import write_code
 from stackyard.pipeline.failures import without_contents
 from stackyard.pipeline.project import Project
@@ -48,9 +48,15 @@ def run_unit(stage: Stage, root: Path, unit: str) -> None:
 
 
 def run_units_here(stage: Stage, root: Path, units: Sequence[str]) -> None:
-    """MapUnits in this process, one after the other."""
+    """MapUnits in this process, one after the other; of wrong pins it collects all."""
+    failed: list[BaseException] = []
     for unit in units:
-        run_unit(stage, root, unit)
+        try:
+            run_unit(stage, root, unit)
+        except PinMismatch as error:
+            failed.append(error)
+    if failed:
+        raise joined(failed)
 
 
 def run_stage(project: Project, stage: Stage, map_units: MapUnits) -> None:

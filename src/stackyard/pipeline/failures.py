@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from stackyard.errors import StackyardError
+from stackyard.extras import not_installed
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ def without_contents(where: str, act: Callable[[], T]) -> T:
 
     Raises:
         UnforeseenError: instead of any exception but a StackyardError, an OSError or a MemoryError.
+        EnvironmentFault: a library is missing that an extra brings.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     try:
@@ -39,13 +41,20 @@ def without_contents(where: str, act: Callable[[], T]) -> T:
     except (StackyardError, OSError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, what it says stays here
-        frames = traceback.extract_tb(error.__traceback__)[-FRAMES_SHOWN:]
-        unforeseen = UnforeseenError(
-            f"{where} stopped at an error of the program: {type(error).__name__}",
-            found=" < ".join(map(_place, reversed(frames))),
-            next_step="report these lines; what the error said is left out, as it may hold contents",
-        )
-    raise unforeseen  # here, where no exception is at hand that would become its context
+        fault = _fault(where, error)
+    raise fault  # here, where no exception is at hand that would become its context
+
+
+def _fault(where: str, error: Exception) -> StackyardError:
+    missing = not_installed(error) if isinstance(error, ModuleNotFoundError) else None
+    if missing is not None:
+        return missing
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_SHOWN:]
+    return UnforeseenError(
+        f"{where} stopped at an error of the program: {type(error).__name__}",
+        found=" < ".join(map(_place, reversed(frames))),
+        next_step="report these lines; what the error said is left out, as it may hold contents",
+    )
 
 
 def _place(frame: traceback.FrameSummary) -> str:

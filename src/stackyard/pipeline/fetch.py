@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from stackyard import optout
 from stackyard.detector import code_digest
+from stackyard.errors import PinMismatch
 from stackyard.ingest.fetch import Fetched, fetch
 from stackyard.ingest.sources import Source
 from stackyard.optout.authors import key_id
@@ -35,10 +36,20 @@ def units(project: Project) -> list[str]:
 
 
 def run(project: Project, unit: str) -> None:
-    """Gets a batch of sources into the cache; what is there is only checked."""
+    """Gets a batch of sources into the cache; what is there is only checked.
+
+    Raises:
+        PinMismatch: after the whole batch, with every source in it that is not what its pin says.
+    """
     first, step = map(int, unit.split("/"))
+    wrong: list[tuple[str, str, str]] = []
     for source in _asked(project)[first::step]:
-        fetched(project, source)
+        try:
+            fetched(project, source)
+        except PinMismatch as error:
+            wrong += error.wrong
+    if wrong:
+        raise PinMismatch(wrong)
 
 
 def finish(project: Project) -> None:

@@ -20,12 +20,10 @@ from stackyard.store.receipts import write_receipts
 from stackyard.store.registry import init_registry
 
 SOURCES = """\
-# What the dataset is made of; docs/sources.md says what an entry may hold. For example:
-# - {kind: package, purl: "pkg:pypi/six@1.17.0", name: octo-org/six, sha256: <hex>}
-# - {kind: git, url: "file:///srv/git/tool.git", ref: main, name: octo-org/tool}
-# - {kind: archive, path: downloads/lib-1.0.tar.gz, name: octo-org/lib}
-# - {kind: directory, path: src/app, name: octo-org/app}
-[]
+# What the dataset is made of; docs/sources.md says what an entry may hold. `stackyard source add`
+# gets a purl, a URL or a path, pins it, and writes its entry below. By hand, for example:
+# - {kind: git, url: "https://git.example.org/octo-org/tool.git", ref: main, name: octo-org/tool}
+# - {kind: directory, path: ../app, name: octo-org/app}
 """
 
 NO_ENTRIES = """\

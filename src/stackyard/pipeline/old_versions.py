@@ -214,7 +214,7 @@ def purge(project: Project, plan: OldPlan, run_stages: RunStages) -> PurgeReport
     if not previous.newest_is_here(project):
         raise VerificationError(
             "release/ is not the newest release, so it cannot be checked that it stays as it is",
-            next_step="run `python -m flows takedown` first",
+            next_step="run `stackyard takedown` first",
         )
     with previous.hub_endpoint(project) as endpoint:
         dataset = HubDataset(project.params.publish.repo, endpoint)
@@ -235,7 +235,7 @@ def purge(project: Project, plan: OldPlan, run_stages: RunStages) -> PurgeReport
         raise VerificationError(
             "the release would change by what is purged",
             expected="the newest release, byte for byte",
-            next_step="run `python -m flows release`, then this again",
+            next_step="run `stackyard release`, then this again",
         )
     dvc.push()  # (4)
     git.commit(project.root, COMMITTED, f"Purge {', '.join(names)}")

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -20,7 +19,7 @@ from stackyard.filter.params import Params as FilterParams
 from stackyard.ingest.params import Params as IngestParams
 from stackyard.ingest.sources import Source, load_sources
 from stackyard.optout.params import Params as OptoutParams
-from stackyard.params import build, plain
+from stackyard.params import build, load_yaml, plain
 from stackyard.pii.params import Params as PiiParams
 from stackyard.release.params import Params as ReleaseParams
 from stackyard.release.params import PublishParams
@@ -40,30 +39,13 @@ class ProjectParams:
     publish: PublishParams = field(default_factory=PublishParams)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-        if twice:
-            raise UsageError(
-                f"the key {twice[0]!r} stands twice in one mapping, line {node.start_mark.line + 1}",
-                next_step="remove one of them",
-            )
-        return super().construct_mapping(node, deep)
-
-
 def load_params(text: str) -> ProjectParams:
     """The parameters of a params.yaml.
 
     Raises:
         UsageError: it is not YAML, or has an unknown key or a value of the wrong kind.
     """
-    try:
-        document = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - derived from SafeLoader
-    except yaml.YAMLError as error:
-        raise UsageError(f"params.yaml is not YAML: {error}") from error
+    document = load_yaml(text, "params.yaml")
     if not isinstance(document, Mapping):
         raise UsageError("params.yaml is no mapping", expected="one section a stage")
     return build(ProjectParams, document, "params")

@@ -73,7 +73,7 @@ def require_last_sources(project: Project) -> None:
             f"{count} files of the last release were never ingested here, and would be lost",
             found=f"none of them in this workspace: {', '.join(origins[:_SHOWN])}",
             next_step="bring sources.yaml up to date from where the project is kept, and make a full "
-            "release (it applies opt-outs too): `python -m flows release`",
+            "release (it applies opt-outs too): `stackyard release`",
         )
 
 
@@ -92,7 +92,7 @@ def require_removal_only(outcome: Outcome) -> None:
             "more than opt-outs changed since the last release",
             expected="rows that leave, or that take the place of those",
             found="; ".join(outcome.run.reasons),
-            next_step="make a full release (it applies opt-outs too): `python -m flows release`",
+            next_step="make a full release (it applies opt-outs too): `stackyard release`",
         )
 
 

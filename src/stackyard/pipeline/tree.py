@@ -194,7 +194,7 @@ def last_report(project: Project) -> report.RunReport:
     if not path.exists():
         raise UsageError(
             "this project has made no release yet",
-            next_step=f"run `python -m flows release --project {project.root}`",
+            next_step=f"run `stackyard release --project {project.root}`",
         )
     return build(report.RunReport, json.loads(path.read_text(encoding="utf-8")), "report")
 

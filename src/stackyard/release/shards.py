@@ -332,7 +332,7 @@ def _taken(survivors: pa.Table, table: pa.Table, names: tuple[str, ...], what: s
         key = survivors.select(names).filter(pc.is_null(found)).slice(0, 1).to_pylist()[0]
         raise CorruptWorkspace(
             f"a file to release has no {what.removeprefix('an ')}: {'/'.join(key.values())}",
-            next_step="run `python -m flows build` again",
+            next_step="run `stackyard build` again",
         )
     return table.take(found)
 

@@ -55,7 +55,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
     except (OSError, pa.ArrowInvalid) as error:
         raise CorruptWorkspace(
             f"{path} cannot be read: {error}",
-            next_step="remove it and run `python -m flows build` again: it will be made anew",
+            next_step="remove it and run `stackyard build` again: it will be made anew",
         ) from error
 
 

@@ -234,7 +234,7 @@ class BlobIndex:
             lost = blob_ids[int(np.argmin(held))].as_py().hex()
             raise CorruptWorkspace(
                 f"blob {lost} is in no segment",
-                next_step="run `python -m flows build` again: ingest repairs it",
+                next_step="run `stackyard build` again: ingest repairs it",
             )
         place = np.searchsorted(self._ids, _raw_ids(blob_ids))
         names = self._segments.dictionary.to_pylist()

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.errors import EnvironmentFault, PinMismatch, UsageError
 from stackyard.ingest import cache as caches
 from stackyard.ingest import download
 from stackyard.ingest.fetch import Fetched, fetch
@@ -231,7 +231,7 @@ def test_fetch_local_archive_is_kept_by_its_hash(get: Get, tmp_path: Path) -> No
     assert by_path == get(f"kind: archive, url: 'file://{tmp_path}/tool.tar.gz', sha256: {PIN}")
     (tmp_path / "tool.tar.gz").write_bytes(tarball({"b": b"b"}))
     assert get("kind: archive, path: tool.tar.gz").identity != PIN
-    with pytest.raises(UsageError, match="is not the file"):
+    with pytest.raises(PinMismatch, match="is not what sources"):
         get(f"kind: archive, path: tool.tar.gz, sha256: {'1' * 64}")
 
 

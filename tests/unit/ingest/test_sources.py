@@ -35,6 +35,10 @@ def test_load_sources_of_an_empty_list_are_none() -> None:
     assert load_sources("[]", "sources.yaml") == ()
 
 
+def test_load_sources_of_comments_alone_are_none() -> None:
+    assert load_sources("# nothing yet\n", "sources.yaml") == ()
+
+
 def test_load_sources_fork_says_of_what() -> None:
     text = "[{kind: git, path: x, name: fan/tool, fork_of: Octo-Org/tool}]"
     (source,) = load_sources(text, "sources.yaml")
@@ -55,8 +59,8 @@ def test_load_sources_two_releases_of_one_name_are_both_there() -> None:
     ("text", "message"),
     [
         ("sources: []", "no list of sources"),
-        ("", "no list of sources"),
-        ("- [", "no YAML"),
+        ("sources", "no list of sources"),
+        ("- [", "line 1, column 4: this is no YAML"),
         ("- tool", "no mapping"),
         ("- {kind: git, name: octo-org/tool, uri: x}", "unknown key 'uri'"),
         ("- {kind: git, kind: git, name: a/b, url: x}", "kind is given twice"),
