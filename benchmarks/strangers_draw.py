@@ -53,8 +53,7 @@ class Package(NamedTuple):
     Attributes:
         kind: of which ecosystem.
         name, version: there.
-        sha256: of the .dsc, which the index states; "" where only a download tells, and of sources
-            of format 1.0 with a diff, which ingest does not read: upstream's archive is taken alone.
+        sha256: of the .dsc, which the index states; "" where only a download tells.
         size_bytes: of all files of Debian's source package, packed.
         orig, orig_sha256: upstream's archive among them; "" where there is none.
     """
@@ -142,8 +141,7 @@ def _of_stanza(stanza: str) -> Iterator[Package]:
     name, version = fields["Package"], fields["Version"]
     if dsc:
         orig = next(((file, sha256) for sha256, _, file in rows if _ORIG.search(file)), ("", ""))
-        is_read = not any(file.endswith(".diff.gz") for _, _, file in rows)
-        yield Package("deb", name, version, dsc if is_read else "", size_bytes, *orig)
+        yield Package("deb", name, version, dsc, size_bytes, *orig)
     upstream = _UPSTREAM.fullmatch(version)
     if upstream is not None:
         yield from _upstreams(name, upstream[1], fields.get("Homepage", ""), size_bytes)

@@ -42,10 +42,10 @@ def test_packages_of_a_stanza_are_the_source_package_with_upstreams_archive() ->
     assert found.purl == "pkg:deb/debian/jq@1:1.6-2?arch=source"
 
 
-def test_packages_of_a_format_that_is_not_read_are_upstreams_archive_alone() -> None:
+def test_packages_with_a_diff_are_their_dsc_as_others_are() -> None:
     old = stanza("jq", "1.6-2").replace("debian.tar.xz", "diff.gz")
     (found,) = packages(old)
-    assert (found.sha256, found.orig_sha256) == ("", "b" * 64)
+    assert (found.sha256, found.orig_sha256) == ("a" * 64, "b" * 64)
 
 
 def test_packages_kept_only_for_binaries_that_were_built_from_them_are_no_candidates() -> None:

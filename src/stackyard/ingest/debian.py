@@ -16,6 +16,7 @@ _LINE: Final = re.compile(r"([0-9a-f]{64}) ([0-9]{1,18}) ([A-Za-z0-9][A-Za-z0-9+
 _PART: Final = re.compile(r".*\.orig-(?P<component>[A-Za-z0-9-]+)\.tar\.[a-z0-9]+")
 _ORIG: Final = re.compile(r".*\.orig\.tar\.[a-z0-9]+")
 _DEBIAN: Final = re.compile(r".*\.debian\.tar\.[a-z0-9]+")
+_DIFF: Final = re.compile(r".*\.diff\.gz")
 _NATIVE: Final = re.compile(r".*\.tar\.[a-z0-9]+")
 
 
@@ -35,12 +36,14 @@ class Layer:
         folder: where its tree lies in the whole: empty for the top.
         replaces: the folder that it takes the place of, empty for none.
         strip: whether its one top folder goes away.
+        is_diff: whether it is no archive but a diff of what lies below it.
     """
 
     file: str
     folder: bytes
     replaces: bytes
     strip: bool
+    is_diff: bool = False
 
 
 def files(dsc: bytes, where: str) -> tuple[DscFile, ...]:
@@ -61,15 +64,16 @@ def files(dsc: bytes, where: str) -> tuple[DscFile, ...]:
 
 
 def layers(dsc: bytes, where: str) -> tuple[Layer, ...]:
-    """The archives of a source package, lowest first: upstream's, its components, `debian`.
+    """The parts of a source package, lowest first: upstream's, its components, `debian` or the diff.
 
     Raises:
-        UsageError: its format is neither `3.0 (quilt)`, `3.0 (native)` nor a native `1.0`.
+        UsageError: its format is neither `3.0 (quilt)`, `3.0 (native)` nor `1.0`.
     """
     names = [file.name for file in files(dsc, where) if not file.name.endswith((".asc", ".sig"))]
     origs = [name for name in names if _ORIG.fullmatch(name)]
     debians = [name for name in names if _DEBIAN.fullmatch(name)]
     parts = sorted((found["component"], name) for name in names if (found := _PART.fullmatch(name)))
+    diffs = [name for name in names if _DIFF.fullmatch(name)]
     rest = set(names) - set(origs) - set(debians) - {name for _, name in parts}
     if len(origs) == 1 and len(debians) == 1 and not rest:
         return (
@@ -77,11 +81,16 @@ def layers(dsc: bytes, where: str) -> tuple[Layer, ...]:
             *(Layer(name, part.encode(), part.encode(), strip=True) for part, name in parts),
             Layer(debians[0], b"", b"debian", strip=False),
         )
+    if len(origs) == len(diffs) == 1 and len(names) == 2:  # noqa: PLR2004
+        return (
+            Layer(origs[0], b"", b"", strip=True),
+            Layer(diffs[0], b"", b"", strip=False, is_diff=True),
+        )
     if len(rest) == len(names) == 1 and all(map(_NATIVE.fullmatch, names)):
         return (Layer(names[0], b"", b"", strip=True),)
     raise UsageError(
         f"{where} is a Debian source package of a format that is not read",
-        expected="3.0 (quilt), 3.0 (native), or 1.0 without a diff",
+        expected="3.0 (quilt), 3.0 (native) or 1.0",
         found=_fields(dsc).get("format", "1.0").strip() + ": " + ", ".join(names),
         next_step="take another version, or upstream's own release as kind: archive",
     )

@@ -8,13 +8,13 @@ first of several members at one path counts, whatever it is; what is beyond the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from stackyard.errors import EnvironmentFault
-from stackyard.ingest import debian, directory, git, paths, rules, swhid, tar
+from stackyard.ingest import debian, diff, directory, git, paths, rules, swhid, tar
 from stackyard.ingest import zip as zips
 from stackyard.ingest.debian import Layer
 from stackyard.ingest.fetch import Fetched
@@ -81,12 +81,18 @@ class _Archive:
         folder: put before each path.
         strip: whether its one top folder goes away.
         replaced: top folders that archives above this one replace.
+        changed: paths of the files that a diff above this one changes or deletes.
     """
 
     path: Path
     folder: tuple[bytes, ...] = ()
     strip: bool = True
     replaced: frozenset[bytes] = frozenset()
+    changed: frozenset[tuple[bytes, ...]] = frozenset()
+
+    def is_overlaid(self, parts: tuple[bytes, ...]) -> bool:
+        """Whether a part of the source above this one has the place of a path."""
+        return bool(parts) and (parts[0] in self.replaced or parts in self.changed)
 
 
 class Reader:
@@ -144,24 +150,41 @@ class Reader:
                     _replaced(layer, layers[number + 1 :]),
                 )
                 for number, layer in enumerate(layers)
-            ]
+                if not layer.is_diff
+            ],
+            next((dsc.parent / layer.file for layer in layers if layer.is_diff), None),
         )
         self._finish()
 
-    def _read_layers(self, archives: list[_Archive]) -> Iterator[Entry]:
+    def _read_layers(self, archives: list[_Archive], above: Path | None = None) -> Iterator[Entry]:
+        """The members of archives, lowest first, and of the diff above the only one, if any."""
         # All are surveyed before the first is read: a refusal comes before any entry.
-        survey = self._budget(archives)
+        packed = [archive.path for archive in archives] + ([above] if above else [])
+        survey = self._budget(packed)
         where = self._source.where
         opened = [_Opened(archive, self._params, survey, where) for archive in archives]
-        budget = self._budget(archives)
+        made: tuple[Member, ...] = ()
+        if above is not None:
+            patched = self._patched(above, opened[0], survey, self._budget(packed))
+            archives, made = [replace(archives[0], changed=patched.places)], patched.members
+        budget = self._budget(packed)
         for archive, layer in zip(archives, opened, strict=True):
             for member in layer.members(budget):
                 entry = self._entry(member, layer.top, archive)
                 if entry is not None:
                     yield entry
+        for member in made:
+            entry = self._entry(member, b"", None)
+            if entry is not None:
+                yield entry
 
-    def _budget(self, archives: list[_Archive]) -> Budget:
-        packed_bytes = sum(archive.path.stat().st_size for archive in archives)
+    def _patched(self, above: Path, below: _Opened, survey: Budget, again: Budget) -> diff.Patched:
+        where = f"{above.name} of {self._source.where}"
+        text = pieces(above, self._params, survey, where)
+        return diff.patch(text, below.placed(again), survey, where)
+
+    def _budget(self, packed: list[Path]) -> Budget:
+        packed_bytes = sum(path.stat().st_size for path in packed)
         return Budget(self._params, packed_bytes, self._source.where)
 
     def _read_directory(self) -> Iterator[Entry]:
@@ -208,7 +231,7 @@ class Reader:
         has_place = paths.has_place(member.name)
         if has_place and top:
             parts = parts[1:]
-        over = archive.path.name if archive and parts and parts[0] in archive.replaced else ""
+        over = archive.path.name if archive is not None and archive.is_overlaid(parts) else ""
         if archive is not None:
             parts = archive.folder + parts
         is_folder = member.kind == "folder"
@@ -323,6 +346,12 @@ class _Opened:
         if self._held is not None:
             return self._tar_members(iter(self._held))
         return self._tar_members(pieces(self._path, self._params, budget, self._where))
+
+    def placed(self, budget: Budget) -> Iterator[tuple[tuple[bytes, ...], Member]]:
+        """The members that have a place, each with the parts of its path."""
+        for member in self.members(budget):
+            if paths.has_place(member.name):
+                yield paths.split(member.name)[1 if self.top else 0 :], member
 
     def _tar_members(self, source: Iterator[bytes]) -> Iterator[Member]:
         stream = Stream(source, self._where)

@@ -42,6 +42,6 @@ RULES: Final[Mapping[str, str]] = MappingProxyType(
         UNSUPPORTED_COMPRESSION: "a member of a zip archive, compressed by a method not read here",
         UNKNOWN_MEMBER: "a member of a tar archive of a type that no standard names",
         SUBMODULE: "a commit of another repository, which is not fetched",
-        OVERLAID: "replaced by a later part of the same Debian source package",
+        OVERLAID: "replaced, changed or deleted by a later part of the same Debian source package",
     }
 )

@@ -12,18 +12,21 @@ import pytest
 
 from stackyard.errors import EnvironmentFault, UsageError
 from stackyard.ingest import debian, packages, rules
+from stackyard.ingest.params import Params
 from stackyard.ingest.sources import load_sources
 
 ReadSource = Callable[..., Any]
 
 
-def tarball(files: dict[str, bytes]) -> bytes:
+def tarball(files: dict[str, bytes], *links: tarfile.TarInfo) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:xz") as archive:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
             archive.addfile(info, io.BytesIO(content))
+        for link in links:
+            archive.addfile(link)
     return buffer.getvalue()
 
 
@@ -97,11 +100,77 @@ def test_read_dsc_that_is_signed_reads_what_is_signed(read: ReadSource, tmp_path
     assert read(ENTRY) == before
 
 
-def test_read_dsc_with_a_diff_is_refused(read: ReadSource, tmp_path: Path) -> None:
-    files = {"tool_1.0.orig.tar.gz": ORIG, "tool_1.0-1.diff.gz": gzip.compress(b"--- a\n")}
-    write(tmp_path, files, "1.0")
-    with pytest.raises(UsageError, match="format that is not read"):
+DIFF = b"""\
+--- tool-1.0.orig/main.c
++++ tool-1.0/main.c
+@@ -1 +1,2 @@
+ int main;
++int more;
+--- tool-1.0.orig/debian/control
++++ tool-1.0/debian/control
+@@ -0,0 +1 @@
++Source: tool
+"""
+
+
+def write_1_0(folder: Path, diff: bytes, orig: bytes = ORIG) -> None:
+    packed = {"tool_1.0.orig.tar.gz": orig, "tool_1.0-1.diff.gz": gzip.compress(diff)}
+    write(folder, packed, "1.0")
+
+
+def test_read_dsc_with_a_diff_gives_the_files_that_it_makes(
+    read: ReadSource, tmp_path: Path
+) -> None:
+    write_1_0(tmp_path, DIFF)
+    found = read(ENTRY)
+    assert found.kept == {
+        "data/old": b"replaced\n",
+        "debian/control": b"Source: tool\n",
+        "debian/rules": b"upstream's own\n",
+        "main.c": b"int main;\nint more;\n",
+    }
+    assert found.dropped == {"main.c//tool_1.0.orig.tar.gz": rules.OVERLAID}
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "rule"),
+    [
+        (b"../../trap", "../../trap", rules.PATH_UNSAFE),
+        (b"/etc/trap", "/etc/trap", rules.PATH_UNSAFE),
+        (b"link/trap", "link/trap", rules.PATH_CONFLICT),
+        (b"main.c/trap", "main.c/trap", rules.PATH_CONFLICT),
+        (b"a\\..\\..\\trap", "a\\..\\..\\trap", rules.PATH_UNSAFE),
+        (b"bell\x07", "bell\\x07", rules.PATH_CONTROL_CHARACTER),
+    ],
+)
+def test_read_dsc_with_a_hostile_diff_writes_nothing_and_gives_it_a_row(
+    name: bytes, path: str, rule: str, read: ReadSource, tmp_path: Path
+) -> None:
+    link = tarfile.TarInfo("tool-1.0/link")
+    link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path)
+    write_1_0(
+        tmp_path,
+        DIFF.replace(b"debian/control", name),
+        tarball({"tool-1.0/main.c": b"int main;\n"}, link),
+    )
+    found = read(ENTRY)
+    (entry,) = [each for each in found.entries if each.path == path]
+    assert entry.rule == rule
+    assert not list(tmp_path.rglob("trap"))
+
+
+def test_read_dsc_with_a_diff_that_does_not_apply_is_refused_before_its_first_entry(
+    read: ReadSource, tmp_path: Path
+) -> None:
+    write_1_0(tmp_path, DIFF.replace(b"int main;", b"int mine;"))
+    with pytest.raises(UsageError, match=r"tool_1\.0-1\.diff\.gz of .* does not apply to main\.c"):
         read(ENTRY)
+
+
+def test_read_dsc_with_a_diff_that_is_a_bomb_is_refused(read: ReadSource, tmp_path: Path) -> None:
+    write_1_0(tmp_path, DIFF + b"\n" * 10**6)
+    with pytest.raises(UsageError, match="unpacks to more than"):
+        read(ENTRY, Params(unpacked_bytes_max=10**5))
 
 
 def test_read_dsc_whose_file_changed_is_refused(read: ReadSource, tmp_path: Path) -> None:
