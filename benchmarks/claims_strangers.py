@@ -55,7 +55,8 @@ def _claim(claim: str, result: Result, count: int) -> Claim:
         codes = f"pull {result.pull_exit_code}, verify {result.verify_exit_code}"
         alone = sum(result.second_scanner.values())
         measured = (
-            f"{taken} packages, {result.files_seen:,} files, {result.files_kept:,} kept; {codes};"
+            f"{taken} packages, {result.files_seen:,} files of {result.bytes_seen / 1e6:,.0f} MB,"
+            f" {result.files_kept:,} kept; {codes};"
             f" {alone} finds of the second scanner alone; {result.copy_floors:.0f} copy floors,"
             f" {result.peak_mib:,} MiB"
         )
