@@ -310,7 +310,7 @@ class _Bench:
         who = ("-c", "user.name=octo", "-c", "user.email=octo@example.org")
         for command in (("init", "-q"), ("add", "-A"), ("commit", "-q", "-m", "first")):
             subprocess.run(["git", "-C", str(repo), *who, *command], check=True)
-        _stackyard("init", root, "--repo", "octo-org/own")
+        _stackyard("init", root, "--repo", "octo-org/own", "--contact", "opt-out@example.org")
         sources = [
             {"kind": "directory", "path": "../mine/dir", "name": "octo-org/dir"},
             {"kind": "archive", "path": "../mine/pack.tar.gz", "name": "octo-org/pack"},

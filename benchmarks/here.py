@@ -73,7 +73,7 @@ def takedown(root: Path, *, purge: bool = False) -> Outcome:
 
 def small_project(root: Path, origins: Mapping[str, Mapping[str, bytes]]) -> Path:
     """A project with keys whose sources are folders of its own; made, never run."""
-    init_project(root, REPO)
+    init_project(root, REPO, "opt-out@example.org")
     write_sources(root, origins)
     return root
 

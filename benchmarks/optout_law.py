@@ -51,7 +51,7 @@ class Corpus:
 
 def make(root: Path, origins: int = ORIGINS) -> Corpus:
     """A project of real files, and what is in it."""
-    init_project(root, "octo-org/law")
+    init_project(root, "octo-org/law", "opt-out@example.org")
     corpus, sources = Corpus(), []
     text = mit_text(packages()).encode()
     groups = itertools.islice(directories(packages()), origins)

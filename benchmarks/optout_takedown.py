@@ -32,7 +32,7 @@ _LICENSE_WORDS = "Permission is hereby granted, free of charge"
 
 def make_project(root: Path, origins: int) -> None:
     """A project with this many directory sources, one owner each, all under the MIT licence."""
-    init_project(root, "octo-org/many")
+    init_project(root, "octo-org/many", "opt-out@example.org")
     text = mit_text(packages())
     sources = []
     for number, files in zip(range(origins), directories(packages()), strict=False):

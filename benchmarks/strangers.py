@@ -324,7 +324,9 @@ def release(
     result = Result(seed, drawn)
     stackyard = (sys.executable, "-m", "stackyard.cli")
     name = "octo-org/strangers"
-    made = timed([*stackyard, "init", str(root), "--repo", name])
+    made = timed(
+        [*stackyard, "init", str(root), "--repo", name, "--contact", "opt-out@example.org"]
+    )
     if made.exit_code:
         result.why_not = f"stackyard init: exit {made.exit_code}: {made.stderr}"
         return result

@@ -151,7 +151,7 @@ def prefect(prefect_server: None) -> Iterator[None]:  # noqa: ARG001 - it is up 
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with sources of every kind but packages, with keys, never run."""
     root = tmp_path_factory.mktemp("template") / "project"
-    init_project(root, "octo-org/corpus")
+    init_project(root, "octo-org/corpus", "opt-out@example.org")
     entries: list[dict[str, Any]] = []
     for name, files in ORIGINS.items():
         repo = name.partition("/")[2]

@@ -172,7 +172,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Released:
     from flows.runner import on_engine
 
     root = tmp_path_factory.mktemp("cases") / "project"
-    init_project(root, "octo-org/cases")
+    init_project(root, "octo-org/cases", "opt-out@example.org")
     params = yaml.safe_load((root / "params.yaml").read_text())
     for section in ("filter", "release"):
         params[section]["editions"] = ["permissive", "no_license"]

@@ -27,7 +27,7 @@ MIT_HEADER = "# SPDX-License-Identifier: MIT\n"
 
 def project(root: Path, files: Mapping[str, str]) -> Path:
     """A project over one folder, of octo-org/app."""
-    init_project(root, "octo-org/small")
+    init_project(root, "octo-org/small", "opt-out@example.org")
     (root / "src").mkdir()
     for path, text in files.items():
         (root / "src" / path).write_text(text)

@@ -114,7 +114,7 @@ class Dawdler:
 
 def test_slowest_finds_the_file_the_detector_and_the_function(tmp_path: Path) -> None:
     root = tmp_path / "p"
-    init_project(root, None)
+    init_project(root, None, "opt-out@example.org")
     for number in range(20):
         path = root / "src" / f"f{number:02}.txt"
         path.parent.mkdir(exist_ok=True)

@@ -56,7 +56,7 @@ class _Hub:
 
 
 @contextmanager
-def _hub(project: Path | None) -> Iterator[_Hub]:
+def hub_of(project: Path | None) -> Iterator[_Hub]:
     """The Hub to ask: that of the project here or named, else HF_ENDPOINT's."""
     from stackyard.errors import UsageError
 
@@ -172,7 +172,7 @@ def pull(  # noqa: PLR0917 - click passes by name
 
     named = _named(target)
     folder = folder or Path(f"{named.repo.split('/')[1]}-{named.version}")
-    with _hub(project) as hub, _progress("pull") as progress:
+    with hub_of(project) as hub, _progress("pull") as progress:
         done = room.pull(
             hub.dataset(named.repo),
             named.version,
@@ -237,7 +237,7 @@ def verify(target: str, offline: bool, key: str | None, project: Path | None, as
     else:
         if offline:
             raise UsageError("--offline is for a copy in a folder")
-        with _hub(project) as hub, tempfile.TemporaryDirectory() as name:
+        with hub_of(project) as hub, tempfile.TemporaryDirectory() as name:
             folder = about.folder
             if folder is None:
                 folder = Path(name) / "copy"
@@ -295,7 +295,7 @@ def yank(target: str, reason: str, project: Path | None, as_json: bool) -> None:
     from stackyard.pipeline.keys import release_key
 
     named = _named(target)
-    with _hub(project) as hub:
+    with hub_of(project) as hub:
         key = release_key(project if project is not None else Path())
         new = yanks.yank(hub.dataset(named.repo), named.version, reason, key)
     if as_json:
@@ -311,7 +311,7 @@ def opening(texts: list[str], project: Path | None, key: str | None) -> Iterator
 
     targets = [_target(text) for text in texts]
     needs_hub = any(target.folder is None for target in targets)
-    with _hub(project) if needs_hub else nullcontext(_Hub(None)) as hub:
+    with hub_of(project) if needs_hub else nullcontext(_Hub(None)) as hub:
         yield [
             open_folder(target.folder, key)
             if target.folder is not None
@@ -432,6 +432,8 @@ def diff(old: str, new: str, key: str | None, project: Path | None, as_json: boo
 )
 @click.option("--dataset", "about", metavar="NAME|DIR", help="Of this dataset or copy.",
               show_default="the project's, or the copy in this folder")  # fmt: skip
+@click.option("--receipt", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="Receipt or request file of an opt-out: says in which version it was done.")  # fmt: skip
 @_KEY
 @_PROJECT
 @JSON
@@ -440,6 +442,7 @@ def explain(  # noqa: PLR0917 - click passes by name
     path: str | None,
     version: str | None,
     about: str | None,
+    receipt: Path | None,
     key: str | None,
     project: Path | None,
     as_json: bool,
@@ -448,22 +451,26 @@ def explain(  # noqa: PLR0917 - click passes by name
 
     In a project, PATH also gets all facts that the last build there has of it.
 
-    Exit code 1 if the release has no word about it: it was never seen, or was opted out.
+    Exit code 1 if nothing is known of it. What was opted out is not named: its owner's --receipt says
+    in which version it was removed.
 
     Example: stackyard explain octo-org/parser src/main.c --version 0.1.0
     """
-    from stackyard.cli import echo_json
+    from stackyard.cli import echo_json, owner
     from stackyard.client import explain as room
     from stackyard.params import plain
 
-    with _explained(about, version, project, key) as opened:
+    with _explained(about, version, project, key) as (opened, older):
         found = room.explain(opened, origin, path)
         name = opened.release.name
+        asked, gone = (None, None) if found else owner.why_not(opened, older, origin, path, receipt)
     facts = {} if path is None else _facts_here(project, room.folded_name(origin), path)
+    code = 0 if found or (asked is not None and asked.standing == "removed") else 1
     if as_json:
         files = [plain(each) for each in found]
-        echo_json({"release": name, "origin": origin, "files": files, "facts": facts})
-        return 0 if found else 1
+        absent = {} if found else {"asked": plain(asked), "before": plain(gone)}
+        echo_json({"release": name, "origin": origin, "files": files, "facts": facts, **absent})
+        return code
     for each in found:
         _show_explained(each)
     for detector, rows in facts.items():
@@ -471,15 +478,20 @@ def explain(  # noqa: PLR0917 - click passes by name
             values = "  ".join(f"{key}={_short(value)}" for key, value in row.items())
             say(f"  {detector}: {_plain(values)}")
     if not found:
-        what = f"{origin} {path}" if path else origin
-        say(f"{name} has no word about {what}: it was never seen, or it was opted out")
-    return 0 if found else 1
+        owner.say_why_not(name, f"{origin} {path}" if path else origin, asked, gone)
+    return code
+
+
+Older = Callable[[], Iterator["Opened"]]
+"""Versions before the one that was asked about, newest first."""
 
 
 @contextmanager
 def _explained(
     about: str | None, version: str | None, project: Path | None, key: str | None
-) -> Iterator[Opened]:
+) -> Iterator[tuple[Opened, Older]]:
+    """The release that `explain` is about, and those before it (of a copy, none are asked for)."""
+    from stackyard.client.asked import VERSIONS_MAX
     from stackyard.client.lock import read_lock
     from stackyard.client.opened import newest, open_folder, open_version
     from stackyard.errors import UsageError
@@ -489,18 +501,26 @@ def _explained(
         opened = open_folder(folder, key)
         if version not in {None, opened.manifest.version}:
             raise UsageError(f"{folder} is a copy of {opened.release.name}, not of {version}")
-        yield opened
+        yield opened, lambda: iter(())
         return
-    with _hub(project) as hub:
+    with hub_of(project) as hub:
         repo = about or hub.repo
         if repo is None:
             raise UsageError(
                 "it is not said of which dataset",
-                next_step="run it in a project or a pulled copy, or pass --dataset NAME",
+                next_step="pass --dataset NAME, or run it in a pulled copy or in a project",
             )
         dataset = hub.dataset(repo)
         wanted = version.removeprefix("v") if version else newest(dataset)
-        yield open_version(dataset, wanted, hub.key_for(repo, key))
+        pinned = hub.key_for(repo, key)
+
+        def older() -> Iterator[Opened]:
+            every = list(dataset.versions())
+            before = every[: every.index(wanted)] if wanted in every else []
+            for each in before[: -1 - VERSIONS_MAX : -1]:
+                yield open_version(dataset, each, pinned)
+
+        yield open_version(dataset, wanted, pinned), older
 
 
 def _facts_here(project: Path | None, repo_name: str, path: str) -> dict[str, list[dict[str, Any]]]:
@@ -556,7 +576,7 @@ def sync(folder: Path, project: Path | None, as_json: bool) -> None:
     lock = read_lock(folder)
     if lock is None:
         raise UsageError(f"{folder} is no pulled copy: it has no stackyard.lock")
-    with _hub(project) as hub, _progress("sync") as progress:
+    with hub_of(project) as hub, _progress("sync") as progress:
         done = room.sync(hub.dataset(lock.dataset), folder, progress)
     if as_json:
         echo_json(plain(done))

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stackyard.cli import JSON, PROJECT, say
+from stackyard.cli import owner as owner_of
 from stackyard.cli.old_versions import past
+from stackyard.cli.owner import DATASET
 
 if TYPE_CHECKING:
     from stackyard.optout.importing import Entry, Format
+    from stackyard.optout.letters import Channel
     from stackyard.optout.policy import Policy
     from stackyard.optout.preview import Preview
     from stackyard.optout.registry import Copies, Status
@@ -47,6 +50,11 @@ def optout() -> None:
 @click.option("--past", is_flag=True, help="Releases already made too (docs/governance.md).")
 @click.option("--listed", is_flag=True, help="Publish what is named, instead of a commitment.")
 @click.option("--contact", metavar="MAIL", required=True, help="Kept private; can be erased.")
+@DATASET
+@click.option("--as", "channel", type=click.Choice(["mail", "issue", "file"]),
+              help="With --dataset: what to send it as.  [default: as its publisher takes it]")  # fmt: skip
+@click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(),
+              show_default="this folder", help="With --dataset: where the request file goes.")  # fmt: skip
 @JSON
 def submit(  # noqa: PLR0917 - click passes by name
     project: Path,
@@ -60,11 +68,17 @@ def submit(  # noqa: PLR0917 - click passes by name
     past: bool,
     listed: bool,
     contact: str,
+    dataset: str | None,
+    channel: Channel | None,
+    folder: Path,
     as_json: bool,
 ) -> None:
     """Ask for removal of what you name, and nothing else. It removes nothing until it is verified.
 
-    Example: stackyard optout submit --repo octo-org/parser --contact me@example.org
+    With --dataset it works on any machine: it writes a signed request, and what to send to the
+    dataset's publisher. Without, it submits to the registry of the project here.
+
+    Example: stackyard optout submit --repo octo-org/parser --contact me@example.org --dataset octo-org/yard
     """
     from stackyard.cli import echo_json
     from stackyard.optout import receipts
@@ -75,6 +89,19 @@ def submit(  # noqa: PLR0917 - click passes by name
     selector = _selector(
         {"repo": repo, "owner": owner, "path": path, "blob": blob, "author": author}
     )
+    options = {
+        "contact": contact,
+        "copies": copies,
+        "forks": forks,
+        "past": past,
+        "listed": listed,
+    }
+    if dataset is not None:
+        owner_of.write_request(
+            dataset, selector, options, channel=channel, folder=folder, as_json=as_json
+        )
+        return
+    _require_registry(project)
     with open_writer(project) as log:
         event, request = room.submit(
             selector,
@@ -275,6 +302,7 @@ def _previewed(project: Path, request: str) -> Preview:
     from stackyard.record import FILES
     from stackyard.store.registry import open_registry, released_rows
 
+    _require_registry(project)
     at = Project.at(project)
     log = open_registry(project)
     find(log.statuses, request)
@@ -313,6 +341,7 @@ def withdraw(project: Path, request: str, reason: str | None, as_json: bool) -> 
 
     Example: stackyard optout withdraw req-0123456789abcdef
     """
+    _require_registry(project)
     _end(project, request, "withdrawn", "requester", reason)
     _say(
         request,
@@ -377,14 +406,14 @@ def erase(project: Path, request: str, as_json: bool) -> None:
     Example: stackyard optout erase req-0123456789abcdef
     """
     from stackyard.optout.events import NEEDS_SELECTOR
-    from stackyard.store.receipts import path_of
+    from stackyard.store.receipts import forget
     from stackyard.store.registry import open_writer
 
     with open_writer(project) as log:
         ended = log.status(request).state not in NEEDS_SELECTOR
         if ended:
             log.private.erase_request(request)
-            path_of(project, request).unlink(missing_ok=True)
+            forget(project, request)
         else:
             log.private.erase_contact(request)
     what = (
@@ -395,10 +424,14 @@ def erase(project: Path, request: str, as_json: bool) -> None:
 
 @optout.command()
 @PROJECT
-@click.argument("request", required=False)
+@click.argument("request", metavar="[REQUEST|FILE]", required=False)
+@DATASET
 @JSON
-def status(project: Path, request: str | None, as_json: bool) -> None:
+def status(project: Path, request: str | None, dataset: str | None, as_json: bool) -> int:
     """Show where requests stand, how old they are, and what is to be done next.
+
+    With --dataset it works on any machine, for who holds a receipt, a request file or an id: it reads
+    the log of the newest version; exit code 1 while nothing is removed for the request.
 
     Receipts whose files are missing in .stackyard/receipts are written again.
 
@@ -409,13 +442,16 @@ def status(project: Path, request: str | None, as_json: bool) -> None:
     from stackyard.store.receipts import write_receipts
     from stackyard.store.registry import open_policy, open_registry
 
+    if dataset is not None:
+        return owner_of.show_status(dataset, request, as_json=as_json)
+    _require_registry(project)
     log, policy, now = open_registry(project), open_policy(project), _now()
     write_receipts(project)
     statuses = {request: find(log.statuses, request)} if request else dict(log.statuses)
     rows = [_row(name, found, policy, now) for name, found in statuses.items()]
     if as_json:
         echo_json(rows)
-        return
+        return 0
     for row in rows:
         versions = f" in {', '.join(row['versions'])}" if row["versions"] else ""
         late = "  LATE" if row["late"] else ""
@@ -425,6 +461,19 @@ def status(project: Path, request: str | None, as_json: bool) -> None:
         )
     if not rows:
         click.echo("no requests")
+    return 0
+
+
+def _require_registry(project: Path) -> None:
+    """Tells who is not an operator what works for them."""
+    from stackyard.errors import UsageError
+
+    if not (project / "registry" / "checkpoint").is_file():
+        raise UsageError(
+            f"{project.resolve()} is no dataset project, so it has no opt-out registry",
+            next_step="to ask a dataset's publisher from any machine: stackyard optout submit --dataset "
+            "NAME; to see where it stands: stackyard optout status FILE --dataset NAME",
+        )
 
 
 @optout.command("import")
@@ -433,8 +482,8 @@ def status(project: Path, request: str | None, as_json: bool) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "jsonl", "bigcode", "github"]),
-    help="Format of FILE.  [default: by its ending, .csv or .jsonl]",
+    type=click.Choice(["csv", "jsonl", "bigcode", "github", "request"]),
+    help="Format of FILE.  [default: by its ending, .csv or .jsonl; request files by what they hold]",
 )
 @JSON
 def import_requests(project: Path, file: Path, form: Format | None, as_json: bool) -> int:
@@ -449,25 +498,28 @@ def import_requests(project: Path, file: Path, form: Format | None, as_json: boo
     from stackyard.optout import importing
     from stackyard.store.registry import open_writer
 
-    chosen = form or {".csv": "csv", ".jsonl": "jsonl"}.get(file.suffix)
-    if chosen is None:
-        raise UsageError(
-            f"the ending of {file.name} does not say its format", next_step="add --format"
-        )
     if file.stat().st_size > importing.FILE_MAX_BYTES:
         raise UsageError(
             f"{file.name} is too long for a batch",
             expected=f"at most {importing.FILE_MAX_BYTES:,} bytes",
             next_step="split it",
         )
+    raw = file.read_bytes()
+    chosen = form or importing.guess(file.name, raw.decode("utf-8", "replace"))
+    if chosen is None:
+        raise UsageError(
+            f"the ending of {file.name} does not say its format", next_step="add --format"
+        )
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(
             f"{file.name} is not UTF-8",
             next_step="save it again: in a spreadsheet as `CSV UTF-8`",
         ) from error
-    found = importing.entries(text, chosen)  # type: ignore[arg-type] # one of the four
+    found = importing.entries(text, chosen)
+    if (dataset := _dataset_of(project)) is not None:
+        found = importing.for_dataset(found, dataset)
     with open_writer(project) as log:
         known = log.private.sources()
         standing = {
@@ -491,6 +543,14 @@ def import_requests(project: Path, file: Path, form: Format | None, as_json: boo
     return 1 if refused else 0
 
 
+def _dataset_of(project: Path) -> str | None:
+    """The dataset that a project publishes; None where a registry stands alone."""
+    from stackyard.cli.dataset import _publish_params
+
+    params = project / "params.yaml"
+    return str(_publish_params(params).repo) if params.is_file() else None
+
+
 def _submit_all(
     log: Writer, fresh: list[Entry], chosen: Mapping[str, Entry], known: Mapping[str, str]
 ) -> dict[str, str]:
@@ -502,7 +562,8 @@ def _submit_all(
             entry.selector,
             sequence=log.size + number,
             time=_now(),
-            salt=secrets.token_bytes(32),
+            salt=entry.salt or secrets.token_bytes(32),
+            listed=entry.listed,
             contact=entry.contact or None,
             copies=entry.copies,
             forks=entry.forks,
@@ -689,5 +750,6 @@ def _now() -> datetime:
 
 
 optout.add_command(past)
+optout.add_command(owner_of.page)
 
 COMMANDS = [optout]

@@ -13,18 +13,19 @@ from stackyard.cli import JSON, PROJECT
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--repo", default=None, help="Dataset id on the Hub, namespace/name.")
+@click.option("--contact", default=None, metavar="MAIL|URL", help="Whom code owners write to; needed before a release.")  # fmt: skip
 @JSON
-def init(folder: Path, repo: str | None, as_json: bool) -> None:
+def init(folder: Path, repo: str | None, contact: str | None, as_json: bool) -> None:
     """Make FOLDER a dataset project: params.yaml, sources.yaml, dvc.yaml, registry/, keys.
 
     What is there already stays as it is, so it is safe to run it again.
 
-    Example: stackyard init my-dataset --repo octo-org/my-dataset
+    Example: stackyard init my-dataset --repo octo-org/my-dataset --contact data@example.org
     """
     from stackyard.cli import echo_json
     from stackyard.pipeline.init import init_project
 
-    made = init_project(folder, repo)
+    made = init_project(folder, repo, contact)
     if as_json:
         echo_json({"project": str(folder), "made": made})
     elif made:

@@ -10,6 +10,7 @@ guessed at; a file in which nothing is of its format is refused whole.
     bigcode  objects with `issue, author, optout_repos, optout_owners` (a JSON list, or one a line)
     github   a JSON list of issues as GitHub's REST interface gives them, made with the issue form
              (registry/opt-out-issue-form.yml), BigCode's form, or the list of its older issues
+    request  what `stackyard optout submit --dataset` wrote (see `letters`), one a line
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast, get_args
 
 from stackyard.errors import UsageError
 from stackyard.optout.issues import asks, to_paste
+from stackyard.optout.letters import Letter, is_letter
 from stackyard.optout.registry import Copies, Status
 from stackyard.optout.selector import Selector, fold_name, parse
 
-Format = Literal["csv", "jsonl", "bigcode", "github"]
+Format = Literal["csv", "jsonl", "bigcode", "github", "request"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _MEMBERS = frozenset({"scope", "selector", "contact", "copies", "forks", "past"})
@@ -48,6 +50,8 @@ class Entry:
         where: line, record or issue, for people.
         author: who wrote it, if the format says so.
         selector: what it names; None if it was refused.
+        salt: of its commitment, if the requester chose it.
+        dataset: that it is for, if the format says so.
         refusal: why, and what to write instead; empty if it was understood.
     """
 
@@ -59,6 +63,9 @@ class Entry:
     past: bool = False
     forks: bool = False
     contact: str = ""
+    listed: bool = False
+    salt: bytes | None = field(default=None, repr=False)
+    dataset: str = ""
     refusal: str = ""
 
     @property
@@ -75,7 +82,13 @@ def entries(text: str, form: Format) -> list[Entry]:
     Raises:
         UsageError: the file is not of this format.
     """
-    readers = {"csv": _csv, "jsonl": _jsonl, "bigcode": _bigcode, "github": _github}
+    readers = {
+        "csv": _csv,
+        "jsonl": _jsonl,
+        "bigcode": _bigcode,
+        "github": _github,
+        "request": _request,
+    }
     return list(readers[form](text))
 
 
@@ -307,6 +320,47 @@ def _is_issue(issue: Any) -> bool:
     return isinstance(issue, dict) and type(issue.get("number")) is int
 
 
+def _request(text: str) -> Iterator[Entry]:
+    lines = [line for line in text.removeprefix("\ufeff").split("\n") if line.strip()]
+    for number, line in enumerate(lines, start=1):
+        where = f"request {number}"
+        known = hashlib.sha256(line.encode("utf-8", "surrogatepass")).hexdigest()
+        try:
+            letter = Letter.parse(line.encode("utf-8", "surrogatepass"))
+        except UsageError as error:
+            yield Entry(known, where, refusal=str(error))
+            continue
+        yield Entry(
+            _source(f"request:{letter.request}"),
+            where,
+            selector=letter.selector,
+            copies=letter.copies,
+            past=letter.past,
+            forks=letter.forks,
+            contact=letter.contact,
+            listed=letter.listed,
+            salt=letter.salt,
+            dataset=letter.dataset,
+        )
+
+
+def for_dataset(found: Sequence[Entry], dataset: str) -> list[Entry]:
+    """The entries; what is for another dataset is refused."""
+    return [
+        replace(entry, selector=None, refusal=f"it is for {entry.dataset}, and this is {dataset}")
+        if entry.selector is not None and entry.dataset not in {"", dataset}
+        else entry
+        for entry in found
+    ]
+
+
+def guess(name: str, text: str) -> Format | None:
+    """The format of a file, by its ending or, for request files, by what it holds."""
+    if is_letter(text):
+        return "request"
+    return {".csv": "csv", ".jsonl": "jsonl"}.get(name[name.rfind(".") :])  # type: ignore[return-value] # two of the five
+
+
 def once(found: Sequence[Entry]) -> dict[str, Entry]:
     """Source of each understood entry -> the entry that is submitted for it.
 
@@ -331,7 +385,7 @@ def _asked_for(entry: Entry) -> tuple[Any, ...]:
     at = entry.selector
     assert at is not None
     asker = fold_name(entry.author or entry.contact)
-    return asker, at.kind, at.name, at.glob, entry.copies, entry.past, entry.forks
+    return asker, at.kind, at.name, at.glob, entry.copies, entry.past, entry.forks, entry.salt
 
 
 def comment(entry: Entry, status: Status | None, removed: Mapping[str, Any] | None) -> str:

@@ -68,18 +68,7 @@ def submit(
         UsageError: the contact is no address, forks are asked for of what is no account, or an
             author is to be listed.
     """
-    if forks and selector.kind != "owner":
-        raise UsageError(
-            "forks are asked for together with an account",
-            expected="--owner NAME --forks",
-            found=f"a request for a {selector.kind}",
-            next_step="leave --forks out; for copies of a file, wherever they are, use --copies",
-        )
-    if listed and selector.kind == "author":
-        raise UsageError(
-            "an address is never published",
-            next_step="leave --listed out: the log then holds a commitment, which only you can open",
-        )
+    check_options(selector, forks=forks, listed=listed)
     committed = ev.commitment(selector, salt)
     details: dict[str, Any] = {
         "commitment": committed,
@@ -97,9 +86,36 @@ def submit(
     return Event(sequence, ev.timestamp(time), request.request, "submitted", details), request
 
 
+def check_options(selector: Selector, *, forks: bool, listed: bool) -> None:
+    """Checks that options go with what is named.
+
+    Raises:
+        UsageError: forks are asked for of what is no account, or an author is to be listed.
+    """
+    if forks and selector.kind != "owner":
+        raise UsageError(
+            "forks are asked for together with an account",
+            expected="--owner NAME --forks",
+            found=f"a request for a {selector.kind}",
+            next_step="leave --forks out; for copies of a file, wherever they are, use --copies",
+        )
+    if listed and selector.kind == "author":
+        raise UsageError(
+            "an address is never published",
+            next_step="leave --listed out: the log then holds a commitment, which only you can open",
+        )
+
+
 def _contact(text: str | None) -> str:
-    if text is None:
-        return ""
+    return "" if text is None else check_contact(text)
+
+
+def check_contact(text: str) -> str:
+    """An address to reach a requester at, without space around it.
+
+    Raises:
+        UsageError: it is none.
+    """
     contact = text.strip()
     local, at, domain = contact.rpartition("@")
     if (

@@ -39,13 +39,14 @@ GITIGNORE = """\
 """
 
 
-def init_project(root: Path, repo: str | None) -> list[str]:
+def init_project(root: Path, repo: str | None, contact: str | None = None) -> list[str]:
     """Makes what is missing of a project; returns the paths made, relative to it.
 
     Raises:
-        UsageError: `repo` is no dataset id.
+        UsageError: `repo` is no dataset id, or nobody can be written to at `contact`.
     """
-    publish = PublishParams() if repo is None else PublishParams(repo=repo)
+    given = {"repo": repo, "contact": contact}
+    publish = PublishParams(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type] # both are text
     params = dataclasses.replace(ProjectParams(), publish=publish)
     texts = {
         "params.yaml": params_yaml(params),

@@ -1,5 +1,6 @@
 """Preflight: what would stop a release after hours of work, or after the Hub has it, tried before.
 
+    (0) code owners are told whom to write to
     (1) git can commit and tag, with its signing
     (2) no tag of git is in the way: none of a version that the Hub does not have yet
     (3) the Hub lets us write
@@ -34,8 +35,10 @@ def preflight(project: Project) -> None:
 
     Raises:
         EnvironmentFault: git, the Hub or the disk would refuse.
+        UsageError: publish.contact is not set.
         VerificationError: git has the tag of a release that the Hub does not have.
     """
+    project.params.publish.require_contact()  # (0)
     git.check_usable(project.root, COMMITTED)  # (1)
     with previous.hub_endpoint(project) as endpoint:
         dataset = HubDataset(project.params.publish.repo, endpoint)

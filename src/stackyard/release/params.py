@@ -12,6 +12,13 @@ Edition = Literal["permissive", "no_license", "ids"]
 
 _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
+_CONTACT = re.compile(
+    r"https://[A-Za-z0-9.-]+(?::\d+)?/[A-Za-z0-9._~/%+-]*"
+    r"|[A-Za-z0-9._+-]{1,64}@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,63}"
+)
+"""ASCII without spaces, quotes or brackets: it stands in commands, links and Markdown. Who writes for a
+mailbox with another name gives the address of a page."""
+
 
 @dataclass(frozen=True)
 class Params:
@@ -85,14 +92,37 @@ class PublishParams:
     Attributes:
         hub: `local` is a directory served by the embedded Hub; `hf` is what HF_ENDPOINT names.
         repo: dataset id on that Hub, `namespace/name`.
+        contact: whom code owners write to, for anybody to read on the card: an e-mail address, or the
+            https address of a page of issues. It has no default: nothing is released without it.
     """
 
     hub: Literal["local", "hf"] = "local"
     repo: str = "octo-org/stackyard-sample"
+    contact: str = ""
 
     def __post_init__(self) -> None:
         if not _REPO.fullmatch(self.repo):
             raise UsageError(
                 f"publish.repo {self.repo!r} is not a dataset id",
                 expected="namespace/name, of letters, digits and . _ -",
+            )
+        if self.contact and not _CONTACT.fullmatch(self.contact):
+            raise UsageError(
+                "publish.contact is nowhere that a code owner can write to",
+                expected="an e-mail address, or the https address of a page of issues",
+                found=repr(self.contact)[:120],
+                next_step="mend it in params.yaml",
+            )
+
+    def require_contact(self) -> None:
+        """Checks that code owners can reach somebody.
+
+        Raises:
+            UsageError: `contact` is empty.
+        """
+        if not self.contact:
+            raise UsageError(
+                "publish.contact is not set in params.yaml: code owners could not reach you",
+                expected="an e-mail address, or the https address of a page of issues",
+                next_step="write it below `publish:`; it is printed in the dataset's card",
             )

@@ -1,4 +1,5 @@
-"""Receipts as files of a project, `.stackyard/receipts/<request>.json`: what requesters are given.
+"""Receipts as files of a project, `.stackyard/receipts/<request>.json`: what requesters are given, each
+with a page of it for people, `<request>.html`.
 
 The private part has each of them before the log has its event, so that what a kill or a full disk left
 out is written later (`write_receipts`): no event of the log is ever without its receipt.
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from stackyard.optout.page import html
+from stackyard.optout.receipts import from_bytes
 from stackyard.store import files
 from stackyard.store.registry import settled_receipts
 
@@ -21,10 +24,22 @@ def path_of(project: Path, request: str) -> Path:
     return project / FOLDER / f"{request}.json"
 
 
+def page_of(project: Path, request: str) -> Path:
+    """Where the page of a receipt lies."""
+    return path_of(project, request).with_suffix(".html")
+
+
+def forget(project: Path, request: str) -> None:
+    """Deletes a receipt and its page."""
+    path_of(project, request).unlink(missing_ok=True)
+    page_of(project, request).unlink(missing_ok=True)
+
+
 def keep(project: Path, receipts: Mapping[str, bytes]) -> list[str]:
     """Writes receipts whole; their paths, in the order of requests."""
     (project / FOLDER).mkdir(mode=0o700, parents=True, exist_ok=True)
     for request, receipt in receipts.items():
+        files.write_bytes(page_of(project, request), html(from_bytes(receipt)).encode())
         files.write_bytes(path_of(project, request), receipt)
     return [str(path_of(project, request)) for request in sorted(receipts)]
 

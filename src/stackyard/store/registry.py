@@ -144,8 +144,8 @@ def open_writer(project: Path) -> Iterator[Writer]:
     if not _is_operator(paths):
         raise EnvironmentFault(
             "the registry cannot be written here: its signing key is not in .stackyard/keys",
-            next_step="run this where the registry's operator keeps it, or `stackyard init` a "
-            "project of your own",
+            next_step="run this where the registry's operator keeps it; from elsewhere ask with "
+            "`stackyard optout submit --dataset NAME`",
         )
     with _locked(paths), Private(paths.private) as private:
         _finish_append(paths, private)

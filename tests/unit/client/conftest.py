@@ -14,6 +14,7 @@ from stackyard.client.pull import pull
 from stackyard.hub import EmbeddedHub
 from stackyard.store.hub import HubDataset
 from tests.unit.client.publisher import REPO, Publisher
+from tests.unit.client.shell import Shell
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +68,8 @@ def publisher(tmp_path: Path) -> Publisher:
 @pytest.fixture
 def dataset(hub: EmbeddedHub) -> HubDataset:
     return HubDataset(REPO, hub.endpoint)
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(monkeypatch, capfd)

@@ -118,6 +118,7 @@ class Publisher:
     tree: Path | None = None
     rows: pa.Table | None = None
     brings_key: bool = True
+    contact: str = "opt-out@example.org"
 
     @property
     def public(self) -> str:
@@ -186,7 +187,10 @@ class Publisher:
             version="0.0.1",
             previous=None,
             registry=Checkpoint(checkpoint.size, checkpoint.root, checkpoint.note),
-            params={"release": {"bucket_ranges": PARAMS.bucket_ranges}},
+            params={
+                "release": {"bucket_ranges": PARAMS.bucket_ranges},
+                "publish": {"hub": "local", "repo": REPO, "contact": self.contact},
+            },
             code=Code("0.1.0", f"pyarrow {pa.__version__}"),
             detectors={},
             schema_sha256=shards.schema_digest(),

@@ -8,48 +8,18 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from stackyard.cli import main
 from stackyard.hub import EmbeddedHub
 from stackyard.pipeline.keys import PRIVATE
 from stackyard.store.hub import HubDataset
 from tests.unit.client.publisher import REPO, ROWS, Publisher
+from tests.unit.client.shell import Shell
 
 NAME = f"{REPO}@0.1.0"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-class Shell:
-    """Calls `stackyard` in this process, as its entry point is called."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch, self.capfd = monkeypatch, capfd
-
-    def __call__(self, *args: object) -> Outcome:
-        self.monkeypatch.setattr(sys, "argv", ["stackyard", *map(str, args)])
-        self.capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        got = self.capfd.readouterr()
-        code = ended.value.code
-        assert isinstance(code, int)
-        return Outcome(code, got.out, got.err)
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Shell:
-    return Shell(monkeypatch, capfd)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_server_starts_behind_a_dead_proxy_and_one_that_never_ends_loses_no_resu
 
 def test_dead_prefect_api_url_is_said_in_one_line(tmp_path: Path) -> None:
     root = tmp_path / "yard"
-    init_project(root, "octo-org/yard")
+    init_project(root, "octo-org/yard", "opt-out@example.org")
     for command in (["build", "--project", str(root)], ["automations"]):
         done = subprocess.run(
             [sys.executable, "-m", "flows", *command],

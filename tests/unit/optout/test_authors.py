@@ -224,7 +224,7 @@ def project(tmp_path: Path) -> Path:
     by(repository, "very.private@example.org", "both.py", "print('both')\n")
     by(repository, "other@example.org", "both.py", "print('now theirs')\n")
     root = tmp_path / "project"
-    init_project(root, "octo-org/small")
+    init_project(root, "octo-org/small", "opt-out@example.org")
     (root / "sources.yaml").write_text(
         "- {kind: git, path: ../origin, name: octo-org/tool, authors: true}\n"
     )

@@ -168,7 +168,7 @@ def test_text_output_names_the_next_step(project: Path) -> None:
 def test_log_of_a_new_project_is_named_after_its_dataset(tmp_path: Path) -> None:
     for repo in ("octo-org/one", "mono-inc/two"):
         root = tmp_path / repo.replace("/", "-")
-        init_project(root, repo)
+        init_project(root, repo, "opt-out@example.org")
         log = open_registry(root)
         assert log.key.name == repo
         assert log.note.startswith(f"{repo}\n0\n")

@@ -69,7 +69,7 @@ CASES: Repos = {
 
 
 def project_of(root: Path, repos: Repos) -> Project:
-    init_project(root, "octo-org/corpus")
+    init_project(root, "octo-org/corpus", "opt-out@example.org")
     for name, files in repos.items():
         for path, text in {**files, "LICENSE": MIT}.items():
             target = root / "sources" / name / path
