@@ -25,7 +25,7 @@ Typed = Callable[..., Result]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     root = tmp_path / "yard"
-    init_project(root, "octo-org/yard")
+    init_project(root, "octo-org/yard", "opt-out@example.org")
     return root
 
 

@@ -74,7 +74,7 @@ def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("work")
-    init_project(folder / "yard", "octo-org/yard")
+    init_project(folder / "yard", "octo-org/yard", "opt-out@example.org")
     (folder / "yard" / ".stackyard" / "hub").mkdir()
     return folder
 
@@ -118,7 +118,7 @@ def test_wheel_releases_without_a_checkout(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as opened:
         opened.extractall(tmp_path / "site")
     project = tmp_path / "yard"
-    init_project(project, "octo-org/yard")
+    init_project(project, "octo-org/yard", "opt-out@example.org")
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "a.py").write_text("# SPDX-License-Identifier: MIT\nprint('a')\n")
     source = {"kind": "directory", "name": "octo-org/app", "path": "../app"}
@@ -185,7 +185,7 @@ def test_only_the_launcher_names_the_flows() -> None:
 
 def test_yaml_that_is_wrong_is_said_before_anything_heavy_is_imported(tmp_path: Path) -> None:
     project = tmp_path / "yard"
-    init_project(project, "octo-org/yard")
+    init_project(project, "octo-org/yard", "opt-out@example.org")
     (project / "sources.yaml").write_text("- {kind: directory,\n  path: a: b}\n")
     program = (
         "import sys\nfrom stackyard.cli import cli, exit_code_of\n"
