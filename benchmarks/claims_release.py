@@ -26,9 +26,9 @@ from benchmarks import optout_suites
 from benchmarks.claim import Claim
 from benchmarks.lies import LIES
 from stackyard.client.verify import verify
-from stackyard.pipeline.init import ensure_machinery
-from stackyard.pipeline.keys import release_key
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.keys import release_key
+from stackyard.pipeline.project.making import ensure_machinery
 from stackyard.store.hub import HubDataset
 
 ROOT = Path(__file__).parents[1]
@@ -224,7 +224,7 @@ class _Bench:
     def _moved_tag(self, first: Path, copy: Path) -> Claim:
         from huggingface_hub import HfApi
 
-        from stackyard.pipeline.previous import hub_endpoint
+        from stackyard.pipeline.publish.previous import hub_endpoint
 
         repo, _, version = _name(first).partition("@")
         with hub_endpoint(Project.at(first)) as endpoint:

@@ -51,9 +51,9 @@ from stackyard.dedup import (
     kernel,
     signature,
 )
-from stackyard.pipeline import dedup as stage
-from stackyard.pipeline.previous import RELEASED
 from stackyard.pipeline.project import Project, ProjectParams, params_yaml
+from stackyard.pipeline.publish.previous import RELEASED
+from stackyard.pipeline.stages import dedup as stage
 from stackyard.record import ATTRIBUTES, FILE_KEY, FILES, LISTING, ORIGINS, SEGMENT, blob_digest
 from stackyard.store import files as store_files
 from stackyard.store.workspace import ORIGIN_ROWS, SOURCE_KEY, Workspace

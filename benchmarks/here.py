@@ -13,18 +13,18 @@ from pathlib import Path
 import yaml
 
 from stackyard.pipeline.execute import bring_up_to_date, run_units_here
-from stackyard.pipeline.init import init_project, ready_project
-from stackyard.pipeline.preflight import preflight
-from stackyard.pipeline.previous import fetch_previous
-from stackyard.pipeline.project import Project
-from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
-from stackyard.pipeline.takedown import (
+from stackyard.pipeline.optouts.takedown import (
     apply_pending,
     pending_ids,
     require_last_sources,
     require_removal_only,
     settle_old_versions,
 )
+from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.making import init_project, ready_project
+from stackyard.pipeline.publish.preflight import preflight
+from stackyard.pipeline.publish.previous import fetch_previous
+from stackyard.pipeline.publish.publishing import Outcome, check, outcome_of, publish
 from stackyard.stages import STAGES, Stage
 from stackyard.store.files import exclusive
 

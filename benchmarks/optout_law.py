@@ -30,8 +30,8 @@ from benchmarks.optout_takedown import build, directories, mit_text, packages, s
 from stackyard.optout import requests
 from stackyard.optout.registry import Copies
 from stackyard.optout.selector import parse
-from stackyard.pipeline.init import init_project
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.making import init_project
 from stackyard.store import files as stored
 from stackyard.store.registry import open_writer
 

@@ -17,11 +17,11 @@ import yaml
 from benchmarks.optout_corpus import NOW, salt_of
 from stackyard.optout import requests
 from stackyard.optout.selector import parse
-from stackyard.pipeline.code import write_code
 from stackyard.pipeline.execute import stage_module
-from stackyard.pipeline.init import init_project
-from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.code import write_code
+from stackyard.pipeline.project.making import init_project
+from stackyard.pipeline.publish.previous import fetch_previous
 from stackyard.stages import STAGES
 from stackyard.store.registry import open_writer
 

@@ -93,7 +93,7 @@ def freeze(shift: timedelta = timedelta()) -> None:
     import secrets
 
     from stackyard.cli import optout
-    from stackyard.pipeline import takedown
+    from stackyard.pipeline.optouts import takedown
 
     _Clock.shift = shift
     for module in (optout, takedown):
@@ -159,8 +159,8 @@ def do_verify(root: Path) -> None:
 
 def on_hub(root: Path, do: Callable[[HubDataset], object]) -> None:
     from benchmarks import here
-    from stackyard.pipeline.previous import hub_endpoint
     from stackyard.pipeline.project import Project
+    from stackyard.pipeline.publish.previous import hub_endpoint
     from stackyard.store.hub import HubDataset
 
     with hub_endpoint(Project.at(root)) as endpoint:
@@ -181,7 +181,7 @@ def do_sync(root: Path) -> None:
 
 def do_yank(root: Path) -> None:
     from stackyard.client.yanks import yank
-    from stackyard.pipeline.keys import release_key
+    from stackyard.pipeline.project.keys import release_key
 
     on_hub(root, lambda hub: yank(hub, "0.1.0", "broken", release_key(root)))
 
@@ -282,7 +282,7 @@ def _on_hub(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _in_git(root: Path) -> Iterator[tuple[str, str]]:
-    from stackyard.pipeline.publish import LOCK, recorded
+    from stackyard.pipeline.publish.publishing import LOCK, recorded
     from stackyard.store import git
 
     for version, name in sorted(git.release_tags(root).items()):
@@ -361,7 +361,7 @@ def zygote(log: Path) -> None:
     """Reads [what, root, hours] a line; forks; writes how each child ended, in the order of their ends."""
     stages = ("fetch", "ingest", "detect", "optout", "filter", "dedup", "pii", "release")
     commands = ("cli.optout", "client.pull", "client.sync", "client.yanks")
-    for module in (*(f"pipeline.{stage}" for stage in stages), *commands):
+    for module in (*(f"pipeline.stages.{stage}" for stage in stages), *commands):
         importlib.import_module(f"stackyard.{module}")
     importlib.import_module("benchmarks.here")
     with Path(os.environ["SOAK_CONTROL"]).open("r+b") as file:

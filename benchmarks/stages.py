@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from stackyard.cli import run
 from stackyard.pipeline.execute import run_stage, run_units_here
-from stackyard.pipeline.init import ensure_machinery
-from stackyard.pipeline.previous import ensure_previous
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.making import ensure_machinery
+from stackyard.pipeline.publish.previous import ensure_previous
 from stackyard.stages import STAGES
 from stackyard.store.workspace import Workspace
 

@@ -35,8 +35,8 @@ from stackyard.ingest.packages import MACHINE, Apt, check_dsc, npm, pypi
 from stackyard.ingest.params import Params
 from stackyard.ingest.sources import Source, load_sources
 from stackyard.params import digest
-from stackyard.pipeline.detect import detectors
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.stages.detect import detectors
 from stackyard.store import files
 
 ROOT = Path(__file__).parents[1]

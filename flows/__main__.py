@@ -17,7 +17,7 @@ from stackyard.cli.written import check_written
 from stackyard.errors import UsageError
 
 if TYPE_CHECKING:
-    from stackyard.pipeline.publish import Outcome
+    from stackyard.pipeline.publish.publishing import Outcome
 
 
 def _common(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,8 +128,8 @@ def takedown(  # noqa: PLR0917 - click hands its options over by name
     """
     root = _ready(project)
     if dry_run:
+        from stackyard.pipeline.optouts.takedown import intended
         from stackyard.pipeline.project import Project
-        from stackyard.pipeline.takedown import intended
 
         _show(intended(Project.at(root)), as_json)
         return
@@ -192,9 +192,9 @@ def automations(as_json: bool) -> None:
 
 
 def _unchanged(root: Path) -> Outcome | None:
+    from stackyard.pipeline.optouts.takedown import pending_ids
     from stackyard.pipeline.project import Project
-    from stackyard.pipeline.publish import unchanged
-    from stackyard.pipeline.takedown import pending_ids
+    from stackyard.pipeline.publish.publishing import unchanged
     from stackyard.store.files import exclusive
 
     project = Project.at(root)
@@ -205,7 +205,7 @@ def _unchanged(root: Path) -> Outcome | None:
 def _ready(project: Path) -> Path:
     """The project's folder, with all that a run needs; what was written wrong is said at once."""
     check_written(project)
-    from stackyard.pipeline.init import ready_project
+    from stackyard.pipeline.project.making import ready_project
 
     return ready_project(project).root
 

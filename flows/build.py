@@ -10,9 +10,9 @@ from flows.mapping import map_units
 from flows.result import keep
 from flows.runner import on_processes
 from stackyard.pipeline.execute import bring_up_to_date
-from stackyard.pipeline.init import ready_project
-from stackyard.pipeline.previous import fetch_previous
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.making import ready_project
+from stackyard.pipeline.publish.previous import fetch_previous
 from stackyard.stages import STAGES, Stage
 from stackyard.store.files import exclusive
 

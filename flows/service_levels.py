@@ -10,9 +10,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
 from flows.result import keep
+from stackyard.pipeline.optouts.service_levels import ServiceLevels
+from stackyard.pipeline.optouts.service_levels import service_levels as levels_of
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.service_levels import ServiceLevels
-from stackyard.pipeline.service_levels import service_levels as levels_of
 
 LATE = "stackyard.optout.late"
 """Event: requests of one dataset in one state are late. automations.yaml says what follows."""

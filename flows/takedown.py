@@ -11,17 +11,17 @@ from flows.build import BUILD_STAGES, run_stages
 from flows.release import RELEASE
 from flows.result import keep
 from flows.runner import on_processes
-from stackyard.pipeline.init import ready_project
-from stackyard.pipeline.preflight import preflight
-from stackyard.pipeline.previous import fetch_previous
-from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
-from stackyard.pipeline.takedown import (
+from stackyard.pipeline.optouts.takedown import (
     apply_pending,
     pending_ids,
     require_last_sources,
     require_removal_only,
     settle_old_versions,
 )
+from stackyard.pipeline.project.making import ready_project
+from stackyard.pipeline.publish.preflight import preflight
+from stackyard.pipeline.publish.previous import fetch_previous
+from stackyard.pipeline.publish.publishing import Outcome, check, outcome_of, publish
 from stackyard.store.files import exclusive
 
 DECIDING_STAGES = tuple(stage for stage in BUILD_STAGES if stage.name not in {"fetch", "ingest"})

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from flows.server import drain, prefect_api
-from stackyard.pipeline.init import init_project
+from stackyard.pipeline.project.making import init_project
 
 MIT = """MIT License
 

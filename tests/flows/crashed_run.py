@@ -37,7 +37,7 @@ def crash(text: bytes) -> NoReturn:
 @contextmanager
 def armed(where: str) -> Iterator[None]:
     from stackyard.pii import detect, redaction
-    from stackyard.pipeline import pii
+    from stackyard.pipeline.stages import pii
 
     def with_text(_text: bytes, *_: Any) -> NoReturn:
         crash(_text)

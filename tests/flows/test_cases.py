@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from stackyard.pipeline.init import init_project
+from stackyard.pipeline.project.making import init_project
 from tests.flows.conftest import MIT, WORDS, python_text
 from tests.unit.pii.drawing import draw
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from stackyard.errors import CorruptWorkspace, EnvironmentFault, StackyardError, UsageError
-from stackyard.pipeline.previous import hub_endpoint, latest
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.publish.previous import hub_endpoint, latest
 from stackyard.stages import STAGES
 from stackyard.store.hub import HubDataset
 

@@ -14,10 +14,10 @@ from stackyard import dedup
 from stackyard.optout import requests
 from stackyard.optout.registry import Request
 from stackyard.optout.selector import parse
-from stackyard.pipeline import fetch
 from stackyard.pipeline.execute import run_stage, run_units_here
-from stackyard.pipeline.near import near_copies
+from stackyard.pipeline.optouts.near import near_copies
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.stages import fetch
 from stackyard.pipeline.tables import live_listing
 from stackyard.record import FILES, blob_digest
 from stackyard.stages import stage_named

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from stackyard.errors import UsageError
-from stackyard.pipeline.init import init_project
-from stackyard.pipeline.previous import hub_endpoint, latest
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.making import init_project
+from stackyard.pipeline.publish.previous import hub_endpoint, latest
 from stackyard.release.survivors import NothingSurvived
 from stackyard.store.hub import HubDataset
 

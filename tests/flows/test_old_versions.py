@@ -18,21 +18,21 @@ from stackyard.client import tombstones, yanks
 from stackyard.client.opened import open_version
 from stackyard.client.tombstones import check_chain
 from stackyard.errors import UsageError, VerificationError
-from stackyard.pipeline import forget, old_versions, scan
 from stackyard.pipeline.execute import bring_up_to_date, run_units_here
-from stackyard.pipeline.init import ready_project
-from stackyard.pipeline.keys import PUBLIC
-from stackyard.pipeline.old_versions import NOTE, PurgeReport, purge
-from stackyard.pipeline.previous import fetch_previous, hub_endpoint
-from stackyard.pipeline.project import Project
-from stackyard.pipeline.publish import Outcome, check, outcome_of, publish
-from stackyard.pipeline.scan import Wanted
-from stackyard.pipeline.takedown import (
+from stackyard.pipeline.optouts.takedown import (
     apply_pending,
     intended,
     pending_ids,
     settle_old_versions,
 )
+from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.keys import PUBLIC
+from stackyard.pipeline.project.making import ready_project
+from stackyard.pipeline.publish.previous import fetch_previous, hub_endpoint
+from stackyard.pipeline.publish.publishing import Outcome, check, outcome_of, publish
+from stackyard.pipeline.purge import deletion, old_versions, scan
+from stackyard.pipeline.purge.old_versions import NOTE, PurgeReport, purge
+from stackyard.pipeline.purge.scan import Wanted
 from stackyard.record import blob_digest
 from stackyard.release.manifest import Previous, identity
 from stackyard.stages import STAGES, Stage
@@ -192,7 +192,7 @@ def test_purge_killed_at_each_step_is_ended_by_the_next(
 
     for owner, name in (
         (old_versions, "_bury"),
-        (forget, "_drop_from_segments"),
+        (deletion, "_drop_from_segments"),
         (HubDataset, "_without_history"),
         (DvcProject, "forget_unneeded"),
         (old_versions, "scan"),

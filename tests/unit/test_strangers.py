@@ -14,9 +14,9 @@ from benchmarks.strangers_draw import KINDS, Draw, Package, order, packages
 from benchmarks.strangers_slowest import slowest
 from stackyard.detector import Scope
 from stackyard.params import canonical_json
-from stackyard.pipeline import fetch, ingest
-from stackyard.pipeline.init import init_project
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.making import init_project
+from stackyard.pipeline.stages import fetch, ingest
 from stackyard.record import BLOB_ID
 
 STANZA = """Package: {name}

@@ -292,7 +292,7 @@ def yank(target: str, reason: str, project: Path | None, as_json: bool) -> None:
     """
     from stackyard.cli import echo_json
     from stackyard.client import yanks
-    from stackyard.pipeline.keys import release_key
+    from stackyard.pipeline.project.keys import release_key
 
     named = _named(target)
     with hub_of(project) as hub:

@@ -25,9 +25,9 @@ def past(project: Path, confirm: str | None, as_json: bool) -> int:
     from stackyard.cli import echo_json
     from stackyard.errors import UsageError
     from stackyard.params import plain
-    from stackyard.pipeline import old_versions as room
     from stackyard.pipeline.execute import bring_up_to_date, run_units_here
     from stackyard.pipeline.project import Project
+    from stackyard.pipeline.purge import old_versions as room
     from stackyard.store.files import exclusive
 
     at = Project.at(project)

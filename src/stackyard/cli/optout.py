@@ -294,10 +294,10 @@ def _previewed(project: Path, request: str) -> Preview:
     from stackyard.errors import UsageError, VerificationError
     from stackyard.optout.preview import preview as previewed
     from stackyard.optout.requests import find
-    from stackyard.pipeline import fetch
-    from stackyard.pipeline.authors import authors_for
-    from stackyard.pipeline.near import near_copies
+    from stackyard.pipeline.optouts.authors import authors_for
+    from stackyard.pipeline.optouts.near import near_copies
     from stackyard.pipeline.project import Project
+    from stackyard.pipeline.stages import fetch
     from stackyard.pipeline.tables import live_listing, without
     from stackyard.record import FILES
     from stackyard.store.registry import open_registry, released_rows

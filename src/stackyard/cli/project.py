@@ -23,7 +23,7 @@ def init(folder: Path, repo: str | None, contact: str | None, as_json: bool) -> 
     Example: stackyard init my-dataset --repo octo-org/my-dataset --contact data@example.org
     """
     from stackyard.cli import echo_json
-    from stackyard.pipeline.init import init_project
+    from stackyard.pipeline.project.making import init_project
 
     made = init_project(folder, repo, contact)
     if as_json:
@@ -97,7 +97,7 @@ def report(
     from stackyard.params import plain
     from stackyard.pipeline import insight
     from stackyard.pipeline.project import Project
-    from stackyard.pipeline.tree import last_report
+    from stackyard.pipeline.publish.tree import last_report
     from stackyard.release.report import text
 
     opened = Project.at(project)

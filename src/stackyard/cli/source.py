@@ -32,7 +32,7 @@ def source_add(what: str, name: str | None, ref: str, project: Path, as_json: bo
     Example: stackyard source add pkg:pypi/six@1.17.0 --project my-dataset
     """
     from stackyard.cli import echo_json, say
-    from stackyard.pipeline.source import add
+    from stackyard.pipeline.project.source import add
 
     done = add(project, what, name, ref)
     if as_json:

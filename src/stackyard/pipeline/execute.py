@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from stackyard.errors import EnvironmentFault, PinMismatch, joined
-from stackyard.pipeline.code import write_code
-from stackyard.pipeline.failures import without_contents
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.code import write_code
+from stackyard.pipeline.project.failures import without_contents
 from stackyard.stages import Stage
 from stackyard.store.dvc import DvcProject
 from stackyard.store.files import TEMPORARY
@@ -38,7 +38,7 @@ class StageModule(Protocol):
 
 def stage_module(stage: Stage) -> StageModule:
     """The module of a stage."""
-    return cast("StageModule", importlib.import_module(f"stackyard.pipeline.{stage.name}"))
+    return cast("StageModule", importlib.import_module(f"stackyard.pipeline.stages.{stage.name}"))
 
 
 def run_unit(stage: Stage, root: Path, unit: str) -> None:

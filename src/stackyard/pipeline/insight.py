@@ -14,12 +14,12 @@ from stackyard import filter as filter_room
 from stackyard.dedup import trees
 from stackyard.filter import compatibility, report
 from stackyard.pii import report as redactions
-from stackyard.pipeline.detect import detectors
-from stackyard.pipeline.filter import load_policy
-from stackyard.pipeline.pii import with_languages
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.publish.tree import last_report
+from stackyard.pipeline.stages.detect import detectors
+from stackyard.pipeline.stages.filter import load_policy
+from stackyard.pipeline.stages.pii import with_languages
 from stackyard.pipeline.tables import facts_of, files_after_optout
-from stackyard.pipeline.tree import last_report
 
 
 def dropped_by_language(project: Project) -> pa.Table:

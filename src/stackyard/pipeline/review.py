@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 from stackyard import filter as filter_room
 from stackyard import pii as room
 from stackyard.errors import UsageError
-from stackyard.pipeline.pii import ALLOWED, allowed, secret_of
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.stages.pii import ALLOWED, allowed, secret_of
 from stackyard.record import BLOB_ID
 from stackyard.store import files
 

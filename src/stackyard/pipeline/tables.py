@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from stackyard import filter as filter_room
 from stackyard.detector import Detector
-from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.stages import fetch
 from stackyard.record import DECISIONS, FILE_KEY, FILES, LISTING
 from stackyard.release.tables import row_of
 from stackyard.store import files as store_files

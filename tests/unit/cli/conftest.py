@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from stackyard.cli import cli, exit_code_of
 from stackyard.errors import StackyardError
 from stackyard.ingest import download
-from stackyard.pipeline.init import init_project
+from stackyard.pipeline.project.making import init_project
 
 Typed = Callable[..., Result]
 

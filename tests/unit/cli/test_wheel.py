@@ -16,7 +16,7 @@ import yaml
 
 from stackyard.cli import _COMMANDS
 from stackyard.extras import _MODULES, not_installed
-from stackyard.pipeline.init import init_project
+from stackyard.pipeline.project.making import init_project
 
 ROOT = Path(__file__).parents[3]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

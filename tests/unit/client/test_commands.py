@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stackyard.hub import EmbeddedHub
-from stackyard.pipeline.keys import PRIVATE
+from stackyard.pipeline.project.keys import PRIVATE
 from stackyard.store.hub import HubDataset
 from tests.unit.client.publisher import REPO, ROWS, Publisher
 from tests.unit.client.shell import Shell

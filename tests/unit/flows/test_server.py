@@ -14,7 +14,7 @@ import yaml
 
 from flows import server
 from stackyard.errors import EnvironmentFault
-from stackyard.pipeline.init import init_project
+from stackyard.pipeline.project.making import init_project
 
 REPO = Path(__file__).parents[3]
 DEAD = "http://127.0.0.1:9"

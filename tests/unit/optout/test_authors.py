@@ -22,9 +22,9 @@ from stackyard.optout.params import Params
 from stackyard.optout.preview import preview
 from stackyard.optout.registry import Registry, Request
 from stackyard.optout.selector import Selector, parse
-from stackyard.pipeline import fetch, ingest, optout
-from stackyard.pipeline.init import init_project
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.making import init_project
+from stackyard.pipeline.stages import fetch, ingest, optout
 
 from .conftest import NOW, Book, salt
 from .test_cli import answer, run

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from stackyard.cli.optout import optout
 from stackyard.errors import StackyardError, UsageError, VerificationError
-from stackyard.pipeline.init import ensure_machinery, init_project
+from stackyard.pipeline.project.making import ensure_machinery, init_project
 from stackyard.store.registry import init_registry, open_registry
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from stackyard.dedup import Index, Params, build_on, decide, detectors
 from stackyard.dedup.params import SignatureParams
-from stackyard.pipeline.dedup import IndexFolder
+from stackyard.pipeline.stages.dedup import IndexFolder
 from stackyard.record import ATTRIBUTES, ORIGINS, blob_digest
 from stackyard.store import files
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackyard.pipeline.detect import PAIRS, named
+from stackyard.pipeline.stages.detect import PAIRS, named
 from stackyard.record import BATCH, BLOB_ID
 
 BLOBS = st.lists(st.sampled_from([bytes([n]) * 20 for n in range(6)]), unique=True, max_size=5)

@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 from stackyard.errors import UsageError
-from stackyard.pipeline.failures import UnforeseenError, without_contents
+from stackyard.pipeline.project.failures import UnforeseenError, without_contents
 
 HELD = b"a text that nobody may see \xff"
 

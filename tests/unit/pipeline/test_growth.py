@@ -18,11 +18,11 @@ from stackyard.client.compare import compare
 from stackyard.client.opened import open_version
 from stackyard.errors import GateRefused, UsageError, VerificationError
 from stackyard.optout.absence import Presence
-from stackyard.pipeline import gate, growth, previous
-from stackyard.pipeline.init import ready_project
-from stackyard.pipeline.keys import PUBLIC
-from stackyard.pipeline.previous import hub_endpoint
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.keys import PUBLIC
+from stackyard.pipeline.project.making import ready_project
+from stackyard.pipeline.publish import gate, growth, previous
+from stackyard.pipeline.publish.previous import hub_endpoint
 from stackyard.stages import STAGES
 from stackyard.store.hub import HubDataset
 from tests.unit.pipeline.conftest import Machine, add_source, opt_out, withdraw

@@ -17,11 +17,11 @@ from click.testing import CliRunner
 
 from stackyard.cli import cli
 from stackyard.errors import UsageError, VerificationError
-from stackyard.pipeline import gate
 from stackyard.pipeline.execute import run_stage, run_units_here
-from stackyard.pipeline.init import init_project
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.tree import last_report
+from stackyard.pipeline.project.making import init_project
+from stackyard.pipeline.publish import gate
+from stackyard.pipeline.publish.tree import last_report
 from stackyard.stages import STAGES
 
 _SPEC = importlib.util.spec_from_file_location(

@@ -12,13 +12,13 @@ import pytest
 
 from benchmarks import here
 from stackyard.errors import EnvironmentFault, Superseded, VerificationError
-from stackyard.pipeline import preflight as room
-from stackyard.pipeline import previous, publish
-from stackyard.pipeline.init import ready_project
-from stackyard.pipeline.preflight import preflight
-from stackyard.pipeline.previous import hub_endpoint
+from stackyard.pipeline.optouts.takedown import pending_ids
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.takedown import pending_ids
+from stackyard.pipeline.project.making import ready_project
+from stackyard.pipeline.publish import preflight as room
+from stackyard.pipeline.publish import previous, publishing
+from stackyard.pipeline.publish.preflight import preflight
+from stackyard.pipeline.publish.previous import hub_endpoint
 from stackyard.release.manifest import Previous
 from stackyard.stages import STAGES
 from stackyard.store import git
@@ -99,9 +99,9 @@ def test_a_tag_of_this_version_on_another_state_is_not_taken_for_ours(machine: M
     run_git(a, "tag", "data-v0.1.0")
     run_git(a, "revert", "--no-edit", "HEAD")
     project = ready_project(a)
-    outcome = publish.outcome_of(project, dry_run=False)
+    outcome = publishing.outcome_of(project, dry_run=False)
     with pytest.raises(VerificationError, match=r"data-v0\.1\.0 is of another release"):
-        publish.publish(project, outcome)
+        publishing.publish(project, outcome)
 
 
 def test_two_projects_in_one_repository_have_tags_of_their_own(tmp_path: Path) -> None:
@@ -228,11 +228,11 @@ def test_loser_of_a_race_writes_nothing_anywhere(
     project = ready_project(b)
     previous.fetch_previous(project, "auto")
     here.run_stages(project, STAGES)
-    outcome = publish.outcome_of(project, dry_run=False)
+    outcome = publishing.outcome_of(project, dry_run=False)
     head = run_git(b, "rev-parse", "HEAD")
     win(a)
     with pytest.raises(Superseded, match="another release"):
-        publish.publish(project, outcome)
+        publishing.publish(project, outcome)
     assert run_git(b, "rev-parse", "HEAD") == head
     looks: list[object] = []
 
@@ -242,9 +242,9 @@ def test_loser_of_a_race_writes_nothing_anywhere(
             require_newest(dataset, before, own)
         looks.append(own)
 
-    monkeypatch.setattr(publish, "require_newest", too_early)
+    monkeypatch.setattr(publishing, "require_newest", too_early)
     with pytest.raises(Superseded, match="another release"):
-        publish.publish(project, outcome)
+        publishing.publish(project, outcome)
     assert run_git(b, "rev-parse", "HEAD") == head
     assert run_git(b, "tag").split() == ["data-v0.1.0"]
     assert pending_ids(project) == []

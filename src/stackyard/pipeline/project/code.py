@@ -12,8 +12,8 @@ import yaml
 
 from stackyard.detector import code_digest, fingerprint
 from stackyard.params import digest
-from stackyard.pipeline import detect
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.stages import detect
 from stackyard.stages import CODE, STAGES
 from stackyard.store import files
 

@@ -20,8 +20,8 @@ from stackyard.optout.authors import Authors
 from stackyard.optout.matching import NEAR
 from stackyard.optout.near import near_of
 from stackyard.optout.registry import Request
+from stackyard.pipeline.optouts.signatures import signatures
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.signatures import signatures
 from stackyard.pipeline.tables import text_reader
 from stackyard.record import BLOB_ID
 

@@ -13,15 +13,15 @@ from stackyard import optout, pii
 from stackyard.client.optouts import PublicOptOuts
 from stackyard.dedup import Index
 from stackyard.optout.absence import Presence
-from stackyard.pipeline import growth
-from stackyard.pipeline.dedup import deduplicated
-from stackyard.pipeline.failures import without_contents
-from stackyard.pipeline.pii import allowed, known
-from stackyard.pipeline.previous import hub_endpoint, newest_release
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.release import plan
+from stackyard.pipeline.project.failures import without_contents
+from stackyard.pipeline.publish import growth
+from stackyard.pipeline.publish.previous import hub_endpoint, newest_release
+from stackyard.pipeline.publish.tree import all_decisions
+from stackyard.pipeline.stages.dedup import deduplicated
+from stackyard.pipeline.stages.pii import allowed, known
+from stackyard.pipeline.stages.release import plan
 from stackyard.pipeline.tables import by_file, live_listing
-from stackyard.pipeline.tree import all_decisions
 from stackyard.record import FILE_KEY
 from stackyard.release import gate
 from stackyard.release.checks import Check

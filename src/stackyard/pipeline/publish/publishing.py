@@ -11,10 +11,11 @@ import yaml
 from stackyard import optout
 from stackyard.errors import EnvironmentFault, Superseded, UsageError, VerificationError
 from stackyard.params import plain
-from stackyard.pipeline import fetch, gate, previous
 from stackyard.pipeline.execute import is_up_to_date
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.tree import last_report
+from stackyard.pipeline.publish import gate, previous
+from stackyard.pipeline.publish.tree import last_report
+from stackyard.pipeline.stages import fetch
 from stackyard.release import report
 from stackyard.release.manifest import Previous, identity
 from stackyard.release.report import RunReport

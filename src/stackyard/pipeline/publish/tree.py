@@ -25,12 +25,12 @@ from stackyard.filter import attribution as bundle
 from stackyard.filter import compatibility
 from stackyard.optout.absence import PRESENCE_PATH, Presence
 from stackyard.params import build, canonical_json, plain
-from stackyard.pipeline import detect
-from stackyard.pipeline.filter import load_policy
-from stackyard.pipeline.keys import PUBLIC, release_key
-from stackyard.pipeline.pii import without_secrets
-from stackyard.pipeline.previous import previous_document, previous_manifest, row_columns
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.keys import PUBLIC, release_key
+from stackyard.pipeline.publish.previous import previous_document, previous_manifest, row_columns
+from stackyard.pipeline.stages import detect
+from stackyard.pipeline.stages.filter import load_policy
+from stackyard.pipeline.stages.pii import without_secrets
 from stackyard.pipeline.tables import (
     by_file,
     facts_of,

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from stackyard.optout.authors import AUTHOR, Authors, namer
 from stackyard.optout.registry import Request
-from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.stages import fetch
 from stackyard.store.registry import author_key
 
 

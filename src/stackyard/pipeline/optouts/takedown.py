@@ -13,11 +13,17 @@ import pyarrow.compute as pc
 from stackyard import optout
 from stackyard.errors import VerificationError
 from stackyard.optout.absence import Presence
-from stackyard.pipeline.old_versions import OldPlan, RunStages, document, old_versions, yank_old
-from stackyard.pipeline.old_versions import purge as purge_old
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.publish import Outcome
-from stackyard.pipeline.release import plan
+from stackyard.pipeline.publish.publishing import Outcome
+from stackyard.pipeline.purge.old_versions import (
+    OldPlan,
+    RunStages,
+    document,
+    old_versions,
+    yank_old,
+)
+from stackyard.pipeline.purge.old_versions import purge as purge_old
+from stackyard.pipeline.stages.release import plan
 from stackyard.record import FILE_KEY
 from stackyard.release.tables import row_of
 from stackyard.store import files, git, receipts

@@ -29,8 +29,8 @@ from stackyard.dedup.increment import SCHEMAS, Rows, index_key
 from stackyard.dedup.params import Params
 from stackyard.dedup.signature import NAME, SIGNATURES, matrix
 from stackyard.errors import CorruptWorkspace
-from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.stages import fetch
 from stackyard.record import FILES
 from stackyard.store import files as store_files
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 import shutil
 
 from stackyard.errors import EnvironmentFault, VerificationError
-from stackyard.pipeline import previous
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.publish import COMMITTED
+from stackyard.pipeline.publish import previous
+from stackyard.pipeline.publish.publishing import COMMITTED
 from stackyard.release.manifest import Manifest
 from stackyard.release.semver import version_key
 from stackyard.store import git

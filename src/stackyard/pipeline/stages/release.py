@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 
 from stackyard.detector import code_digest
 from stackyard.params import build, digest, plain
-from stackyard.pipeline.pii import released_texts, secret_of
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.publish.tree import CachedShard, Planned, lay_out
+from stackyard.pipeline.stages.pii import released_texts, secret_of
 from stackyard.pipeline.tables import origins_of
-from stackyard.pipeline.tree import CachedShard, Planned, lay_out
 from stackyard.record import SPANS
 from stackyard.release import shards
 from stackyard.release.shards import ShardPlan, Written

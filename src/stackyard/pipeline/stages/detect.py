@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 
 from stackyard import dedup, filter, pii  # noqa: A004 - a room's name
 from stackyard.detector import Detector
-from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.stages import fetch
 from stackyard.record import BATCH
 from stackyard.store import files
 from stackyard.store.workspace import Workspace

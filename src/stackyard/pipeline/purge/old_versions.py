@@ -30,13 +30,14 @@ from stackyard.optout.matching import NEAR, claims_of
 from stackyard.optout.policy import OldVersions
 from stackyard.optout.registry import Registry, Request
 from stackyard.params import build, canonical_json, plain
-from stackyard.pipeline import forget, previous
-from stackyard.pipeline.authors import authors_for
-from stackyard.pipeline.growth import require_growth
-from stackyard.pipeline.keys import PUBLIC, release_key
+from stackyard.pipeline.optouts.authors import authors_for
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.publish import COMMITTED, outcome_of
-from stackyard.pipeline.scan import Wanted, scan
+from stackyard.pipeline.project.keys import PUBLIC, release_key
+from stackyard.pipeline.publish import previous
+from stackyard.pipeline.publish.growth import require_growth
+from stackyard.pipeline.publish.publishing import COMMITTED, outcome_of
+from stackyard.pipeline.purge import deletion
+from stackyard.pipeline.purge.scan import Wanted, scan
 from stackyard.pipeline.tables import without
 from stackyard.record import BLOB_ID, hex_column
 from stackyard.release.names import ENVELOPE
@@ -226,7 +227,7 @@ def purge(project: Project, plan: OldPlan, run_stages: RunStages) -> PurgeReport
     names = [each.version for each in plan.versions]
     with previous.hub_endpoint(project) as endpoint:
         _bury(project, HubDataset(project.params.publish.repo, endpoint), plan)
-    forgotten = forget.forget(project, asked)  # (3)
+    forgotten = deletion.forget(project, asked)  # (3)
     dvc = DvcProject(project.root)
     dvc.commit(stage_named("ingest"))
     previous.fetch_previous(project, "auto")
@@ -379,8 +380,8 @@ def _doomed(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Hex blob ids and released texts that nobody who stays needs."""
     listings = project.workspace.listings()
-    named = forget.named_files(project, asked)
-    gone = {blob.hex() for blob in forget.doomed(project, named)}
+    named = deletion.named_files(project, asked)
+    gone = {blob.hex() for blob in deletion.doomed(project, named)}
     rest = without(listings.filter(pc.is_null(listings["rule"])), named)
     needed = set(hex_column(pc.unique(rest["blob_id"])).to_pylist())
     rows = [row for table in held for row in table.to_pylist() if row["blob_id"] not in needed]

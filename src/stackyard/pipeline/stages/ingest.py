@@ -25,9 +25,9 @@ from stackyard.ingest.read import Reader
 from stackyard.ingest.sources import Source
 from stackyard.optout.authors import AUTHORS, namer
 from stackyard.params import canonical_json
-from stackyard.pipeline import fetch
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.revive import PURGED, buried_blobs
+from stackyard.pipeline.purge.restoring import PURGED, buried_blobs
+from stackyard.pipeline.stages import fetch
 from stackyard.record import BLOB_ID, LISTING, SEGMENT, bucket_of
 from stackyard.store import files
 from stackyard.store.registry import author_key, open_registry

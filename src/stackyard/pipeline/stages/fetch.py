@@ -21,7 +21,7 @@ from stackyard.ingest.sources import Source
 from stackyard.optout.authors import key_id
 from stackyard.params import canonical_json, digest, plain
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.revive import revive
+from stackyard.pipeline.purge.restoring import revive
 from stackyard.store import files
 from stackyard.store.registry import author_key, open_registry
 

@@ -24,8 +24,8 @@ from stackyard.errors import VerificationError
 from stackyard.params import canonical_json
 from stackyard.pii import report
 from stackyard.pii.second import SECOND
-from stackyard.pipeline.keys import ensure_redaction_key, redaction_key
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.keys import ensure_redaction_key, redaction_key
 from stackyard.pipeline.tables import by_file, facts_of, files_after_optout, write_stage
 from stackyard.pipeline.tables import without as files_without
 from stackyard.record import BLOB_ID, DECISIONS, FILE_KEY, SPANS, blob_digest

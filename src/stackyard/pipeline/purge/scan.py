@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackyard.pipeline.previous import LOCAL_HUB
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.publish.previous import LOCAL_HUB
 from stackyard.record import DECISIONS, LISTING, blob_digest
 from stackyard.release.diff import ROW_COLUMNS
 from stackyard.store.dvc import DvcProject

@@ -21,12 +21,12 @@ import pyarrow.compute as pc
 
 from stackyard.optout import match_requests
 from stackyard.optout.registry import Request
-from stackyard.pipeline import fetch
-from stackyard.pipeline.authors import authors_for
-from stackyard.pipeline.near import near_copies
+from stackyard.pipeline.optouts.authors import authors_for
+from stackyard.pipeline.optouts.near import near_copies
+from stackyard.pipeline.optouts.signatures import keep_signatures
 from stackyard.pipeline.project import Project
-from stackyard.pipeline.revive import PURGED, evidence_of
-from stackyard.pipeline.signatures import keep_signatures
+from stackyard.pipeline.purge.restoring import PURGED, evidence_of
+from stackyard.pipeline.stages import fetch
 from stackyard.pipeline.tables import without
 from stackyard.record import BLOB_ID, DECISIONS, FILES, SEGMENT, blob_digest
 from stackyard.store import files

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from stackyard.client.opened import Opened, open_version
 from stackyard.hub import EmbeddedHub
-from stackyard.pipeline.growth import require_growth
-from stackyard.pipeline.keys import PUBLIC
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.project.keys import PUBLIC
+from stackyard.pipeline.publish.growth import require_growth
 from stackyard.record import BLOB_ID, FILE_KEY, FILES
 from stackyard.release.diff import ROW_COLUMNS, empty_rows
 from stackyard.release.manifest import File, Manifest, Previous, identity

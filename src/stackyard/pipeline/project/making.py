@@ -6,12 +6,12 @@ import dataclasses
 from pathlib import Path
 
 from stackyard.filter.policy import default_policy_text
-from stackyard.pipeline.code import write_code
-from stackyard.pipeline.filter import POLICY
-from stackyard.pipeline.keys import ensure_release_key
-from stackyard.pipeline.pii import ALLOWED
-from stackyard.pipeline.previous import ensure_previous
 from stackyard.pipeline.project import Project, ProjectParams, params_yaml
+from stackyard.pipeline.project.code import write_code
+from stackyard.pipeline.project.keys import ensure_release_key
+from stackyard.pipeline.publish.previous import ensure_previous
+from stackyard.pipeline.stages.filter import POLICY
+from stackyard.pipeline.stages.pii import ALLOWED
 from stackyard.release.params import PublishParams
 from stackyard.stages import dvc_yaml
 from stackyard.store import files, git

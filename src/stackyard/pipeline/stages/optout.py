@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from stackyard import optout
-from stackyard.pipeline import fetch
-from stackyard.pipeline.authors import authors_for
-from stackyard.pipeline.near import near_copies
+from stackyard.pipeline.optouts.authors import authors_for
+from stackyard.pipeline.optouts.near import near_copies
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.stages import fetch
 from stackyard.pipeline.tables import by_file, live_listing, write_stage
 from stackyard.record import FILES
 from stackyard.store.registry import open_registry

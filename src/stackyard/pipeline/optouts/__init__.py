@@ -1,0 +1,1 @@
+"""What requests need of a project: near copies, authors, a takedown that builds nothing else, due dates."""
