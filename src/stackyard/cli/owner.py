@@ -36,11 +36,11 @@ def write_request(
     """Writes a signed request for the publisher of a dataset, and says what to send where."""
     from stackyard.errors import UsageError
     from stackyard.optout import letters
+    from stackyard.release import card
     from stackyard.store import files
 
     with asking(dataset) as (opened, _):
-        publish = opened.manifest.params.get("publish")
-        contact = str(publish.get("contact", "")) if isinstance(publish, dict) else ""
+        contact = card.contact_of(opened.manifest)
         name = opened.manifest.name
     seed = secrets.token_bytes(32)
     letter = letters.write(name, selector, seed=seed, **options)

@@ -11,6 +11,7 @@ https://github.com/huggingface/hub-docs/blob/main/datasetcard.md
 from __future__ import annotations
 
 import bisect
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -61,9 +62,17 @@ _REDACTED = """\
 Personal data and secrets are replaced by placeholders before release; `redactions` counts them in
 each row. Tell the publisher of any that is left."""
 
+_LOADED = """\
+Each of these runs as it stands. `HF_ENDPOINT` names another Hub; the `hf://` of polars and DuckDB does not
+read it, so they go through Arrow here. Languages with few rows share the config `other`."""
+
+_OWNER = """\
+From any machine, with no account and no project (`pip install stackyard`). `submit` writes a request and the
+words to send it with; it sends nothing by itself."""
+
 _OPTOUT = """\
-You need not give a reason. You see what a request removes before it is done, you get a receipt that
-you can check against the public manifest, and you can withdraw it."""
+You need not give a reason. Only what you name is removed. You get a receipt that you can check against
+the public manifest, and you can take your request back."""
 
 
 def render(manifest: Manifest) -> str:
@@ -96,9 +105,9 @@ def front_matter(manifest: Manifest) -> dict[str, Any]:
             {
                 "config_name": name,
                 **({"default": True} if name == default else {}),
-                "data_files": [{"split": "train", "path": pattern}],
+                "data_files": [{"split": "train", "path": _one_or_list(patterns)}],
             }
-            for name, pattern, _ in configs
+            for name, patterns, _ in configs
         ],
         "dataset_info": [
             {
@@ -126,10 +135,11 @@ def default_edition(manifest: Manifest) -> str:
     return next((name for name in named or () if name in present), (*present, "permissive")[0])
 
 
-def _configs(manifest: Manifest) -> Iterator[tuple[str, str, list[File]]]:
-    """Name, pattern of paths and shards of each config: editions first, then their languages.
+def _configs(manifest: Manifest) -> Iterator[tuple[str, list[str], list[File]]]:
+    """Name, patterns of paths and shards of each config: editions first, then their languages.
 
-    A language's config is its slug in the default edition, and `<edition>.<slug>` in another.
+    A language's config is its slug in the default edition, and `<edition>.<slug>` in another. Languages
+    of fewer rows than `release.config_rows_min` share the config OTHER, the last of their edition.
     """
     editions: dict[str, list[File]] = defaultdict(list)
     languages: dict[tuple[str, str], list[File]] = defaultdict(list)
@@ -139,11 +149,43 @@ def _configs(manifest: Manifest) -> Iterator[tuple[str, str, list[File]]]:
         languages[shard.edition, shard.language].append(file)
     default = default_edition(manifest)
     for edition in sorted(editions, key=lambda name: (name != default, name)):
-        yield edition, f"data/{edition}/*/*.parquet", editions[edition]
-    for edition, language in sorted(languages, key=lambda key: (key[0] != default, key)):
-        slug = language_slug(language)
-        name = slug if edition == default else f"{edition}.{slug}"
-        yield name, f"data/{edition}/{slug}/*.parquet", languages[edition, language]
+        yield edition, [f"data/{edition}/*/*.parquet"], editions[edition]
+    for edition in sorted(editions, key=lambda name: (name != default, name)):
+        prefix = "" if edition == default else f"{edition}."
+        mine = {language: files for (of, language), files in languages.items() if of == edition}
+        small = sorted(name for name, files in mine.items() if _rows(files) < _rows_min(manifest))
+        for language in sorted(mine.keys() - {*small}):
+            yield (
+                f"{prefix}{language_slug(language)}",
+                [_pattern(edition, language)],
+                mine[language],
+            )
+        if small:
+            patterns = [_pattern(edition, language) for language in small]
+            yield f"{prefix}{OTHER}", patterns, [file for name in small for file in mine[name]]
+
+
+OTHER = "other"
+"""The config of languages with few rows; no language of Linguist has this name."""
+
+
+def _rows_min(manifest: Manifest) -> int:
+    """`release.config_rows_min`; 1 for manifests of before it was a parameter."""
+    release = manifest.params.get("release")
+    value = release.get("config_rows_min") if isinstance(release, dict) else None
+    return value if type(value) is int else 1
+
+
+def _rows(files: list[File]) -> int:
+    return sum(_shard(file).rows for file in files)
+
+
+def _pattern(edition: str, language: str) -> str:
+    return f"data/{edition}/{language_slug(language)}/*.parquet"
+
+
+def _one_or_list(patterns: list[str]) -> str | list[str]:
+    return patterns[0] if len(patterns) == 1 else patterns
 
 
 def _body(manifest: Manifest) -> str:
@@ -177,14 +219,96 @@ def _what(manifest: Manifest) -> Iterator[str]:
 def _use(manifest: Manifest) -> Iterator[str]:
     release = f"{manifest.name}@{manifest.version}"
     yield "## Use"
-    yield _fence("python", _load_example(manifest))
+    yield _LOADED
+    for title, snippet in _snippets(manifest):
+        yield f"{title}:"
+        yield _fence("python", snippet)
+    yield "From a shell, verified:"
     yield _fence(
         "sh",
-        f"stackyard pull {release}           # verified, pinned in stackyard.lock\n"
+        f"stackyard pull {release}           # every byte checked, pinned in stackyard.lock\n"
         f"stackyard verify {release}         # hashes, signature, opt-out registry\n"
         f"stackyard query {release} --license MIT --path '*.py'",
     )
     yield _PATCHES
+
+
+_COUNTED = """\
+counts = duckdb.sql("SELECT language, count(*) FROM files GROUP BY ALL").fetchall()"""
+
+
+def _snippets(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Title and Python of each way to read it; each runs by itself, and a test runs them."""
+    name, revision, edition = manifest.name, f"v{manifest.version}", default_edition(manifest)
+    languages = _largest(manifest, edition)
+    patterns = [_pattern(edition, language) for language in languages]
+    root = f"datasets/{name}@{revision}/data/{edition}"
+    folder = f"{root}/{language_slug(languages[0])}" if languages else root
+    columns = _plain_columns(edition)
+    load = f'load_dataset("{name}", "{edition}", split="train", revision="{revision}"'
+    yield "Everything", f"from datasets import load_dataset\n\nrows = {load})"
+    yield (
+        "Two languages at once",
+        (
+            "from datasets import load_dataset\n\n"
+            f"paths = {json.dumps(patterns)}\n"
+            f'rows = load_dataset("{name}", data_files=paths, split="train", revision="{revision}")'
+        ),
+    )
+    yield (
+        "Without a download, row by row",
+        (
+            "from datasets import load_dataset\n\n"
+            f"rows = {load}, streaming=True)\n"
+            'for row in rows.take(3):\n    print(row["repo_name"], row["path"])'
+        ),
+    )
+    yield (
+        "pandas, one language, a few columns",
+        (
+            "import pandas as pd\n\n"
+            f'rows = pd.read_parquet("hf://{folder}", columns={json.dumps(columns)})'
+        ),
+    )
+    files = (
+        "import pyarrow.dataset as ds\nfrom huggingface_hub import HfFileSystem\n\n"
+        f'files = ds.dataset("{root}", filesystem=HfFileSystem())\n'
+    )
+    yield (
+        "polars",
+        (
+            f"import polars as pl\n{files}"
+            'counts = pl.scan_pyarrow_dataset(files).group_by("language").len().collect()'
+        ),
+    )
+    yield (
+        "DuckDB",
+        f"import duckdb\n{files}{_COUNTED}",
+    )
+    yield (
+        "PyTorch; columns that collate: texts and numbers, neither lists nor nulls",
+        (
+            "from datasets import load_dataset\nfrom torch.utils.data import DataLoader\n\n"
+            f"rows = {load}, streaming=True)\n"
+            f"rows = rows.select_columns({json.dumps(columns)})\n"
+            "for batch in DataLoader(rows, batch_size=8):\n    break"
+        ),
+    )
+
+
+def _largest(manifest: Manifest, edition: str) -> list[str]:
+    """The two languages with most rows, by name."""
+    rows: dict[str, int] = defaultdict(int)
+    for file in manifest.shards:
+        if _shard(file).edition == edition:
+            rows[_shard(file).language] += _shard(file).rows
+    return sorted(sorted(rows, key=lambda name: (-rows[name], name))[:2])
+
+
+def _plain_columns(edition: str) -> list[str]:
+    """Columns of a training loop: never null, and text or a number."""
+    wanted = ("repo_name", "path", "language", "length_bytes", "content")
+    return [name for name in wanted if name in schema_of(edition).names]
 
 
 def _sizes(manifest: Manifest) -> Iterator[str]:
@@ -238,12 +362,26 @@ def _redacted(manifest: Manifest) -> Iterator[str]:
 
 def _optouts(manifest: Manifest) -> Iterator[str]:
     yield "## Is your code in it?"
+    yield _OWNER
     yield _fence(
         "sh",
-        f"stackyard explain OWNER/REPO --version {manifest.version}   # each file, and why\n"
-        "stackyard optout submit --repo OWNER/REPO --contact MAIL",
+        f"stackyard explain OWNER/REPO --dataset {manifest.name}   # each file, and why\n"
+        f"stackyard optout submit --repo OWNER/REPO --contact MAIL --dataset {manifest.name}",
+    )
+    contact = contact_of(manifest)
+    yield (
+        f"Whom to write to, for this and for anything else: {code(contact)}."
+        if contact
+        else "Its publisher named no contact when this version was made."
     )
     yield _OPTOUT
+
+
+def contact_of(manifest: Manifest) -> str:
+    """Whom code owners write to; empty in manifests of before it was a parameter."""
+    publish = manifest.params.get("publish")
+    value = publish.get("contact") if isinstance(publish, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 def _verification(manifest: Manifest) -> Iterator[str]:
@@ -257,17 +395,6 @@ def _verification(manifest: Manifest) -> Iterator[str]:
     yield "## Verification"
     yield table(("what", "value"), rows, numbers=False)
     yield "The release's identity is the SHA-256 of manifest.json."
-
-
-def _load_example(manifest: Manifest) -> str:
-    name, version = manifest.name, manifest.version
-    configs = list(_configs(manifest))
-    languages = [config for config, pattern, _ in configs if "/*/" not in pattern]
-    loads = [
-        f'load_dataset("{name}", "{config}", split="train", revision="v{version}")'
-        for config in (default_edition(manifest), *languages[:1])
-    ]
-    return "\n".join(["from datasets import load_dataset", "", *loads])
 
 
 def _fence(language: str, text: str) -> str:

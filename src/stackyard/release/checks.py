@@ -463,6 +463,8 @@ class Rows:
             "licenses": counted.licenses,
             "redactions": counted.redactions,
         }
+        if totals.revision_date_max:  # manifests of before it was counted have none
+            read["revision_date_max"] = counted.revision_date_max
         self.found.of["totals match the shards"] = len(read)
         for name, value in read.items():
             told = getattr(totals, name)

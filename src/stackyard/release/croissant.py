@@ -1,7 +1,8 @@
 """croissant.json: the release as Croissant 1.0 metadata, with the true SHA-256 of every shard.
 
-Paths are relative to the release, so that a pulled copy is described as well as the Hub's. No
-`datePublished`, which the specification recommends: a rebuilt release must have the same bytes.
+Paths are relative to the release, so that a pulled copy is described as well as the Hub's.
+`datePublished` is the date of the newest revision in it, not of the day it was made: a rebuilt release
+must have the same bytes. When it was made is in the provenance beside it.
 
 Source: https://docs.mlcommons.org/croissant/docs/croissant-spec.html
 """
@@ -75,6 +76,7 @@ def render(manifest: Manifest) -> bytes:
         ),
         "url": f"{HUB}/datasets/{manifest.name}",
         "version": manifest.version,
+        **({"datePublished": date} if (date := manifest.totals.revision_date_max) else {}),
         "license": "Each file is under its own licence: see the column license_expression.",
         "citeAs": f"{manifest.name}, version {manifest.version}. {HUB}/datasets/{manifest.name}",
         "distribution": [

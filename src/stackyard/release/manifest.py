@@ -50,6 +50,7 @@ _FOLDERS: dict[str, Kind] = {
     "registry": "registry",
 }
 _INTEGER_MAX = 2**53 - 1
+_DATE = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -138,6 +139,8 @@ class Totals:
         languages, licenses: rows by language and by licence expression (`NONE` if there is none).
         redactions: spans redacted, by entity.
         optouts: opt-out requests in force.
+        revision_date_max: date of the newest revision of a row with contents, UTC, YYYY-MM-DD; empty,
+            and not a member, where none is known, as in manifests of before it was counted.
     """
 
     files_seen: int
@@ -150,8 +153,14 @@ class Totals:
     licenses: tuple[Share, ...]
     redactions: tuple[Redacted, ...]
     optouts: int
+    revision_date_max: str = ""
 
     def __post_init__(self) -> None:
+        _expect(
+            not self.revision_date_max or _DATE.fullmatch(self.revision_date_max),
+            "totals.revision_date_max",
+            "YYYY-MM-DD",
+        )
         for field in dataclasses.fields(self):
             if field.type == "int":
                 _expect_count(getattr(self, field.name), f"totals.{field.name}")
@@ -342,9 +351,13 @@ class Manifest:
             "code": plain(self.code),
             "detectors": dict(self.detectors),
             "schema_sha256": self.schema_sha256,
-            "totals": plain(self.totals),
+            "totals": _without_empty(plain(self.totals), "revision_date_max"),
             "files": [_file_document(file) for file in self.files],
         }
+
+
+def _without_empty(values: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key != name or value}
 
 
 def identity(manifest: Manifest) -> str:

@@ -38,6 +38,9 @@ class Params:
         compression_level: of zstd; on real code 3 takes as long as 1 and 6 % less space; 6 takes
             twice as long for another 8 % (benchmarks/release_shards.py has the corpus).
         bloom_filters: write Bloom filters for the columns that point queries name.
+        config_rows_min: rows that a language of an edition needs for a config of its own on the card;
+            those below share the config `other`. A viewer's list of configs ends after some dozens, and
+            half of the languages of an ordinary release have fewer rows than this.
     """
 
     editions: tuple[Edition, ...] = ("permissive",)
@@ -46,6 +49,7 @@ class Params:
     row_group_rows_max: int = 65536
     compression_level: int = 3
     bloom_filters: bool = True
+    config_rows_min: int = 10
 
     def __post_init__(self) -> None:
         if self.bucket_ranges not in {2**n for n in range(9)}:
@@ -65,6 +69,12 @@ class Params:
                 "release.row_group_rows_max is out of range",
                 expected="at least 1",
                 found=str(self.row_group_rows_max),
+            )
+        if self.config_rows_min < 1:
+            raise UsageError(
+                "release.config_rows_min is out of range",
+                expected="at least 1",
+                found=str(self.config_rows_min),
             )
         if not 1 <= self.compression_level <= 22:  # noqa: PLR2004 - zstd's own range
             raise UsageError(

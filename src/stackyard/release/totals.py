@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,17 +20,26 @@ from stackyard.release.tables import one_chunk
 NO_LICENSE = "NONE"
 """Name of the rows without a licence expression (SPDX 2.3 calls it NONE)."""
 
-TALLY_COLUMNS = ("content", "language", "license_expression", "redactions")
+TALLY_COLUMNS = ("content", "language", "license_expression", "redactions", "revision_date")
 """What `tally` reads of a shard."""
+
+_DATES = (
+    pa.scalar(datetime(1970, 1, 1, tzinfo=UTC), pa.timestamp("us", tz="UTC")),
+    pa.scalar(datetime(9999, 12, 31, tzinfo=UTC), pa.timestamp("us", tz="UTC")),
+)
+"""Dates of revisions that count: a commit may claim any, and RFC 3339 ends with the year 9999."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """Rows by language and licence with their content bytes, and redactions by entity; sorted."""
+    """Rows by language and licence with their content bytes, and redactions by entity; sorted; and the
+    date (UTC, YYYY-MM-DD) of the newest revision, empty if none is known.
+    """
 
     languages: tuple[Share, ...] = ()
     licenses: tuple[Share, ...] = ()
     redactions: tuple[Redacted, ...] = ()
+    revision_date_max: str = ""
 
     def __add__(self, other: Tally) -> Tally:
         redactions: Counter[str] = Counter()
@@ -39,6 +49,7 @@ class Tally:
             _sum_shares((*self.languages, *other.languages)),
             _sum_shares((*self.licenses, *other.licenses)),
             tuple(Redacted(entity, redactions[entity]) for entity in sorted(redactions)),
+            max(self.revision_date_max, other.revision_date_max),
         )
 
 
@@ -57,7 +68,15 @@ def tally(rows: pa.Table) -> Tally:
         _shares(rows["language"], content),
         _shares(pc.fill_null(rows["license_expression"], NO_LICENSE), content),
         tuple(Redacted(entity, redactions[entity]) for entity in sorted(redactions)),
+        _newest(rows["revision_date"]),
     )
+
+
+def _newest(dates: pa.ChunkedArray) -> str:
+    first, last = _DATES
+    known = pc.and_(pc.greater_equal(dates, first), pc.less_equal(dates, last))
+    newest = pc.max(dates.filter(known)).as_py()
+    return "" if newest is None else str(newest.date().isoformat())
 
 
 def totals(
@@ -88,6 +107,7 @@ def totals(
         licenses=counted.licenses,
         redactions=counted.redactions,
         optouts=optouts,
+        revision_date_max=counted.revision_date_max,
     )
 
 

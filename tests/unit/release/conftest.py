@@ -132,7 +132,7 @@ def build_release(
     settings: Mapping[str, Any] | None = None,
 ) -> Release:
     """A release of files; `dropped` ones get a decision of the filter."""
-    params = params or Params(bucket_ranges=4)
+    params = params or Params(bucket_ranges=4, config_rows_min=1)
     attributes = _attributes(files)
     repos = sorted({(file.repo_name, file.revision_id) for file in files})
     rows = shards.assemble(_clusters(attributes), attributes, _origins(repos))

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import re
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,9 +24,12 @@ from stackyard.release import (
     removals,
     report,
     semver,
+    shards,
     wording,
 )
+from stackyard.release.manifest import Manifest
 from stackyard.release.params import Params
+from stackyard.release.totals import Tally, tally
 
 from .conftest import Build, Release, Source
 
@@ -33,7 +37,7 @@ A = Source("octo-org/a", "a.py", "print(1)\n", redactions=(("email", 2),))
 B = Source("octo-org/b", "b.py", "print(2)\n")
 C = Source("a-org/c", "c.cc", "int x;\n", "C++", "Apache-2.0")
 N = Source("a-org/n", "n.cs", "class N;\n", "C#", None, "no_license")
-EVERY = Params(editions=("permissive", "no_license", "ids"))
+EVERY = Params(editions=("permissive", "no_license", "ids"), config_rows_min=1)
 
 
 def test_card_is_one_that_the_hub_reads(build: Build) -> None:
@@ -65,6 +69,60 @@ def test_card_has_a_config_for_each_edition_and_language(build: Build) -> None:
         info["config_name"]: info["splits"][0]["num_examples"] for info in front["dataset_info"]
     }
     assert (sizes["permissive"], sizes["ids"], sizes["no_license"]) == (2, 3, 1)
+
+
+def test_card_puts_languages_of_few_rows_into_one_config(build: Build) -> None:
+    more = [dataclasses.replace(A, path=f"{n}.py", text=f"print({n})\n") for n in range(2, 4)]
+    params = Params(editions=("permissive", "ids"), bucket_ranges=4, config_rows_min=3)
+    vim = Source("a-org/v", "v.vim", "set x\n", "Vim Script")
+    manifest = build([A, *more, C, vim], params=params).manifest
+    front = card.front_matter(manifest)
+    assert [config["config_name"] for config in front["configs"]] == [
+        "permissive", "ids", "Python", "other", "ids.Python", "ids.other",
+    ]  # fmt: skip
+    assert front["configs"][3]["data_files"][0]["path"] == [
+        "data/permissive/C++/*.parquet",
+        "data/permissive/Vim_Script/*.parquet",
+    ]
+    rows = {
+        each["config_name"]: each["splits"][0]["num_examples"] for each in front["dataset_info"]
+    }
+    assert (rows["other"], rows["Python"], rows["permissive"]) == (2, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("dates", "newest"),
+    [
+        (["2024-05-01T23:59:59+00:00", None, "2023-01-01T00:00:00+00:00"], "2024-05-01"),
+        ([None], ""),
+        (["1969-12-31T00:00:00+00:00"], ""),
+        ([], ""),
+    ],
+)
+def test_newest_revision_is_the_date_of_publication(dates: list[str | None], newest: str) -> None:
+    values = [None if each is None else datetime.fromisoformat(each) for each in dates]
+    rows = pa.table(
+        {
+            "content": pa.array(["x"] * len(values), pa.string()),
+            "language": pa.array(["C"] * len(values), pa.string()),
+            "license_expression": pa.array(["MIT"] * len(values), pa.string()),
+            "redactions": pa.array([[]] * len(values), shards.REDACTIONS),
+            "revision_date": pa.array(values, pa.timestamp("us", tz="UTC")),
+        }
+    )
+    counted = tally(rows)
+    assert counted.revision_date_max == newest
+    assert (counted + Tally()).revision_date_max == newest
+
+
+def test_croissant_has_a_date_of_publication_if_a_revision_has_one(build: Build) -> None:
+    manifest = build([A]).manifest
+    assert "datePublished" not in json.loads(croissant.render(manifest))
+    assert "revision_date_max" not in json.loads(manifest.serialise())["totals"]
+    totals = dataclasses.replace(manifest.totals, revision_date_max="2024-05-01")
+    dated = dataclasses.replace(manifest, totals=totals)
+    assert json.loads(croissant.render(dated))["datePublished"] == "2024-05-01"
+    assert Manifest.parse(dated.serialise()) == dated
 
 
 def test_card_has_only_numbers_of_the_manifest(build: Build) -> None:

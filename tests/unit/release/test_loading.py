@@ -21,8 +21,15 @@ FILES = (
 
 
 @pytest.fixture
-def tree(build: Build, tmp_path: Path) -> Release:
-    release = build(FILES, params=Params(editions=("permissive", "no_license", "ids")))
+def rows_min() -> int:
+    return 1
+
+
+@pytest.fixture
+def tree(build: Build, tmp_path: Path, rows_min: int) -> Release:
+    release = build(
+        FILES, params=Params(editions=("permissive", "no_license", "ids"), config_rows_min=rows_min)
+    )
     for path, content in release.tree.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(content)
@@ -55,6 +62,20 @@ def test_datasets_loads_every_config_of_the_card(
     assert len(rows("permissive", streaming=True)) == 5
     assert all("content" not in row for row in rows("ids"))
     assert len(rows("no_license")) == tree.manifest.totals.languages[0].rows
+
+
+@pytest.mark.parametrize("rows_min", [2])
+def test_datasets_loads_the_config_of_languages_with_few_rows(
+    tree: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    rows = datasets.load_dataset(
+        str(tmp_path), "other", split="train", cache_dir=str(tmp_path / ".cache")
+    )
+    assert sorted(rows["language"]) == ["C++", "F*", "Vim Script"]
+    assert tree.manifest.totals.files_kept == 6
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # rdflib within, not ours

@@ -114,7 +114,8 @@ def _keys(
 ) -> Iterator[str]:
     """For each shard, hex digest over its rows, their spans, the parameters and the code that write it."""
     code = {
-        name: code_digest(f"stackyard.{name}") for name in ("pii", "release.shards", "filter.text")
+        name: code_digest(f"stackyard.{name}")
+        for name in ("pii", "release.shards", "release.totals", "filter.text")
     }
     steers = digest(
         {
