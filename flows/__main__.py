@@ -89,7 +89,11 @@ def build(project: Path, engine: str, workers: int | None, as_json: bool) -> Non
     show_default=True,
     help="The version step; `auto` computes it, a larger one may be asked for.",
 )
-@click.option("--dry-run", is_flag=True, help="Build, check and report; publish nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Build, check, and show what would change against the published release; release/ stays.",
+)
 def release(  # noqa: PLR0917 - click hands its options over by name
     project: Path, engine: str, workers: int | None, as_json: bool, bump: str, dry_run: bool
 ) -> None:
@@ -98,7 +102,7 @@ def release(  # noqa: PLR0917 - click hands its options over by name
     Example: stackyard release --project my-dataset --dry-run
     """
     root = _ready(project)
-    if bump == "auto" and (outcome := _unchanged(root)) is not None:
+    if bump == "auto" and not dry_run and (outcome := _unchanged(root)) is not None:
         _show(outcome, as_json)
         return
     from flows.server import prefect_api

@@ -33,8 +33,12 @@ class Stage:
     grows: bool = False
 
 
-CODE = "work/code.yaml"
-"""Digests of the code of each stage; each stage depends on its own."""
+CODE = "code.yaml"
+"""Digests of the code of each stage; each stage depends on its own. A release commits it, so that
+`dvc params diff` finds it at every commit."""
+
+REPORT = "report"
+"""Numbers of the last release, small and committed: what `dvc metrics` and `dvc plots` show."""
 
 STAGES: tuple[Stage, ...] = (
     Stage(
@@ -104,7 +108,7 @@ STAGES: tuple[Stage, ...] = (
             "registry/pii-allow.yaml",
         ),
         ("release", "publish", "pii"),
-        ("release",),
+        ("release", REPORT),
     ),
 )
 
@@ -118,18 +122,53 @@ def stage_named(name: str) -> Stage:
     return {stage.name: stage for stage in STAGES}[name]
 
 
+_PLOTS = (
+    ("left", "files", "stage", "Files left after each stage"),
+    ("dropped", "files", "rule", "Files dropped, by rule"),
+    ("languages", "bytes", "language", "Bytes released, by language"),
+    ("licences", "rows", "licence", "Files released, by licence"),
+    ("redactions", "spans", "entity", "Redactions, by entity"),
+)
+"""Name of the CSV in `report/`, its columns across and down, and the title."""
+
+
 def dvc_yaml() -> str:
     """The text of dvc.yaml: one DVC stage a stage, each with its Prefect-free command."""
     document: dict[str, Any] = {"stages": {}}
     for stage in STAGES:
-        outs: list[Any] = [{out: {"persist": True}} if stage.grows else out for out in stage.outs]
         document["stages"][stage.name] = {
             "cmd": f"stackyard stage run {stage.name}",
             "deps": list(stage.deps),
             "params": [*stage.params, {CODE: [stage.name]}],
-            "outs": outs,
+            "outs": [_out(stage, out) for out in stage.outs],
         }
+    document["metrics"] = [f"{REPORT}/metrics.json"]
+    document["plots"] = [
+        {
+            f"{REPORT}/{name}.csv": {
+                "template": "bar_horizontal", "x": across, "y": down, "title": title,
+            }
+        }
+        for name, across, down, title in _PLOTS
+    ]  # fmt: skip
     header = (
         "# Generated from src/stackyard/stages.py by `stackyard init`; a test keeps them equal.\n"
     )
     return header + yaml.safe_dump(document, sort_keys=False, width=100)
+
+
+def _out(stage: Stage, out: str) -> Any:
+    if out == REPORT:
+        return {out: {"cache": False}}
+    return {out: {"persist": True}} if stage.grows else out
+
+
+def is_outdated(dvc_yaml_text: str) -> bool:
+    """Whether a dvc.yaml is one that an earlier Stackyard generated, with no stage of somebody's own."""
+    if dvc_yaml_text == dvc_yaml() or not dvc_yaml_text.startswith("# Generated from "):
+        return False
+    try:
+        stages = (yaml.safe_load(dvc_yaml_text) or {}).get("stages", {})
+    except yaml.YAMLError:
+        return False
+    return set(stages) <= {stage.name for stage in STAGES}

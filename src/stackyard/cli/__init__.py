@@ -23,6 +23,7 @@ _COMMANDS = {
     "release": ("flow", "Build, check, version and publish."),
     "takedown": ("flow", "Apply verified opt-outs to the last release."),
     "service-levels": ("flow", "Age, breach and next step of each open opt-out."),
+    "project": ("move", "Take a project to another machine."),
     "stage": ("project", "Run one stage without Prefect (what dvc.yaml calls)."),
     "report": ("project", "Show the report of the last build or release."),
     "pull": ("dataset", "Get a pinned version, verified."),

@@ -14,8 +14,12 @@ from stackyard.cli import JSON, PROJECT
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--repo", default=None, help="Dataset id on the Hub, namespace/name.")
 @click.option("--contact", default=None, metavar="MAIL|URL", help="Whom code owners write to; needed before a release.")  # fmt: skip
+@click.option("--remote", metavar="URL", default=None, show_default="a folder in the project",
+              help="Where DVC keeps what stages made: s3://, ssh://, https://, or a folder.")  # fmt: skip
 @JSON
-def init(folder: Path, repo: str | None, contact: str | None, as_json: bool) -> None:
+def init(
+    folder: Path, repo: str | None, contact: str | None, remote: str | None, as_json: bool
+) -> None:
     """Make FOLDER a dataset project: params.yaml, sources.yaml, dvc.yaml, registry/, keys.
 
     What is there already stays as it is, so it is safe to run it again.
@@ -25,7 +29,7 @@ def init(folder: Path, repo: str | None, contact: str | None, as_json: bool) -> 
     from stackyard.cli import echo_json
     from stackyard.pipeline.project.making import init_project
 
-    made = init_project(folder, repo, contact)
+    made = init_project(folder, repo, contact, remote)
     if as_json:
         echo_json({"project": str(folder), "made": made})
     elif made:
@@ -81,13 +85,19 @@ def stage_list(as_json: bool) -> None:
 @click.option(
     "--samples", type=click.IntRange(1, 1000), help="Show N files that each rule dropped."
 )
+@click.option("--all", "whole", is_flag=True, help="Show every line of every table.")
 @click.option("--by-language", is_flag=True, help="Count what the filter dropped by language.")
 @click.option("--copies", is_flag=True, help="List directories that stand elsewhere too.")
 @JSON
-def report(
-    project: Path, samples: int | None, by_language: bool, copies: bool, as_json: bool
+def report(  # noqa: PLR0917 - click passes by name
+    project: Path,
+    samples: int | None,
+    whole: bool,
+    by_language: bool,
+    copies: bool,
+    as_json: bool,
 ) -> None:
-    """Show the report of the last release that was made here.
+    """Show the report of the last release of the project; a clone has it too.
 
     Licences that do not go with the collection's own are listed if there are any.
 
@@ -120,7 +130,7 @@ def report(
     if as_json:
         echo_json({**plain(last), **parts})
         return
-    click.echo(text(last))
+    click.echo(text(last, whole=whole))
     for title, entries in parts.items():
         if entries:
             click.echo(f"\n{title.replace('_', ' ').capitalize()}")

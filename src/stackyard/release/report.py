@@ -6,6 +6,7 @@ for JSON. Every number is the manifest's.
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 from stackyard import errors
@@ -14,6 +15,9 @@ from stackyard.release.semver import Step
 from stackyard.release.wording import code, size, table
 
 _ROWS_MAX = 12
+
+_COLUMNS = 80
+"""Of a terminal as it opens."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,14 @@ def report(manifest: Manifest, old: Manifest | None, step: Step) -> RunReport:
     )
 
 
-def text(run: RunReport) -> str:
-    """Lines for a terminal, the longest lists cut at a dozen with a count of the rest."""
-    blocks = [f"{run.name} {run.version} ({run.bump}: {'; '.join(run.reasons)})"]
+def text(run: RunReport, *, whole: bool = False) -> str:
+    """Lines for a terminal; unless `whole`, the longest lists are cut at a dozen, and say how to see the
+    rest.
+    """
+    head_line = f"{run.name} {run.version} ({run.bump}: {'; '.join(run.reasons)})"
+    blocks = ["\n".join(_wrapped(head_line))]
     for title, head, rows in _sections(run):
-        shown = [head, *rows[:_ROWS_MAX]]
+        shown = [head, *(rows if whole else rows[:_ROWS_MAX])]
         widths = [max(len(row[at]) for row in shown) for at in range(len(head))]
         lines = [
             "  "
@@ -68,10 +75,17 @@ def text(run: RunReport) -> str:
             ).rstrip()
             for row in shown
         ]
-        if len(rows) > _ROWS_MAX:
-            lines.append(f"  and {len(rows) - _ROWS_MAX} more")
+        if len(rows) > _ROWS_MAX and not whole:
+            lines.append(f"  and {len(rows) - _ROWS_MAX} more: stackyard report --all")
         blocks.append("\n".join([title, *lines]))
     return errors.shown("\n\n".join(blocks) + "\n")
+
+
+def _wrapped(line: str) -> list[str]:
+    """A sentence over lines that a terminal of 80 columns does not cut."""
+    return textwrap.wrap(
+        line, _COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def markdown(run: RunReport) -> str:

@@ -6,17 +6,19 @@ workspace, so callers write outputs whole first, and check that inputs did not c
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import io
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from stackyard.errors import EnvironmentFault
+from stackyard.errors import EnvironmentFault, UsageError
 from stackyard.stages import Stage
 from stackyard.store.git import without_git_variables
 
@@ -37,9 +39,13 @@ CONFIG = f"""[core]
     analytics = false
     autostage = false
 ['remote "{REMOTE}"']
-    url = ../.stackyard/remote
+    url = %s
 """
-"""The configuration of a new project, relative to its folder `.dvc`."""
+"""The configuration of a new project."""
+
+HERE = Path(".stackyard") / "remote"
+"""The remote of a project that nobody gave another: a folder in it. The configuration names it in full, so
+that a clone on this machine finds it, and `find_remote` follows it when the project is moved."""
 
 
 class DvcProject:
@@ -120,4 +126,46 @@ def init_dvc(root: Path) -> None:
         return
     with contextlib.redirect_stdout(io.StringIO()), without_git_variables():  # it greets
         Repo.init(str(root), subdir=not (root / ".git").exists()).close()
-    config.write_text(CONFIG, encoding="utf-8")
+    config.write_text(CONFIG % (root.resolve() / HERE), encoding="utf-8")
+
+
+def set_remote(root: Path, url: str) -> None:
+    """Names another remote.
+
+    Raises:
+        UsageError: it is empty, or goes over lines.
+        EnvironmentFault: the project is not under DVC.
+    """
+    if not url.strip() or not url.isprintable():
+        raise UsageError("a remote is named by a URL or a folder", expected="s3://, ssh://, ...")
+    path = root / ".dvc" / "config"
+    if not path.is_file():
+        raise EnvironmentFault(f"{root} is not under DVC", next_step="run `stackyard init` in it")
+    config = configparser.RawConfigParser()
+    config.read_string(path.read_text(encoding="utf-8"))
+    section = f"'remote \"{REMOTE}\"'"
+    if not config.has_section(section):
+        config.add_section(section)
+    config.set(section, "url", url if "://" in url else str(Path(url).expanduser().resolve()))
+    text = io.StringIO()
+    config.write(text)
+    path.write_text(text.getvalue().rstrip("\n") + "\n", encoding="utf-8")
+
+
+def find_remote(root: Path) -> None:
+    """Follows a project that was moved: its own remote is where the project is now.
+
+    One that is elsewhere, as in a clone, is left alone: it is shared with the project cloned from.
+    """
+    path = root / ".dvc" / "config"
+    told = _remote_path(path)
+    if told is not None and told.parts[-2:] == HERE.parts and not told.exists():
+        here = root.resolve() / HERE
+        if here.exists() and here != told:
+            set_remote(root, str(here))
+
+
+def _remote_path(config: Path) -> Path | None:
+    """The folder that the configuration names in full; None for a URL, or one relative to the project."""
+    found = re.search(r"(?m)^\s*url = (/.+)$", config.read_text(encoding="utf-8"))
+    return Path(found[1]) if found else None

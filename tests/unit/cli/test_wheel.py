@@ -24,6 +24,7 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["option
 CALLS = {
     "init": ["init", "new"],
     "source": ["source", "add", "pkg:pypi/six@1.17.0", "--project", "yard"],
+    "project": ["project", "remote", "s3://nowhere/yard", "--project", "yard"],
     "build": ["build", "--project", "yard"],
     "release": ["release", "--project", "yard", "--dry-run"],
     "takedown": ["takedown", "--project", "yard"],
@@ -44,7 +45,7 @@ CALLS = {
 }
 """A call of every command, as somebody would make it who does not know what an extra is."""
 
-NEEDS_BUILD = {"init", "source", "build", "release", "takedown", "service-levels", "stage", "report", "pii"}  # fmt: skip
+NEEDS_BUILD = {"init", "source", "project", "build", "release", "takedown", "service-levels", "stage", "report", "pii"}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The code of each stage as one of its inputs: a stage is stale when what would run now is other code.
 
-Out: `work/code.yaml`, a digest a stage, over the sources of its room, of what all stages share, and
+Out: `code.yaml`, a digest a stage, over the sources of its room, of what all stages share, and
 the versions of the libraries whose output it stores. DVC compares a stage's own entry alone.
 """
 
@@ -32,7 +32,7 @@ _ROOMS = {
 
 
 def write_code(project: Project) -> None:
-    """Brings `work/code.yaml` up to date; an unchanged file is not touched."""
+    """Brings `code.yaml` up to date; an unchanged file is not touched."""
     text = yaml.safe_dump(code_digests(project), sort_keys=True).encode()
     path = project.root / CODE
     if not path.exists() or path.read_bytes() != text:

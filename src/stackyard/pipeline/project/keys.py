@@ -31,7 +31,8 @@ def ensure_release_key(root: Path) -> bool:
         raise EnvironmentFault(
             f"{PUBLIC} is there, but not the private key that belongs to it",
             expected=str(root / PRIVATE),
-            next_step="restore it from its backup, or remove the public key to become a new signer",
+            next_step="bring it from where the project was: `stackyard project export` there, "
+            "`stackyard project import` here; or remove the public key to become a new signer",
         )
     key = Ed25519PrivateKey.generate()
     _write_private(root / PRIVATE, key.private_bytes_raw().hex())

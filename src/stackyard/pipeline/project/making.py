@@ -13,9 +13,9 @@ from stackyard.pipeline.publish.previous import ensure_previous
 from stackyard.pipeline.stages.filter import POLICY
 from stackyard.pipeline.stages.pii import ALLOWED
 from stackyard.release.params import PublishParams
-from stackyard.stages import dvc_yaml
+from stackyard.stages import dvc_yaml, is_outdated
 from stackyard.store import files, git
-from stackyard.store.dvc import init_dvc
+from stackyard.store.dvc import find_remote, init_dvc, set_remote
 from stackyard.store.receipts import write_receipts
 from stackyard.store.registry import init_registry
 
@@ -39,8 +39,16 @@ GITIGNORE = """\
 """
 
 
-def init_project(root: Path, repo: str | None, contact: str | None = None) -> list[str]:
+def init_project(
+    root: Path, repo: str | None, contact: str | None = None, remote: str | None = None
+) -> list[str]:
     """Makes what is missing of a project; returns the paths made, relative to it.
+
+    Args:
+        root: its folder.
+        repo: dataset id, None for the default.
+        contact: whom code owners write to.
+        remote: where DVC keeps what stages made; None for a folder in the project.
 
     Raises:
         UsageError: `repo` is no dataset id, or nobody can be written to at `contact`.
@@ -62,7 +70,10 @@ def init_project(root: Path, repo: str | None, contact: str | None = None) -> li
         if not (root / name).exists():
             files.write_bytes(root / name, text.encode())
             made.append(name)
-    return made + ensure_machinery(root)
+    made += ensure_machinery(root)
+    if remote is not None:
+        set_remote(root, remote)
+    return made
 
 
 def ready_project(root: Path | str) -> Project:
@@ -85,6 +96,10 @@ def ensure_machinery(root: Path) -> list[str]:
         git.init_git(root)
         init_dvc(root)
         made.append(".dvc")
+    find_remote(root)
+    if is_outdated((root / "dvc.yaml").read_text(encoding="utf-8")):
+        files.write_bytes(root / "dvc.yaml", dvc_yaml().encode())
+        made.append("dvc.yaml")
     project = Project.at(root)
     write_code(project)
     ensure_previous(project)

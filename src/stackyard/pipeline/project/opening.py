@@ -23,6 +23,7 @@ from stackyard.params import build, load_yaml, plain
 from stackyard.pii.params import Params as PiiParams
 from stackyard.release.params import Params as ReleaseParams
 from stackyard.release.params import PublishParams
+from stackyard.stages import REPORT
 from stackyard.store.workspace import Workspace
 
 
@@ -59,9 +60,14 @@ def params_yaml(params: ProjectParams) -> str:
 
 @dataclass(frozen=True)
 class Project:
-    """A dataset project at `root`."""
+    """A dataset project at `root`.
+
+    With `dry` what a release makes goes to a folder of its own, `work/dry-run`: the tree of the last
+    release and its report stay as they are.
+    """
 
     root: Path
+    dry: bool = False
 
     @classmethod
     def at(cls, folder: Path) -> Project:
@@ -104,4 +110,14 @@ class Project:
 
     @property
     def release_folder(self) -> Path:
-        return self.root / "release"
+        return self.dry_folder / "release" if self.dry else self.root / "release"
+
+    @property
+    def report_folder(self) -> Path:
+        """What the last run of the stage release says of itself, in small files under git."""
+        return (self.dry_folder if self.dry else self.root) / REPORT
+
+    @property
+    def dry_folder(self) -> Path:
+        """What the last dry run made; the next run of any kind removes it."""
+        return self.workspace.root / "dry-run"

@@ -90,6 +90,7 @@ def fetch_previous(project: Project, bump: str) -> None:
             project knows of opt-outs.
         EnvironmentFault: the Hub cannot be reached.
     """
+    shutil.rmtree(project.dry_folder, ignore_errors=True)  # what it speaks of is over
     with hub_endpoint(project) as endpoint:
         dataset = HubDataset(project.params.publish.repo, endpoint)
         newest = newest_release(project, dataset)

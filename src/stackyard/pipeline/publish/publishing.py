@@ -14,25 +14,30 @@ from stackyard.params import plain
 from stackyard.pipeline.execute import is_up_to_date
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.publish import gate, previous
-from stackyard.pipeline.publish.tree import last_report
+from stackyard.pipeline.publish.tree import CHANGES, last_report
 from stackyard.pipeline.stages import fetch
-from stackyard.release import report
+from stackyard.release import changes, report
+from stackyard.release.changes import Changes
 from stackyard.release.manifest import Previous, identity
 from stackyard.release.report import RunReport
 from stackyard.release.survivors import require_rows
-from stackyard.stages import STAGES
-from stackyard.store import git
+from stackyard.stages import CODE, REPORT, STAGES
+from stackyard.store import files, git
 from stackyard.store.dvc import DvcProject
 from stackyard.store.hub import HubDataset, require_newest
 from stackyard.store.hub import publish as publish_tree
 from stackyard.store.registry import open_registry
 
 COMMITTED = (
-    ".dvc", ".dvcignore", ".gitignore", "dvc.lock", "dvc.yaml", "params.yaml", "registry", "sources.yaml",
+    ".dvc", ".dvcignore", ".gitignore", CODE, "dvc.lock", "dvc.yaml", "params.yaml", "registry",
+    REPORT, "sources.yaml",
 )  # fmt: skip
 """What of a project a release commits: all that is not made."""
 
 LOCK = "dvc.lock"
+
+DRY_CHANGES = Path("work/dry-run/changes.parquet")
+"""Of a dry run: `release.changes.CHANGES` of every file that would change."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Outcome:
         is_new: whether the run made a version that was not there.
         checks: how many checks of the gate held.
         uploaded: paths that were sent.
-        dry_run: whether publishing was left out.
+        dry_run: whether publishing was left out, and `release/` left alone.
+        changes: of a dry run, what would change against the published release.
         receipts: paths of receipts that were written.
         yanked: older versions that were marked, as opt-outs with `--past` name rows of them.
         purged: older versions that are gone for good.
@@ -62,6 +68,7 @@ class Outcome:
     checks: int = 0
     uploaded: tuple[str, ...] = ()
     dry_run: bool = False
+    changes: Changes | None = None
     receipts: tuple[str, ...] = ()
     yanked: tuple[str, ...] = ()
     purged: tuple[str, ...] = ()
@@ -75,19 +82,40 @@ class Outcome:
     def text(self) -> str:
         """For a terminal: what happened, and what to do next."""
         name, version = self.run.name, self.run.version
+        if self.dry_run:
+            return self._dry_text()
         if not self.is_new:
             nothing = f"nothing changed since {name} {version}; nothing to release"
             return "\n".join([nothing, *self._old_versions(), self._next()])
-        where = "checked, not published (dry run)" if self.dry_run else f"published as v{version}"
         lines = [
             report.text(self.run),
             f"gate: {self.checks} checks hold",
             f"manifest sha256: {self.manifest_sha256}",
-            f"{where}; {len(self.uploaded)} files sent",
+            f"published as v{version}; {len(self.uploaded)} files sent",
             *(f"receipt: {path}" for path in self.receipts),
             *self._old_versions(),
         ]
         return "\n".join(lines) + "\n" + self._next()
+
+    def _dry_text(self) -> str:
+        """What would happen, in words that nobody takes for what happened."""
+        head = "dry run: nothing is published, and release/ is as it was"
+        if not self.is_new or self.changes is None:
+            return f"{head}\nnothing changed since {self.run.name} {self.run.version}; nothing to release"
+        listed = files.read_table(self.project / DRY_CHANGES)
+        return "\n".join(
+            [
+                head,
+                "what would be released:",
+                "",
+                report.text(self.run),
+                changes.text(self.changes, listed),
+                "",
+                f"gate: {self.checks} checks would hold",
+                "the tree that would be published is in work/dry-run/release; next:",
+                f"  stackyard release --project {self.project}",
+            ]
+        )
 
     def markdown(self) -> str:
         """For a Prefect artifact."""
@@ -141,12 +169,16 @@ def unchanged(project: Project) -> Outcome | None:
 
 
 def outcome_of(project: Project, *, dry_run: bool) -> Outcome:
-    """What the tree in `release/` brings, beside what `fetch_previous` got."""
+    """What the tree in the release folder brings, beside what `fetch_previous` got."""
     run = last_report(project)
     manifest = previous.released_here(project)
     if manifest is None:
         raise EnvironmentFault("the stage release left no tree", next_step="run it again")
     old = previous.previous_manifest(project)
+    would = None
+    if dry_run:
+        listed = files.read_table(project.root / DRY_CHANGES)
+        would = changes.summary(listed, old.version if old else None, f"work/dry-run/{CHANGES}")
     return Outcome(
         run=run,
         manifest_sha256=identity(manifest),
@@ -154,6 +186,7 @@ def outcome_of(project: Project, *, dry_run: bool) -> Outcome:
         hub=project.params.publish.hub,
         is_new=old is None or identity(old) != identity(manifest),
         dry_run=dry_run,
+        changes=would,
     )
 
 
@@ -228,4 +261,5 @@ def _tag(project: Project, name: str, version: str) -> None:
 def recorded(lock: bytes) -> object:
     """What a dvc.lock says of the tree in `release/`."""
     stages = (yaml.safe_load(lock) or {}).get("stages", {})
-    return stages.get("release", {}).get("outs")
+    outs = stages.get("release", {}).get("outs", [])
+    return [out for out in outs if out["path"] != REPORT]

@@ -46,10 +46,12 @@ from stackyard.release import (
     attribution,
     card,
     changelog,
+    changes,
     citation,
     croissant,
     diff,
     dsse,
+    plots,
     removals,
     report,
     semver,
@@ -71,8 +73,11 @@ from stackyard.release.totals import Tally, totals
 from stackyard.store import files
 from stackyard.store.registry import open_registry, published
 
-REPORT = "report.json"
-"""In `work/`: what the last run of the stage did."""
+RUN = "run.json"
+"""In `report/`: the whole report, as `stackyard report --json` has it."""
+
+CHANGES = "changes.jsonl"
+"""Of a dry run, beside its tree: every file that would change."""
 
 CONFLICTS_PATH = "ATTRIBUTION/conflicts.json"
 
@@ -128,7 +133,22 @@ def lay_out(project: Project, planned: Planned, cached: Sequence[CachedShard]) -
         files.write_bytes(folder / MANIFEST, text)
         files.write_bytes(folder / ENVELOPE, dsse.sign(text, release_key(project.root)).serialise())
     run = report.report(manifest, old, step)
-    files.write_bytes(project.workspace.root / REPORT, json.dumps(plain(run)).encode())
+    if step.bump == "none" and not project.dry and _is_of(project, manifest.version):
+        return  # what is there says what that release did, and not that nothing followed
+    with files.replacing_folder(project.report_folder) as folder:
+        files.write_bytes(folder / RUN, canonical_json(run) + b"\n")
+        for name, content in plots.documents(run).items():
+            files.write_bytes(folder / name, content)
+    if project.dry:
+        listed = changes.table(rows)
+        files.write_table(project.dry_folder / "changes.parquet", listed)
+        files.write_bytes(project.dry_folder / CHANGES, b"".join(changes.lines(listed)))
+
+
+def _is_of(project: Project, version: str) -> bool:
+    """Whether the report that is there is of a version."""
+    path = project.report_folder / RUN
+    return path.exists() and last_report(project).version == version
 
 
 def _step(
@@ -190,7 +210,7 @@ def last_report(project: Project) -> report.RunReport:
     Raises:
         UsageError: there is none.
     """
-    path = project.workspace.root / REPORT
+    path = project.report_folder / RUN
     if not path.exists():
         raise UsageError(
             "this project has made no release yet",

@@ -81,7 +81,8 @@ def finish(project: Project) -> None:
     """Lays the tree out and signs it; see `tree.lay_out`."""
     planned = plan(project)
     lay_out(project, planned, [cached_shard(project, key) for key in planned.keys])
-    forget_all_but(project, set(planned.keys))
+    if not project.dry:  # the shards of the release that is there are still of use
+        forget_all_but(project, set(planned.keys))
     shutil.rmtree(project.private / "scratch" / "release", ignore_errors=True)
 
 
