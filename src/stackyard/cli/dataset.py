@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -107,17 +108,28 @@ def _embedded(folder: Path) -> Iterator[str]:
         yield hub.endpoint
 
 
-def _target(text: str) -> Target:
+def _target(text: str, *, newest: bool = False) -> Target:
     from stackyard.client.trees import Target
 
-    return Target.parse(text)
+    return Target.parse(text, newest=newest)
 
 
-def _named(text: str) -> Target:
+def _with_version(target: Target, hub: _Hub, key: str | None) -> Target:
+    """The target with a version: where none was named the newest that is not yanked, which is said."""
+    from stackyard.client.opened import newest_unyanked
+
+    if target.version or target.folder is not None:
+        return target
+    version = newest_unyanked(hub.dataset(target.repo), hub.key_for(target.repo, key))
+    _warn(f"note: no version was named; {target.repo}@{version} is the newest")
+    return dataclasses.replace(target, version=version)
+
+
+def _named(text: str, *, newest: bool = False) -> Target:
     """A NAME@VERSION, where a folder does not do."""
     from stackyard.errors import UsageError
 
-    target = _target(text)
+    target = _target(text, newest=newest)
     if target.folder is not None:
         raise UsageError(f"{text} is a folder", expected="NAME@VERSION on a Hub")
     return target
@@ -141,7 +153,7 @@ def _warn(text: str) -> None:
 
 
 @click.command()
-@click.argument("target", metavar="NAME@VERSION")
+@click.argument("target", metavar="NAME[@VERSION]")
 @click.option("--language", "languages", multiple=True, metavar="L", help="Only this language; again for more.")  # fmt: skip
 @click.option("--license", "licenses", multiple=True, metavar="SPDX", help="Only rows that these licences admit.")  # fmt: skip
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=None,
@@ -160,7 +172,7 @@ def pull(  # noqa: PLR0917 - click passes by name
     project: Path | None,
     as_json: bool,
 ) -> None:
-    """Get a version, verified, and pin it in stackyard.lock.
+    """Get a version, verified, and pin it in stackyard.lock; the newest one if none is named.
 
     Run again, it brings back what is missing or damaged; it refuses a tag, a manifest or a key that
     is not the pinned one.
@@ -170,9 +182,10 @@ def pull(  # noqa: PLR0917 - click passes by name
     from stackyard.cli import echo_json
     from stackyard.client import pull as room
 
-    named = _named(target)
-    folder = folder or Path(f"{named.repo.split('/')[1]}-{named.version}")
+    named = _named(target, newest=True)
     with hub_of(project) as hub, _progress("pull") as progress:
+        named = _with_version(named, hub, key)
+        folder = folder or Path(f"{named.repo.split('/')[1]}-{named.version}")
         done = room.pull(
             hub.dataset(named.repo),
             named.version,
@@ -210,7 +223,11 @@ def pull(  # noqa: PLR0917 - click passes by name
 
 @click.command()
 @click.argument("target", metavar="DIR|NAME@VERSION")
-@click.option("--offline", is_flag=True, help="Do not ask the Hub whether the tag was moved.")
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Check a copy without any network: not whether the tag was moved.",
+)
 @_KEY
 @_PROJECT
 @JSON
@@ -232,12 +249,18 @@ def verify(target: str, offline: bool, key: str | None, project: Path | None, as
     from stackyard.errors import UsageError
 
     about = _target(target)
+    unchecked: list[str] = []
     if about.folder is not None and (offline or read_lock(about.folder) is None):
         done = room.verify(about.folder, key=key)
+        unchecked = list(_unchecked(offline=offline, pinned=done.pinned))
     else:
         if offline:
             raise UsageError("--offline is for a copy in a folder")
-        with hub_of(project) as hub, tempfile.TemporaryDirectory() as name:
+        with (
+            _offline_hint(about.folder),
+            hub_of(project) as hub,
+            tempfile.TemporaryDirectory() as name,
+        ):
             folder = about.folder
             if folder is None:
                 folder = Path(name) / "copy"
@@ -261,12 +284,42 @@ def verify(target: str, offline: bool, key: str | None, project: Path | None, as
     if as_json:
         from stackyard.params import plain
 
-        echo_json({**plain(done), "holds": done.holds})
+        echo_json({**plain(done), "holds": done.holds, "unchecked": unchecked})
     else:
         _show_verified(done.name, done.findings, done.key)
+        for what in unchecked:
+            say(f"not checked: {what}")
         if done.holds:
             say(f"ok: {done.files} files, {done.size_bytes} bytes, {done.rows} rows")
     return 0 if done.holds else 1
+
+
+def _unchecked(*, offline: bool, pinned: bool) -> Iterator[str]:
+    """What a look at a folder alone leaves open."""
+    yield (
+        "whether its tag on the Hub was moved, or the version was yanked or purged since"
+        + (" (--offline)" if offline else ": the folder has no stackyard.lock, so no Hub is known")
+    )
+    if not pinned:
+        yield "whether the key that signed is the publisher's: pass it with --key"
+
+
+@contextmanager
+def _offline_hint(folder: Path | None) -> Iterator[None]:
+    """Says of a copy whose Hub cannot be asked how it is checked without."""
+    from stackyard.errors import EnvironmentFault
+
+    try:
+        yield
+    except EnvironmentFault as error:
+        if folder is None:
+            raise
+        raise EnvironmentFault(
+            error.what,
+            expected=error.expected,
+            found=error.found,
+            next_step=f"`stackyard verify {folder} --offline` checks all that needs no network",
+        ) from error
 
 
 def _show_verified(name: str, findings: tuple[Finding, ...], key: str) -> None:
@@ -305,13 +358,19 @@ def yank(target: str, reason: str, project: Path | None, as_json: bool) -> None:
 
 
 @contextmanager
-def opening(texts: list[str], project: Path | None, key: str | None) -> Iterator[list[Opened]]:
-    """The releases that a command is about; a Hub is looked for only if one of them needs it."""
+def opening(
+    texts: list[str], project: Path | None, key: str | None, *, newest: bool = False
+) -> Iterator[list[Opened]]:
+    """The releases that a command is about; a Hub is looked for only if one of them needs it.
+
+    With `newest` a name without a version is that of its newest one.
+    """
     from stackyard.client.opened import open_folder, open_version
 
-    targets = [_target(text) for text in texts]
+    targets = [_target(text, newest=newest) for text in texts]
     needs_hub = any(target.folder is None for target in targets)
     with hub_of(project) if needs_hub else nullcontext(_Hub(None)) as hub:
+        targets = [_with_version(target, hub, key) for target in targets]
         yield [
             open_folder(target.folder, key)
             if target.folder is not None
@@ -323,15 +382,17 @@ def opening(texts: list[str], project: Path | None, key: str | None) -> Iterator
 
 
 @click.command()
-@click.argument("target", metavar="NAME@VERSION|DIR")
+@click.argument("target", metavar="NAME[@VERSION]|DIR")
 @click.option("--language", "languages", multiple=True, metavar="L", help="Only this language; again for more.")  # fmt: skip
 @click.option("--license", "licenses", multiple=True, metavar="SPDX", help="Only rows that these licences admit.")  # fmt: skip
 @click.option("--repo", metavar="OWNER/NAME", help="Only this repository.")
 @click.option("--path", metavar="GLOB", help="Only these paths; `*` stops at `/`, `**` does not.")
 @click.option("--pattern", metavar="REGEX", help="Only contents in which this (RE2) is found.")
 @click.option("--sql", metavar="SQL", help="Ask this of what is left, the table `files` (needs DuckDB).")  # fmt: skip
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv", "parquet"]),
-              default="table", show_default=True, help="`json` is one object a line.")  # fmt: skip
+@click.option("--format", "form", type=click.Choice(["table", "jsonl", "json", "csv", "parquet"]),
+              default="table", show_default=True, help="`jsonl` (or `json`) is one object a line.")  # fmt: skip
+@click.option("--columns", metavar="A,B", help="Only these columns, in this order.  [default: of the format]")  # fmt: skip
+@click.option("--limit", type=click.IntRange(min=0), default=None, metavar="N", help="At most N rows.")  # fmt: skip
 @_KEY
 @_PROJECT
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
@@ -344,11 +405,15 @@ def query(  # noqa: PLR0917 - click passes by name
     pattern: str | None,
     sql: str | None,
     form: Format,
+    columns: str | None,
+    limit: int | None,
     key: str | None,
     project: Path | None,
     as_json: bool,
 ) -> None:
     """Filter and search the files of a version, in place on its Hub or in a pulled copy.
+
+    A name without a version is that of its newest one.
 
     Example: stackyard query octo-org/yard@0.1.0 --language Python --pattern "import requests"
     """
@@ -358,18 +423,23 @@ def query(  # noqa: PLR0917 - click passes by name
     form = "json" if as_json else form
     if form == "parquet" and sys.stdout.isatty():
         raise UsageError("Parquet is no text for a terminal", next_step="redirect it to a file")
+    if sql is not None and columns is not None:
+        raise UsageError("--columns is for queries without --sql", next_step="name them in SELECT")
     question = room.Question(languages, licenses, repo, path, pattern)
     writer = room.Writer(form, sys.stdout.buffer)
-    with opening([target], project, key) as (opened,):
-        columns = room.columns_for(form, opened.edition)
+    with opening([target], project, key, newest=True) as (opened,):
+        if columns is None:
+            names = room.columns_for(form, opened.edition)
+        else:
+            names = room.chosen_columns(columns, opened.edition)
         try:
             if sql is None:
-                for batch in room.answer(opened, question, columns):
+                for batch in room.at_most(room.answer(opened, question, names), limit):
                     writer.write(batch)
-                writer.close(room.schema_for(columns, opened.edition))
+                writer.close(room.schema_for(names, opened.edition))
             else:
                 table = room.run_sql(opened, question, sql)
-                for batch in table.to_batches():
+                for batch in room.at_most(table.to_batches(), limit):
                     writer.write(batch)
                 writer.close(table.schema)
             sys.stdout.buffer.flush()

@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as pafs
 
-from stackyard.client import tombstones
+from stackyard.client import tombstones, yanks
 from stackyard.client.lock import read_lock
 from stackyard.client.trees import Commit, Folder
 from stackyard.client.trust import Release, Tree, open_release
-from stackyard.errors import EnvironmentFault, UsageError
+from stackyard.errors import EnvironmentFault, UsageError, VerificationError
 from stackyard.release.manifest import File, Manifest
 from stackyard.release.shards import schema_of
 from stackyard.store.hub import HubDataset
@@ -130,3 +130,26 @@ def newest(dataset: HubDataset) -> str:
     if not versions:
         raise UsageError(f"dataset {dataset.repo} has no released version")
     return versions[-1]
+
+
+def newest_unyanked(dataset: HubDataset, key: str | None) -> str:
+    """The newest version that is not yanked.
+
+    Args:
+        dataset: on its Hub.
+        key: hex of the public key to trust; None is the one that the newest release brings.
+
+    Raises:
+        UsageError: there is no version.
+        VerificationError: all are yanked, or the list of yanks cannot be believed.
+    """
+    last = newest(dataset)
+    yanked = yanks.read(dataset, open_version(dataset, last, key).release.key)
+    left = [version for version in dataset.versions() if version not in yanked]
+    if not left:
+        raise VerificationError(
+            f"every version of {dataset.repo} is yanked",
+            found=f"{last}: {yanked[last]}",
+            next_step=f"name one, as in {dataset.repo}@{last}, if you need it",
+        )
+    return left[-1]

@@ -11,7 +11,7 @@ import csv
 import importlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
@@ -27,7 +27,8 @@ from stackyard.record import bucket_of
 from stackyard.release.manifest import File
 from stackyard.release.shards import schema_of
 
-Format = Literal["table", "json", "csv", "parquet"]
+Format = Literal["table", "jsonl", "json", "csv", "parquet"]
+"""`jsonl` and `json` are the same: one object a line."""
 
 SHOWN = ("repo_name", "path", "language", "license_expression", "length_bytes")
 """Columns of the format `table`."""
@@ -85,7 +86,11 @@ def run_sql(opened: Opened, question: Question, sql: str) -> pa.Table:
             # A statement that gives no rows (SET, say) gives no relation either.
             return pa.table({}) if result is None else result.to_arrow_table()
         except duckdb.Error as error:
-            raise UsageError(f"the query fails: {' '.join(str(error).split())[:300]}") from error
+            raise UsageError(
+                f"the query fails: {' '.join(str(error).split())[:300]}",
+                expected=f"one table, `files`, with the columns {', '.join(schema_of(opened.edition).names)}",
+                next_step="for example: SELECT language, count(*) FROM files GROUP BY language",
+            ) from error
 
 
 def columns_for(form: Format, edition: str) -> list[str]:
@@ -96,6 +101,37 @@ def columns_for(form: Format, edition: str) -> list[str]:
     if form == "csv":
         return [f.name for f in schema if f.name != "content" and not pa.types.is_list(f.type)]
     return list(schema.names)
+
+
+def chosen_columns(names: str, edition: str) -> list[str]:
+    """Columns by their names, with commas between them.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    known = schema_of(edition).names
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    unknown = [name for name in wanted if name not in known]
+    if unknown or not wanted:
+        raise UsageError(
+            f"there is no column {unknown[0]!r}" if unknown else "--columns names no column",
+            expected=f"some of {', '.join(known)}, with commas between them",
+        )
+    return list(dict.fromkeys(wanted))
+
+
+def at_most(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
+    """The first rows of batches; no more of them are read than it takes."""
+    left = limit
+    for batch in batches:
+        if left is None:
+            yield batch
+            continue
+        if left:
+            yield batch.slice(0, left)
+        left -= min(left, len(batch))
+        if not left:
+            return
 
 
 def schema_for(columns: list[str], edition: str) -> pa.Schema:
@@ -185,7 +221,7 @@ class Writer:
             if self._parquet is None:
                 self._parquet = pq.ParquetWriter(self.sink, batch.schema, compression="zstd")
             self._parquet.write_batch(batch)
-        elif self.form == "json":
+        elif self.form in {"json", "jsonl"}:
             for row in batch.to_pylist():
                 self._line(shown_json(json.dumps(row, ensure_ascii=False, default=str)))
         elif self.form == "csv":

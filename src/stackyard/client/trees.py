@@ -78,7 +78,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Target:
-    """What a command is asked about: NAME@VERSION on a Hub, or a folder."""
+    """What a command is asked about: NAME@VERSION on a Hub, NAME alone (its newest), or a folder."""
 
     text: str
     folder: Path | None = None
@@ -86,8 +86,12 @@ class Target:
     version: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Target:
+    def parse(cls, text: str, *, newest: bool = False) -> Target:
         """`owner/name@1.2.3` (or `@v1.2.3`), or a folder that is there.
+
+        Args:
+            text: what was typed.
+            newest: `owner/name` will do too; its version is then empty.
 
         Raises:
             UsageError: it is neither.
@@ -95,6 +99,8 @@ class Target:
         if Path(text).is_dir():
             return cls(text, folder=Path(text))
         repo, at, version = text.partition("@")
+        if newest and not at and repo.count("/") == 1 and all(repo.split("/")):
+            return cls(text, repo=repo)
         if not at or not version or repo.count("/") != 1:
             raise UsageError(
                 f"{text!r} names no release",

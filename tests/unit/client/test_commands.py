@@ -155,7 +155,7 @@ def test_diff_yank_and_pull_of_what_is_yanked(
 @pytest.mark.parametrize(
     "args",
     [
-        ("pull", "octo-org/yard"),
+        ("pull", "yard"),
         ("pull", "octo-org/yard@9.9.9"),
         ("pull", "octo-org/none@0.1.0"),
         ("pull", NAME, "--language", "Cobol"),
@@ -255,3 +255,61 @@ def test_hub_serve_runs_until_it_is_interrupted(project: Path, number: int) -> N
     assert server.returncode == 0
     assert time.monotonic() - before < 10
     assert (project / "params.yaml").is_file()
+
+
+def test_pull_and_query_without_a_version_take_the_newest_and_say_which(
+    shell: Shell, project: Path, hub: EmbeddedHub, publisher: Publisher
+) -> None:
+    del project
+    assert publisher.publish(hub, ROWS[1:]) == "0.1.1"
+    pulled = shell("pull", REPO)
+    assert (pulled.code, f"{REPO}@0.1.1 is the newest" in pulled.err) == (0, True)
+    assert f"{REPO}@0.1.1 is in yard-0.1.1" in pulled.out
+    asked = shell("query", REPO, "--json")
+    assert (asked.code, asked.out.count("\n"), "0.1.1" in asked.err) == (0, len(ROWS) - 1, True)
+    assert shell("yank", f"{REPO}@0.1.1", "--reason", "wrong").code == 0
+    assert f"{REPO}@0.1.0 is the newest" in shell("query", REPO).err
+    assert shell("yank", NAME, "--reason", "wrong too").code == 0
+    assert shell("query", REPO).code == 1
+    assert shell("diff", REPO, NAME).code == 2
+
+
+def test_query_limit_columns_and_jsonl(shell: Shell, project: Path) -> None:
+    del project
+    found = shell("query", NAME, "--limit", "2", "--columns", "path, language", "--format", "jsonl")
+    rows = [json.loads(line) for line in found.out.splitlines()]
+    assert [list(row) for row in rows] == [["path", "language"]] * 2
+    csv = shell("query", NAME, "--columns", "repo_name", "--format", "csv", "--limit", "1").out
+    assert csv.splitlines()[0] == "repo_name"
+    assert len(csv.splitlines()) == 2
+    assert shell("query", NAME, "--limit", "0", "--json").out == ""
+    wrong = shell("query", NAME, "--columns", "path,size")
+    assert (wrong.code, "'size'" in wrong.err, "length_bytes" in wrong.err) == (2, True, True)
+    assert shell("query", NAME, "--sql", "SELECT 1", "--columns", "path").code == 2
+    counted = shell("query", NAME, "--sql", "SELECT path FROM files", "--limit", "3", "--json")
+    assert counted.out.count("\n") == 3
+
+
+def test_query_sql_names_its_table_in_errors(shell: Shell, project: Path) -> None:
+    del project
+    wrong = shell("query", NAME, "--sql", "SELECT * FROM rows")
+    assert wrong.code == 2
+    assert "`files`" in wrong.err
+    assert "license_expression" in wrong.err
+
+
+def test_verify_says_what_it_did_not_check_and_how_to_do_without_a_network(
+    shell: Shell, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    online = shell("verify", copy)
+    assert (online.code, "--offline" in online.err) == (3, True)
+    offline = shell("verify", copy, "--offline")
+    assert (offline.code, "not checked: whether its tag" in offline.out) == (0, True)
+    (copy / "stackyard.lock").unlink()
+    bare = shell("verify", copy)
+    assert bare.code == 0
+    assert "no stackyard.lock" in bare.out
+    assert "pass it with --key" in bare.out
+    assert len(json.loads(shell("verify", copy, "--json").out)["unchecked"]) == 2
