@@ -40,6 +40,9 @@ CODE = "code.yaml"
 REPORT = "report"
 """Numbers of the last release, small and committed: what `dvc metrics` and `dvc plots` show."""
 
+NOTES = "notes"
+"""What the release manager says of versions, `<version>.md` each."""
+
 STAGES: tuple[Stage, ...] = (
     Stage(
         "fetch",
@@ -106,6 +109,7 @@ STAGES: tuple[Stage, ...] = (
             "registry/licenses.yaml",
             "registry/log",
             "registry/pii-allow.yaml",
+            NOTES,
         ),
         ("release", "publish", "pii"),
         ("release", REPORT),

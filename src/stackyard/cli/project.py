@@ -85,6 +85,8 @@ def stage_list(as_json: bool) -> None:
 @click.option(
     "--samples", type=click.IntRange(1, 1000), help="Show N files that each rule dropped."
 )
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write it as one page with plots, to send to somebody.")  # fmt: skip
 @click.option("--all", "whole", is_flag=True, help="Show every line of every table.")
 @click.option("--by-language", is_flag=True, help="Count what the filter dropped by language.")
 @click.option("--copies", is_flag=True, help="List directories that stand elsewhere too.")
@@ -92,6 +94,7 @@ def stage_list(as_json: bool) -> None:
 def report(  # noqa: PLR0917 - click passes by name
     project: Path,
     samples: int | None,
+    html: Path | None,
     whole: bool,
     by_language: bool,
     copies: bool,
@@ -112,6 +115,12 @@ def report(  # noqa: PLR0917 - click passes by name
 
     opened = Project.at(project)
     last = last_report(opened)
+    if html is not None:
+        from stackyard.pipeline.insight import page
+
+        html.write_text(page(opened), encoding="utf-8")
+        click.echo(f"{html} has the report of {last.name} {last.version}, in one file")
+        return
     parts: dict[str, list[dict[str, Any]]] = {
         "licence_conflicts": [each._asdict() for each in insight.licence_conflicts(opened)]
     }

@@ -15,11 +15,14 @@ from stackyard.dedup import trees
 from stackyard.filter import compatibility, report
 from stackyard.pii import report as redactions
 from stackyard.pipeline.project import Project
+from stackyard.pipeline.publish.previous import released_here
 from stackyard.pipeline.publish.tree import last_report
 from stackyard.pipeline.stages.detect import detectors
 from stackyard.pipeline.stages.filter import load_policy
 from stackyard.pipeline.stages.pii import with_languages
 from stackyard.pipeline.tables import facts_of, files_after_optout
+from stackyard.release.manifest import identity
+from stackyard.release.page import render
 
 
 def dropped_by_language(project: Project) -> pa.Table:
@@ -46,6 +49,13 @@ def samples(project: Project, each: int) -> pa.Table:
 def copied_directories(project: Project) -> pa.Table:
     """Directories whose whole contents stand elsewhere too; schema `dedup.trees.COPIES`."""
     return trees.copies(trees.directories(files_after_optout(project)))
+
+
+def page(project: Project) -> str:
+    """The report of the last release as one HTML page; with its identity, if its tree is here."""
+    run, made = last_report(project), released_here(project)
+    is_of_it = made is not None and made.version == run.version
+    return render(run, identity(made) if made is not None and is_of_it else None)
 
 
 def licence_conflicts(project: Project) -> list[compatibility.Conflict]:

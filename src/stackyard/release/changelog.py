@@ -6,12 +6,13 @@ release was published is the Hub's to say, and a rebuilt one must have the same 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
 import pyarrow as pa
 
-from stackyard.errors import CorruptWorkspace
+from stackyard.errors import CorruptWorkspace, UsageError, shown
 from stackyard.release.diff import RowDiff
 from stackyard.release.manifest import Manifest
 from stackyard.release.semver import Step
@@ -27,7 +28,9 @@ asks readers to look again at columns, layout or policy.
 _NAMES_MAX = 10
 
 
-def render(previous: str | None, manifest: Manifest, step: Step, rows: RowDiff) -> str:
+def render(
+    previous: str | None, manifest: Manifest, step: Step, rows: RowDiff, notes: str = ""
+) -> str:
     """The changelog with an entry for this release on top.
 
     Args:
@@ -35,15 +38,17 @@ def render(previous: str | None, manifest: Manifest, step: Step, rows: RowDiff) 
         manifest: this release, with its version.
         step: the step and its reasons.
         rows: what changed in the rows.
+        notes: what the release manager has to say of this version, Markdown.
 
     Raises:
+        UsageError: the notes have a heading that only versions have.
         CorruptWorkspace: the previous changelog has no entry, or one of this version already.
     """
     entries = _entries(previous, manifest.version)
-    return f"{HEADER}\n{entry(manifest, step, rows)}{entries}"
+    return f"{HEADER}\n{entry(manifest, step, rows, notes)}{entries}"
 
 
-def entry(manifest: Manifest, step: Step, rows: RowDiff) -> str:
+def entry(manifest: Manifest, step: Step, rows: RowDiff, notes: str = "") -> str:
     """The part of one version."""
     totals = manifest.totals
     after = f" after {manifest.previous.version}" if manifest.previous else ""
@@ -56,6 +61,7 @@ def entry(manifest: Manifest, step: Step, rows: RowDiff) -> str:
         f"## {manifest.version}\n",
         f"A {step.bump} version{after}: {'; '.join(step.reasons)}.\n",
         f"{holds}\n",
+        *([f"{_checked(notes, manifest.version)}\n"] if notes.strip() else []),
     ]
     for title, lines in (
         ("Added", list(_lines(rows.added, "of new files"))),
@@ -73,6 +79,17 @@ def entry(manifest: Manifest, step: Step, rows: RowDiff) -> str:
         if lines:
             blocks.append("\n".join([f"### {title}\n", *lines]) + "\n")
     return "\n".join(blocks)
+
+
+def _checked(notes: str, version: str) -> str:
+    """Notes as they stand in an entry, if they leave the headings of versions alone."""
+    for line in notes.splitlines():
+        if re.match(r"#{1,2}(\s|$)", line) or re.fullmatch(r"(=+|-+)\s*", line):
+            raise UsageError(
+                f"notes/{version}.md has a heading of the first or second level: {line[:60]!r}",
+                expected="### and below: `## VERSION` begins the entry of a version",
+            )
+    return shown(notes.strip())
 
 
 def _entries(previous: str | None, version: str) -> str:

@@ -64,7 +64,7 @@ def text(run: RunReport, *, whole: bool = False) -> str:
     """
     head_line = f"{run.name} {run.version} ({run.bump}: {'; '.join(run.reasons)})"
     blocks = ["\n".join(_wrapped(head_line))]
-    for title, head, rows in _sections(run):
+    for title, head, rows in sections(run):
         shown = [head, *(rows if whole else rows[:_ROWS_MAX])]
         widths = [max(len(row[at]) for row in shown) for at in range(len(head))]
         lines = [
@@ -91,7 +91,7 @@ def _wrapped(line: str) -> list[str]:
 def markdown(run: RunReport) -> str:
     """The same, whole, as Markdown tables."""
     blocks = [f"# {run.name} {run.version}", f"**{run.bump}**: {'; '.join(run.reasons)}."]
-    for title, head, rows in _sections(run):
+    for title, head, rows in sections(run):
         blocks += [f"## {title}", table(head, [(code(row[0]), *row[1:]) for row in rows])]
     return "\n\n".join(blocks) + "\n"
 
@@ -99,7 +99,8 @@ def markdown(run: RunReport) -> str:
 Section = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 
 
-def _sections(run: RunReport) -> list[Section]:
+def sections(run: RunReport) -> list[Section]:
+    """Title, heads and rows of each table that has rows."""
     totals = run.totals
     files: list[tuple[str, ...]] = [("seen", _n(totals.files_seen), size(totals.bytes_seen))]
     files += [(f"- {part.stage}/{part.rule}", _n(part.files), "") for part in totals.dropped]
@@ -110,7 +111,7 @@ def _sections(run: RunReport) -> list[Section]:
     by_size = sorted(totals.languages, key=lambda share: (-share.content_bytes, share.name))
     by_rows = sorted(totals.licenses, key=lambda share: (-share.rows, share.name))
     shares = ("rows", "bytes")
-    sections: list[Section] = [
+    made: list[Section] = [
         ("Files", ("file", "files", "bytes"), files),
         (
             "Languages",
@@ -138,7 +139,7 @@ def _sections(run: RunReport) -> list[Section]:
             ],
         ),
     ]
-    return [section for section in sections if section[2]]
+    return [section for section in made if section[2]]
 
 
 def _n(count: int) -> str:

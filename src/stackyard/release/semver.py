@@ -8,8 +8,10 @@ Always holds: equal releases ask for no step; a step depends on the two releases
     patch  rows only left, or came forward because others left; or only documents changed
     none   nothing changed; an opt-out log that grew without a row going is nothing
 
-The first release is 0.1.0. Before 1.0.0 the same rules hold: a takedown is always a patch, since users
-pin what a patch may not add. `--bump` may raise the step, never lower it.
+The first release is 0.1.0. Before 1.0.0 what asks for a major step gets a minor one, as readers of 0.x
+expect change (SemVer 2.0.0, clause 4): a threshold that was raised makes 0.2.0 of 0.1.0. `--bump major`
+makes 1.0.0, from which on the promise holds. A takedown is always a patch, since users pin what a patch
+may not add. `--bump` may raise the step, never lower it.
 """
 
 from __future__ import annotations
@@ -90,6 +92,8 @@ def step(old: Manifest | None, new: Manifest, rows: RowDiff | None) -> Step:
     if not reasons:
         return Step("none", ("nothing changed",))
     bump = max((bump for bump, _ in reasons), key=BUMPS.index)
+    if bump == "major" and old.version.startswith("0."):
+        bump = "minor"
     return Step(bump, tuple(reason for _, reason in reasons))
 
 

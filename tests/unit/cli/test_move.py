@@ -164,6 +164,12 @@ def test_report_in_a_clone_without_local_work(clone: Path, typed: Typed) -> None
     assert json.loads(done.stdout)["version"] == "0.1.0"
 
 
+def test_report_html_is_written_as_one_page(clone: Path, tmp_path: Path, typed: Typed) -> None:
+    done = typed("report", "--project", clone, "--html", tmp_path / "report.html")
+    assert done.exit_code == 0, done.stderr
+    assert "<h1>octo-org/yard 0.1.0</h1>" in (tmp_path / "report.html").read_text()
+
+
 def test_dvc_shows_metrics_plots_and_params_of_the_project(origin: Path, tmp_path: Path) -> None:
     root = tmp_path / "yard"
     shutil.copytree(origin, root)

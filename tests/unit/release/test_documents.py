@@ -12,7 +12,7 @@ import pytest
 import yaml
 from huggingface_hub import DatasetCard
 
-from stackyard.errors import CorruptWorkspace
+from stackyard.errors import CorruptWorkspace, UsageError
 from stackyard.params import plain
 from stackyard.release import (
     attribution,
@@ -175,6 +175,21 @@ def test_changelog_on_a_damaged_one_is_refused(build: Build, previous: str) -> N
     rows = diff.rows(diff.empty_rows(), diff.empty_rows())
     with pytest.raises(CorruptWorkspace):
         changelog.render(previous, release.manifest, release.step, rows)
+
+
+def test_changelog_has_notes_by_hand_in_the_entry_of_their_version(build: Build) -> None:
+    first = build([A])
+    second = build([A, B], last=first)
+    before = first.tree["CHANGELOG.md"].decode()
+    rows = diff.rows(diff.empty_rows(), diff.empty_rows())
+    notes = "### Why\n\nThe maintainers of b asked for it.\n"
+    text = changelog.render(before, second.manifest, second.step, rows, notes)
+    entry = text.partition("## 0.2.0\n")[2].partition("## 0.1.0\n")[0]
+    assert "### Why\n\nThe maintainers of b asked for it.\n" in entry
+    assert "The maintainers" not in text.partition("## 0.1.0\n")[2]
+    for heading in ("## 0.3.0", "# Notes", "Notes\n====="):
+        with pytest.raises(UsageError, match="heading"):
+            changelog.render(before, second.manifest, second.step, rows, heading)
 
 
 def test_removals_list_what_left_moved_and_came_back(build: Build) -> None:

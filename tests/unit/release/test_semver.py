@@ -90,22 +90,22 @@ def test_step_of_a_source_that_left_and_its_copy_is_a_patch(build: Build) -> Non
     assert release.step.bump == "patch"
 
 
-def test_step_of_a_changed_policy_or_layout_is_major(build: Build) -> None:
+def test_step_of_a_changed_policy_or_layout_is_minor_before_1_0_0(build: Build) -> None:
     first = build([A], settings={"dedup": {"similarity_min": 0.7}})
     policy = build([A], last=first, settings={"dedup": {"similarity_min": 0.8}})
-    assert policy.manifest.version == "1.0.0"
+    assert policy.manifest.version == "0.2.0"
     assert "dedup.similarity_min" in policy.step.reasons[0]
     layout = build([A], last=build([A]), params=Params(bucket_ranges=8))
-    assert layout.step.bump == "major"
+    assert layout.step.bump == "minor"
     gone = build([A], last=build([A], params=Params(editions=("permissive", "ids"))))
-    assert (gone.step.bump, gone.step.reasons[0]) == ("major", "the edition ids is gone")
+    assert (gone.step.bump, gone.step.reasons[0]) == ("minor", "the edition ids is gone")
 
 
 @pytest.mark.parametrize(
     ("before", "after", "bump", "reason"),
     [
         (("permissive",), ("permissive", "no_license"), "minor", "1 row of new files"),
-        (("permissive", "no_license"), ("permissive",), "major", "the edition no_license is gone"),
+        (("permissive", "no_license"), ("permissive",), "minor", "the edition no_license is gone"),
     ],
 )
 def test_step_of_an_edition_that_came_or_went(
@@ -134,8 +134,21 @@ def test_step_of_a_parameter_that_came_with_the_code_is_what_it_did(build: Build
 
 def test_step_of_changed_columns_is_major(build: Build) -> None:
     first = build([A]).manifest
-    other = dataclasses.replace(first, schema_sha256="f" * 64)
+    other = dataclasses.replace(first, schema_sha256="f" * 64, version="1.0.0")
     assert semver.step(other, first, None) == Step("major", ("the columns changed",))
+    early = dataclasses.replace(other, version="0.9.3")
+    assert semver.step(early, first, None) == Step("minor", ("the columns changed",))
+
+
+def test_step_of_a_raised_threshold_by_versions(build: Build) -> None:
+    first = build([A], settings={"dedup": {"similarity_min": 0.7}}).manifest
+    raised = build([A], settings={"dedup": {"similarity_min": 0.8}}).manifest
+    for version, bump, after in (("0.1.0", "minor", "0.2.0"), ("1.4.2", "major", "2.0.0")):
+        old = dataclasses.replace(first, version=version)
+        step = semver.step(old, raised, None)
+        assert (step.bump, semver.next_version(version, step.bump)) == (bump, after)
+    step = semver.step(dataclasses.replace(first, version="0.1.0"), raised, None)
+    assert semver.next_version("0.1.0", step.raised("major").bump) == "1.0.0"
 
 
 def test_step_counts_a_row_once_that_ids_repeat(build: Build) -> None:

@@ -13,7 +13,7 @@ from stackyard.pipeline.publish.previous import ensure_previous
 from stackyard.pipeline.stages.filter import POLICY
 from stackyard.pipeline.stages.pii import ALLOWED
 from stackyard.release.params import PublishParams
-from stackyard.stages import dvc_yaml, is_outdated
+from stackyard.stages import NOTES, dvc_yaml, is_outdated
 from stackyard.store import files, git
 from stackyard.store.dvc import find_remote, init_dvc, set_remote
 from stackyard.store.receipts import write_receipts
@@ -30,6 +30,13 @@ NO_ENTRIES = """\
 # Findings of the second scanner that a person looked at and that may be released; see
 # docs/quality-pii.md. An entry: {rule: ID, value_sha256: HEX, reason: TEXT}
 allow: []
+"""
+
+NOTES_README = """\
+# Notes on versions
+
+`0.2.0.md` in this folder comes first in the entry of version 0.2.0 in the dataset's CHANGELOG.md.
+`stackyard release --dry-run` says which version is next. Headings begin at `###`.
 """
 
 GITIGNORE = """\
@@ -100,6 +107,9 @@ def ensure_machinery(root: Path) -> list[str]:
     if is_outdated((root / "dvc.yaml").read_text(encoding="utf-8")):
         files.write_bytes(root / "dvc.yaml", dvc_yaml().encode())
         made.append("dvc.yaml")
+    if not (root / NOTES).is_dir():
+        files.write_bytes(root / NOTES / "README.md", NOTES_README.encode())
+        made.append(NOTES)
     project = Project.at(root)
     write_code(project)
     ensure_previous(project)

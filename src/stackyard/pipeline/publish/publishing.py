@@ -21,7 +21,7 @@ from stackyard.release.changes import Changes
 from stackyard.release.manifest import Previous, identity
 from stackyard.release.report import RunReport
 from stackyard.release.survivors import require_rows
-from stackyard.stages import CODE, REPORT, STAGES
+from stackyard.stages import CODE, NOTES, REPORT, STAGES
 from stackyard.store import files, git
 from stackyard.store.dvc import DvcProject
 from stackyard.store.hub import HubDataset, require_newest
@@ -29,7 +29,7 @@ from stackyard.store.hub import publish as publish_tree
 from stackyard.store.registry import open_registry
 
 COMMITTED = (
-    ".dvc", ".dvcignore", ".gitignore", CODE, "dvc.lock", "dvc.yaml", "params.yaml", "registry",
+    ".dvc", ".dvcignore", ".gitignore", CODE, "dvc.lock", "dvc.yaml", NOTES, "params.yaml", "registry",
     REPORT, "sources.yaml",
 )  # fmt: skip
 """What of a project a release commits: all that is not made."""

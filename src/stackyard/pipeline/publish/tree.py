@@ -70,6 +70,7 @@ from stackyard.release.manifest import (
 from stackyard.release.names import ENVELOPE, MANIFEST, bucket_range
 from stackyard.release.shards import ShardPlan, Written
 from stackyard.release.totals import Tally, totals
+from stackyard.stages import NOTES
 from stackyard.store import files
 from stackyard.store.registry import open_registry, published
 
@@ -190,7 +191,7 @@ def _documented(
     log = previous_document(project, "CHANGELOG.md")
     texts = {
         "CHANGELOG.md": changelog.render(
-            log.decode() if log else None, manifest, step, rows
+            log.decode() if log else None, manifest, step, rows, _notes(project, manifest.version)
         ).encode(),
         "removals.jsonl": removals.render(
             previous_document(project, "removals.jsonl") or b"", manifest.version, rows
@@ -202,6 +203,11 @@ def _documented(
     for path, content in texts.items():
         files.write_bytes(folder / path, content)
     return manifest.with_files(describe(path, content) for path, content in texts.items())
+
+
+def _notes(project: Project, version: str) -> str:
+    path = project.root / NOTES / f"{version}.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def last_report(project: Project) -> report.RunReport:
