@@ -29,7 +29,7 @@ from stackyard.pii import (
     with_entry,
 )
 from stackyard.pii.decisions import Span, alone, past_redaction
-from stackyard.pii.second import SecondDetector, SecondFinding, entity_of, second_findings
+from stackyard.pii.second import SecondDetector, SecondFinding, _scanner, entity_of, second_findings
 
 _SPEC = importlib.util.spec_from_file_location("drawing", Path(__file__).with_name("drawing.py"))
 assert _SPEC is not None
@@ -76,6 +76,25 @@ def test_second_findings_in_base64_are_the_whole_run() -> None:
     run = base64.b64encode(b"uri = mongodb://app:" + PASSWORD.encode() + b"@127.0.0.1/db")
     (finding, *_) = second_findings(b"data: " + run + b"\n")
     assert (finding.start_byte, finding.end_byte) == (6, 6 + len(run))
+
+
+def test_second_findings_are_the_same_with_rules_compiled_kept_and_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KF_RULE_CACHE_DIR", str(tmp_path / "rules"))
+    said = []
+    for state in ("compiled", "kept", "damaged", "forged"):
+        _scanner.cache_clear()
+        for path in (tmp_path / "rules").glob("*"):
+            if state == "damaged":
+                path.write_bytes(path.read_bytes()[:1000])
+            if state == "forged":
+                path.write_bytes(bytes(path.stat().st_size))
+        said.append(second_findings(PAD + URI))
+        assert list((tmp_path / "rules").iterdir())
+    _scanner.cache_clear()
+    assert said[0]
+    assert said.count(said[0]) == len(said)
 
 
 def test_second_detector_says_the_same_of_any_split(columns: Any) -> None:
