@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from prefect.futures import as_completed
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from stackyard.cli.progress import progress
 from stackyard.errors import joined
 from stackyard.stages import Stage
 from tasks.units import unit_task
@@ -21,23 +20,11 @@ def map_units(stage: Stage, root: Path, units: Sequence[str]) -> None:
         return
     futures = [unit_task.submit(stage.name, str(root), unit, os.getpid()) for unit in units]
     failed: list[BaseException] = []
-    with _progress() as progress:
-        line = progress.add_task(f"{stage.name:<8}", total=len(units))
+    with progress(stage.name, len(units)) as advance:
         for future in as_completed(futures):
             result: object = future.result(raise_on_failure=False)
             if isinstance(result, BaseException):
                 failed.append(result)
-            progress.advance(line)
+            advance()
     if failed:
         raise joined(failed)
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        disable=not sys.stderr.isatty(),
-        transient=True,
-    )

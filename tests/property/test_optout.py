@@ -22,7 +22,7 @@ OWNERS = ("Octo", "octo-org", "OCTO", "o")
 REPOS = ("p", "P2", "p.git2")
 PATHS = ("a", "b/a", "b/c/a", "a.c", "docs/x.md", "docs/x/y.md")
 BLOBS = (*(blob_digest(bytes([n])) for n in range(4)), blob_digest(b""))
-GLOBS = ("a", "**/a", "docs/**", "b/*", "docs/*.md", "*", "b/**/a", "?.c")
+GLOBS = ("a", "a/b", "**/a", "docs/**", "b/*", "docs/*.md", "*", "b/**/a", "?.c")
 
 rows = st.lists(
     st.tuples(
@@ -89,8 +89,10 @@ def glob_says(glob: str, path: str) -> bool:
     """Another way to say what a glob means, part by part."""
 
     def says(parts: list[str], names: list[str]) -> bool:
-        if not parts or not names:
-            return parts == names
+        if not parts:
+            return not names or not {"*", "?"} & set(last)
+        if not names:
+            return False
         if parts[0] == "**":
             if len(parts) == 1:
                 return True
@@ -98,6 +100,7 @@ def glob_says(glob: str, path: str) -> bool:
         one = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in parts[0])
         return re.fullmatch(one, names[0], re.DOTALL) is not None and says(parts[1:], names[1:])
 
+    last = glob.rsplit("/", maxsplit=1)[-1]
     return says(glob.split("/"), path.split("/"))
 
 

@@ -109,6 +109,7 @@ def report(  # noqa: PLR0917 - click passes by name
     from stackyard.cli import echo_json
     from stackyard.params import plain
     from stackyard.pipeline import insight
+    from stackyard.pipeline.execute import durations
     from stackyard.pipeline.project import Project
     from stackyard.pipeline.publish.tree import last_report
     from stackyard.release.report import text
@@ -136,10 +137,15 @@ def report(  # noqa: PLR0917 - click passes by name
         ids = [each.hex() for each in table["directory_id"].to_pylist()]
         at = table.schema.get_field_index("directory_id")
         parts["copies"] = table.set_column(at, "directory_id", [ids]).to_pylist()
+    spent = durations(opened)
     if as_json:
-        echo_json({**plain(last), **parts})
+        echo_json({**plain(last), **parts, "seconds": spent})
         return
     click.echo(text(last, whole=whole))
+    if spent:
+        click.echo("Seconds that each stage took when it last ran here")
+        for name, seconds in spent.items():
+            click.echo(f"  {name:<8} {seconds:>9,.1f}")
     for title, entries in parts.items():
         if entries:
             click.echo(f"\n{title.replace('_', ' ').capitalize()}")

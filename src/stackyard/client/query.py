@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from stackyard.client.licenses import admits, fold
 from stackyard.client.opened import Opened
 from stackyard.errors import EnvironmentFault, UsageError, shown_json
-from stackyard.optout.selector import glob_regex
+from stackyard.optout.selector import glob_regex, no_shell_glob
 from stackyard.record import bucket_of
 from stackyard.release.manifest import File
 from stackyard.release.shards import schema_of
@@ -151,7 +151,9 @@ def _conditions(opened: Opened, question: Question) -> tuple[Any, Any]:
         good = [name for name in names if admits(name, allowed)]
         conditions.append(pc.field("license_expression").isin(pa.array(good, pa.string())))
     if question.path is not None:
-        regex = glob_regex(question.path)
+        if (why := no_shell_glob(question.path)) is not None:
+            raise UsageError(f"--path {question.path}: {why}")
+        regex = glob_regex(question.path.removeprefix("./").rstrip("/"))
         conditions.append(pc.match_substring_regex(pc.field("path"), regex))
     if question.pattern is not None:
         if "content" not in schema_of(opened.edition).names:

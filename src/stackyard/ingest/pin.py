@@ -128,12 +128,19 @@ def _relative(path: Path, project: Path) -> str:
 
 
 def _name_of(place: Mapping[str, str]) -> str | None:
-    """The last two parts of a git URL's path; a folder or an archive says nothing of owners."""
+    """The two parts of a git URL's path; a folder or an archive says nothing of owners.
+
+    Of a longer path nobody knows whether it begins with a group of groups or with a server's own folder,
+    so it names none; of `file:` URLs the last two folders count.
+    """
     url = place.get("url", "")
     if not url or _ARCHIVE.search(url):
         return None
     path = urlsplit(url).path if "://" in url else url.partition(":")[2]
-    return _as_name("/".join(path.strip("/").removesuffix(".git").split("/")[-2:]))
+    parts = path.strip("/").removesuffix(".git").split("/")
+    if url.startswith("file:"):
+        parts = parts[-2:]
+    return _as_name("/".join(parts))
 
 
 def _name_in(archive: Path) -> str | None:

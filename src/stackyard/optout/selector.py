@@ -97,8 +97,13 @@ class Selector:
         return f"{name}:{self.glob}" if self.kind == "path" else name
 
 
-def parse(kind: str, text: str) -> Selector:
+def parse(kind: str, text: str, *, stored: bool = False) -> Selector:
     """The selector that a text names.
+
+    Args:
+        kind: one of KINDS.
+        text: what somebody wrote.
+        stored: it was taken before, and counts even if it would not be taken today.
 
     Raises:
         UsageError: it names nothing, or not one thing, or not a thing of this kind.
@@ -116,6 +121,9 @@ def parse(kind: str, text: str) -> Selector:
     if kind == "path":
         repo_text, glob = _path_parts(cleaned)
         host, parts = _located(repo_text, kind)
+        why = None if stored else no_shell_glob(glob)
+        if why is not None:
+            raise _refused("path", text, why)
         return Selector("path", _repo(parts, host, repo_text), host, _glob(glob))
     host, parts = _located(cleaned, kind)
     return Selector("repo", _repo(parts, host, text), host)
@@ -143,7 +151,7 @@ def from_plain(values: object) -> Selector:
         raise UsageError(
             "a stored selector has other fields than glob, host, kind, name"
         ) from error
-    if parse(selector.kind, str(selector)) != selector:
+    if parse(selector.kind, str(selector), stored=True) != selector:
         raise UsageError(f"a stored selector is not in canonical form: {selector.kind}")
     return selector
 
@@ -168,9 +176,11 @@ def glob_regex(glob: str) -> str:
     """A regular expression (RE2, anchored) for a glob; `?` and `*` stop at `/`, `**` does not.
 
     `**` stands alone between slashes: at the start and in the middle for any number of directories,
-    at the end for everything below.
+    at the end for everything below. A pattern whose last part has no wildcard names a file, or a folder
+    with everything below: `docs` is what `docs/**` is, where it is a folder.
     """
     parts = glob.split("/")
+    below = "" if "*" in parts[-1] or "?" in parts[-1] else r"(?:/.+)?"
     pieces: list[str] = []
     for index, part in enumerate(parts):
         last = index == len(parts) - 1
@@ -178,7 +188,20 @@ def glob_regex(glob: str) -> str:
             pieces.append(r".+" if last else r"(?:[^/]+/)*")
         else:
             pieces.append("".join(_GLOB.get(c, re.escape(c)) for c in part) + ("" if last else "/"))
-    return r"(?s)\A" + "".join(pieces) + r"\z"
+    return r"(?s)\A" + "".join(pieces) + below + r"\z"
+
+
+def no_shell_glob(glob: str) -> str | None:
+    """What is wrong with a pattern that other tools would read in another way; None if nothing is.
+
+    `[id].ts` and `{x}` are names of files and stay what they are. Who writes `[a-z]` or `{a,b}` means
+    what a shell does with it, which is not done here, and would get nothing.
+    """
+    if re.search(r"\[[!^]?(\w-\w)+\w*\]", glob):
+        return "`[a-z]` stands for itself here; for one character of any kind write ?"
+    if re.search(r"\{[^{}/]*,[^{}]*\}", glob):
+        return "`{a,b}` stands for itself here; ask for each of them, or write * or ?"
+    return None
 
 
 _GLOB = {"*": r"[^/]*", "?": r"[^/]"}
@@ -317,7 +340,7 @@ def _glob(glob: str) -> str:
     if parts[0] == "":
         raise _refused("path", glob, "a path starts at the repository, without / in front")
     if parts[-1] == "":
-        raise _refused("path", glob, f"for everything in a folder write {glob}**")
+        raise _refused("path", glob, f"for everything in a folder write {glob[:-1]} or {glob}**")
     if any(part in {"", ".", ".."} for part in parts):
         raise _refused("path", glob, "a path has no empty part, . or ..")
     if any("**" in part and part != "**" for part in parts):

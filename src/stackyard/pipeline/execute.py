@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, cast
@@ -15,9 +17,13 @@ from stackyard.errors import EnvironmentFault, PinMismatch, joined
 from stackyard.pipeline.project import Project
 from stackyard.pipeline.project.code import write_code
 from stackyard.pipeline.project.failures import without_contents
-from stackyard.stages import Stage
+from stackyard.stages import STAGES, Stage
+from stackyard.store import files
 from stackyard.store.dvc import DvcProject
 from stackyard.store.files import TEMPORARY
+
+DURATIONS = "durations.json"
+"""In `work/`."""
 
 MapUnits = Callable[[Stage, Path, Sequence[str]], None]
 """Runs every unit of a stage in a project, in any order; returns when all are done, else raises."""
@@ -65,6 +71,7 @@ def run_stage(project: Project, stage: Stage, map_units: MapUnits) -> None:
     Raises:
         EnvironmentFault: an input changed while the stage ran.
     """
+    start = time.monotonic()
     before = inputs_digest(project.root, stage)
     module = stage_module(stage)
     where = f"stage {stage.name}"
@@ -76,6 +83,19 @@ def run_stage(project: Project, stage: Stage, map_units: MapUnits) -> None:
             f"an input of stage {stage.name} changed while it ran",
             next_step="run it again, and leave the project alone meanwhile",
         )
+    _keep_duration(project, stage, time.monotonic() - start)
+
+
+def durations(project: Project) -> dict[str, float]:
+    """Seconds that each stage took when it last ran here; in no release, as they differ each time."""
+    path = project.workspace.root / DURATIONS
+    known: dict[str, float] = json.loads(path.read_bytes()) if path.exists() else {}
+    return {stage.name: known[stage.name] for stage in STAGES if stage.name in known}
+
+
+def _keep_duration(project: Project, stage: Stage, seconds: float) -> None:
+    kept = {**durations(project), stage.name: round(seconds, 1)}
+    files.write_bytes(project.workspace.root / DURATIONS, json.dumps(kept).encode())
 
 
 def is_up_to_date(project: Project, stage: Stage) -> bool:

@@ -161,7 +161,26 @@ def test_moved_folder_keeps_its_own_remote(tmp_path: Path) -> None:
 def test_report_in_a_clone_without_local_work(clone: Path, typed: Typed) -> None:
     done = typed("report", "--project", clone, "--json")
     assert done.exit_code == 0, done.stderr
-    assert json.loads(done.stdout)["version"] == "0.1.0"
+    report = json.loads(done.stdout)
+    assert report["version"] == "0.1.0"
+    assert report["seconds"] == {}
+
+
+def test_report_has_the_durations_of_stages_and_a_release_has_none(
+    origin: Path, typed: Typed
+) -> None:
+    spent = json.loads(typed("report", "--project", origin, "--json").stdout)["seconds"]
+    assert set(spent) == {stage.name for stage in STAGES}
+    assert "Seconds that each stage took" in typed("report", "--project", origin).stdout
+    assert "seconds" not in (origin / "report" / "run.json").read_text()
+
+
+def test_query_by_path_refuses_what_a_shell_would_expand(origin: Path, typed: Typed) -> None:
+    words = ("query", "octo-org/yard@0.1.0", "--project", origin, "--path")
+    refused = typed(*words, "[a-z].py")
+    assert refused.exit_code == 2
+    assert "stands for itself here" in refused.stderr
+    assert "{a,b}" in typed(*words, "{a,b}.py").stderr
 
 
 def test_report_html_is_written_as_one_page(clone: Path, tmp_path: Path, typed: Typed) -> None:

@@ -13,6 +13,7 @@ import yaml
 from click.testing import Result
 
 from stackyard.errors import PinMismatch
+from stackyard.ingest.pin import _name_of
 from stackyard.ingest.sources import load_sources
 from stackyard.ingest.written import with_entry
 from stackyard.pipeline.execute import run_stage, run_units_here
@@ -119,6 +120,12 @@ def test_source_add_of_what_is_there_already_changes_nothing(
     assert again.exit_code == 2
     assert "is there already" in again.stderr
     assert (project / "sources.yaml").read_bytes() == before
+
+
+def test_name_of_a_url_with_subgroups_is_not_guessed() -> None:
+    assert _name_of({"url": "https://git.example.org/octo-org/tool.git"}) == "octo-org/tool"
+    assert _name_of({"url": "git@git.example.org:octo-org/tool.git"}) == "octo-org/tool"
+    assert _name_of({"url": "https://git.example.org/group/sub/tool.git"}) is None
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,19 @@ def test_parse_path_glob_that_escapes_or_says_nothing_is_refused(text: str) -> N
         parse("path", text)
 
 
+@pytest.mark.parametrize("glob", ["src/[a-z].c", "src/[!0-9a-f]*", "src/*.{c,h}", "{a,b/c}"])
+def test_parse_path_glob_of_a_shell_is_refused_and_what_to_write_is_said(glob: str) -> None:
+    with pytest.raises(UsageError, match="stands for itself here"):
+        parse("path", f"octo/p:{glob}")
+    stored = {"kind": "path", "name": "octo/p", "host": "", "glob": glob}
+    assert from_plain(stored).glob == glob  # one that was taken before still counts
+
+
+@pytest.mark.parametrize("glob", ["app/[id].ts", "app/[user-id]/x.ts", "{name}.tmpl"])
+def test_parse_path_with_brackets_of_a_name_is_taken(glob: str) -> None:
+    assert parse("path", f"octo/p:{glob}").glob == glob
+
+
 def test_parse_blob_letter_case_is_folded() -> None:
     assert parse("blob", BLOB.upper()).name == BLOB
 
@@ -187,6 +200,12 @@ def test_parse_unknown_scope_is_refused() -> None:
         ("app/[id].ts", "app/i.ts", False),
         ("app/[id].ts", "app/[id].ts", True),
         ("x", "x\n", False),
+        ("docs", "docs", True),
+        ("docs", "docs/a/b.c", True),
+        ("docs", "docs2/a", False),
+        ("**/docs", "a/docs/b", True),
+        ("doc?", "docs/a", False),
+        ("*", "docs/a", False),
     ],
 )
 def test_glob_regex_of_patterns_matches_as_written(glob: str, path: str, expected: bool) -> None:
