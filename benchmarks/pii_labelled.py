@@ -12,7 +12,6 @@ detect-secrets, kingfisher and betterleaks on the same files.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import random
 import re
@@ -21,7 +20,7 @@ import string
 import subprocess
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +29,7 @@ import pyarrow as pa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
+from benchmarks.drawing import draw
 from stackyard.pii.checks import iban, luhn
 from stackyard.pii.decisions import Span, merge
 from stackyard.pii.detect import find_in_column
@@ -39,15 +39,6 @@ from stackyard.pii.phones import REGIONS
 from stackyard.pii.rules import rules
 from stackyard.pii.second import second_findings
 from stackyard.pii.settling import reaches_threshold
-
-_spec = importlib.util.spec_from_file_location(
-    "drawing", Path(__file__).parents[1] / "tests/unit/pii/drawing.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-_drawing = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_drawing)
-draw: Callable[[str, int], str] = _drawing.draw
 
 SUFFIXES = (".py", ".js", ".json", ".html", ".css", ".md", ".c", ".h", ".pyx", ".sh", ".toml", ".yaml",
             ".rst", ".ts", ".cpp", ".xml", ".ini", ".java", ".txt")  # fmt: skip

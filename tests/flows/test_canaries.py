@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import io
 import os
 import shutil
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +25,11 @@ import pytest
 import yaml
 from pyarrow import ipc
 
+from benchmarks.drawing import draw
+
 pytestmark = pytest.mark.xdist_group("more-flows")
 CRASHER = Path(__file__).with_name("crashed_run.py")
 REPO = Path(__file__).parents[2]
-
-_SPEC = importlib.util.spec_from_file_location("drawing", REPO / "tests/unit/pii/drawing.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_DRAWING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_DRAWING)
-draw: Callable[[str, int], str] = _DRAWING.draw
 
 KEY_LINES = draw("<b64 64>\n<b64 64>\n<b64 60>", 5).split("\n")
 CANARIES = {

@@ -10,7 +10,7 @@ The cases are data: tests/cases/*.yaml. What they may say of a path in `expect`:
     unchanged                         released as it was
 
 In their texts {MIT} and the like are licences, {code py} is some 12 KB of code, and <alnum 16> so many
-drawn letters (tests/unit/pii/drawing.py). [alnum 16] is drawn too, and may stay.
+drawn letters (benchmarks/drawing.py). [alnum 16] is drawn too, and may stay.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from benchmarks.drawing import draw
 from stackyard.pipeline.project.making import init_project
 from tests.flows.conftest import MIT, WORDS, python_text
-from tests.unit.pii.drawing import draw
 
 pytestmark = pytest.mark.xdist_group("more-flows")
 REPO = Path(__file__).parents[2]

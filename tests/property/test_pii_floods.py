@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from benchmarks.drawing import draw
 from stackyard.pii.automaton import Automaton
 from stackyard.pii.rules import Rule, rules
-
-_SPEC = importlib.util.spec_from_file_location(
-    "drawing", Path(__file__).parents[1] / "unit/pii/drawing.py"
-)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_DRAWING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_DRAWING)
-_draw: Callable[[str, int], str] = _DRAWING.draw
 
 RULES = rules()
 AUTOMATON = Automaton([(rule.anchor, rule.is_caseless) for rule in RULES])
@@ -48,7 +38,7 @@ class _Counted:
 def _pieces(rule: Rule) -> Iterator[str]:
     """What a rule's pattern begins with, is made of, and nearly is."""
     for template in rule.positive:
-        value = _draw(template, 1)
+        value = draw(template, 1)
         yield template.split("<")[0] or value[:2]
         yield value[:-1]
         yield value[:-4] + "!"

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.drawing import draw
 from stackyard.pii import (
     PLACES,
     Known,
@@ -40,19 +39,10 @@ from stackyard.pii.params import Detection, Level
 from stackyard.pii.rules import rules
 from stackyard.record import BATCH, FILES
 
-_SPEC = importlib.util.spec_from_file_location(
-    "drawing", Path(__file__).parents[1] / "unit/pii/drawing.py"
-)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_DRAWING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_DRAWING)
-_draw: Callable[[str, int], str] = _DRAWING.draw
-
 LEVELS: tuple[Level, ...] = ("low", "medium", "high", "paranoid")
 
 PARTS = st.sampled_from(
-    [_draw(template, 1) for rule in rules()[::5] for template in rule.positive]
+    [draw(template, 1) for rule in rules()[::5] for template in rule.positive]
     + [
         "password", "secret", "token", "key", " = ", "=", ": ", ":", '"', "'", "`", "(", ")", "[", "]", "{", "}",
         "<", ">", " ", "\n", "\r\n", ";", ",", "\\", "\\n", "/", "//", "://", "@", "#", ".", "-", "_", "a", "Zq9",

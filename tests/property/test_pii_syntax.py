@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,30 +13,22 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.drawing import draw
 from stackyard.pii import Look, Params, decide, detectors, redact, see, settle
 from stackyard.pii.params import Level
 from stackyard.pii.rules import rules
 from stackyard.record import BATCH, FILES
 
-_SPEC = importlib.util.spec_from_file_location(
-    "drawing", Path(__file__).parents[1] / "unit/pii/drawing.py"
-)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_DRAWING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_DRAWING)
-_draw: Callable[[str, int], str] = _DRAWING.draw
-
 KEY = (
-    "-----BEGIN " + "RSA PRIVATE KEY-----\n" + _draw("<b64 64>\n<b64 64>\n<b64 20>", 1)
+    "-----BEGIN " + "RSA PRIVATE KEY-----\n" + draw("<b64 64>\n<b64 64>\n<b64 20>", 1)
     + "\n-----END " + "RSA PRIVATE KEY-----"
 )  # fmt: skip
 SECRETS = st.sampled_from(
-    [_draw(template, 2) for rule in rules()[::4] for template in rule.positive]
+    [draw(template, 2) for rule in rules()[::4] for template in rule.positive]
     + [
         KEY, "jo@initech.org", "8.26.56.26", "2a00:1450:4001:81b::200e", "4539 1488 0343 6467", "DE75512108001245126199",
-        "https://u:Kq93vXw2@h.initech.org/", "mongodb://root:pa%24s\\word9@h.initech.org", _draw("<alnum 40>", 3),
-        _draw("<b64 60>==", 4), _draw("<hex 40>", 5), "Summer2024!", 'Sum"mer2024!x', "Sum'mer\\2024!x", "tel: +49 30 901820",
+        "https://u:Kq93vXw2@h.initech.org/", "mongodb://root:pa%24s\\word9@h.initech.org", draw("<alnum 40>", 3),
+        draw("<b64 60>==", 4), draw("<hex 40>", 5), "Summer2024!", 'Sum"mer2024!x', "Sum'mer\\2024!x", "tel: +49 30 901820",
         "a\\nb jo@initech.org", "\tAKIA" + "Q7ZR3LMK2VBN5TYA", "\u00e9jo@initech.org",
     ]
 )  # fmt: skip
@@ -135,5 +124,5 @@ def test_quoted_strings_of_code_stay_closed(
     ],
 )
 def test_escapes_beside_a_secret_stay_whole(text: str, expected: str) -> None:
-    text = text.replace("%s", _draw("<alnum 40>", 9))
+    text = text.replace("%s", draw("<alnum 40>", 9))
     assert released(text, "medium", False) == expected

@@ -56,7 +56,7 @@ _DUMMY = re.compile(
 
 _REFERENCE = re.compile(
     rb"\$\{|\$\(|\{\{|%(?:[sdrif]|[-+#]?[0-9]?\.[0-9]f|0[0-9]d)(?![0-9A-Za-z])|^\[|%\(|\{[a-z_]*\}|<[a-z][^<>]*>|^\$[A-Za-z_]|^env\.|^process\.|^os\.|^\[%|"
-    rb"^@[A-Za-z]|^#\{|<%",
+    rb"^@[A-Za-z]|^#\{|<%|^\*[A-Za-z_][\w-]*$|^%[A-Za-z_]\w*%$",
     re.IGNORECASE,
 )
 
@@ -258,6 +258,15 @@ def _is_not_global(value: bytes) -> bool:
     return not address.is_global or address.is_multicast or value.startswith(b"192.0.0.")
 
 
+COUNTED_DIGITS_MIN = 7
+_COUNTED = b"0123456789" * 2
+
+
+def _counts(digits: bytes) -> bool:
+    """Whether digits count up or down from the first to the last, as in 12.34.56.78."""
+    return len(digits) >= COUNTED_DIGITS_MIN and (digits in _COUNTED or digits in _COUNTED[::-1])
+
+
 def _is_round(value: bytes) -> bool:
     """Whether it is a net mask, a prefix (a.b.0.0) or a made-up quad such as 1.2.3.4."""
     quad = [int(part) for part in value.split(b".")]
@@ -267,9 +276,13 @@ def _is_round(value: bytes) -> bool:
         or len(set(quad)) == 1
         or all(b - a == 1 for a, b in pairwise(quad))
         or all(a - b == 1 for a, b in pairwise(quad))
+        or _counts(value.replace(b".", b""))
         or max(quad) <= VERSION_NUMBER_MAX
     )
 
+
+_PRODUCT = re.compile(rb"(?:^|[\s\"'(;])[A-Za-z][A-Za-z0-9_-]{1,30}/$")
+_PRODUCTS = re.compile(rb"[A-Za-z]{2}/[0-9]{1,4}\.[0-9]")
 
 IPV4 = (
     Allow(
@@ -317,13 +330,57 @@ IPV4 = (
         and not _is_among_hosts(before + b" " + after),
     ),
     Allow(
+        "product",
+        "after a product's name and a slash, with other products beside it: a version (RFC 9110, 10.1.5)",
+        lambda before, _v, after: bool(_PRODUCT.search(before))
+        and bool(_PRODUCTS.search(before[:-1] + b" " + after)),
+    ),
+    Allow(
         "constraint",
         "after a comparison of versions: >=1.2.3.4, ~>1.2.3.4, ==1.2.3.4, ^1.2.3.4",
         lambda before, _v, _a: bool(re.search(rb"(?:[<>!~^=]=|~>|[\^~])\s*$", before)),
     ),
 )  # fmt: skip
 
+
+ALLOCATED = tuple(
+    ipaddress.IPv6Network(prefix)
+    for prefix in (
+        "2001:200::/23", "2001:400::/22", "2001:800::/21", "2001:1000::/20", "2001:2000::/19", "2001:4000::/18", "2001:8000::/17",
+        "2003::/18", "2400::/12", "2410::/12", "2600::/12", "2610::/23", "2620::/23", "2630::/12", "2800::/12", "2a00::/11", "2c00::/12",
+    )
+)  # fmt: skip
+"""Unicast space that IANA has given to the regional registries (IPv6 Global Unicast Address Assignments)."""
+
+GROUPS_MAX, WRITTEN_GROUP_CHARS = 8, 4
+_SPELLED = re.compile(
+    rb"(?i)(?:^|:)(?:dead|beef|cafe|face|babe|feed|f00d|b00c|c0de|1234|abcd|9abc)(?=:|$)"
+)
+
+
+def _is_unallocated(value: bytes) -> bool:
+    address = ipaddress.IPv6Address(value.decode("ascii"))
+    return not any(address in network for network in ALLOCATED)
+
+
+def _is_full(value: bytes) -> bool:
+    """Whether all eight groups are written, most of them with four digits: nobody types that."""
+    groups = value.split(b":")
+    is_long = sum(len(group) == WRITTEN_GROUP_CHARS for group in groups) > GROUPS_MAX // 2
+    return len(groups) == GROUPS_MAX and is_long
+
+
 IPV6 = (
+    Allow(
+        "unallocated",
+        "a short address in a block that no registry has is made up; one written in full may be changed",
+        lambda _b, value, _a: _is_unallocated(value) and not _is_full(value),
+    ),
+    Allow(
+        "spelled",
+        "people spell words and count where they make an address up: dead:beef, face:b00c, 1234:5678",
+        lambda _b, value, _a: bool(_SPELLED.search(value)),
+    ),
     Allow(
         "not-global",
         "loopback, link-local, unique local, documentation (RFC 3849) and reserved ranges",

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from stackyard.pii import allow, lexer, strength
-from stackyard.pii.checks import jwt_header
+from stackyard.pii import allow, lexer, providers, strength
+from stackyard.pii.checks import base64_pair, jwt_header
 from stackyard.pii.findings import ALLOWED_SCORE, Finding
 
 WORD_ANCHOR = (
     rb"(?:pass|pwd|pswd|pw[ds]?[\"'= :]|secret|token|key|cred|auth|bearer|login|sign_?in|identified|salt|"
-    rb"securestring|pepper|basic|pdo|mysqli|"
-    rb"connect|contrase|senha|kennwort|clave|parol)"
+    rb"securestring|pepper|basic|pdo|mysqli|psk|"
+    rb"connect|contrase|senha|kennwort|clave|parol|" + providers.ALTERNATIVES + rb")"
 )
 """Words that a secret's name has in it, in the languages that people name passwords in; `lexer` reads on."""
 
@@ -36,35 +36,47 @@ SHORT_VALUE = 16
 GENERIC_VALUE_MIN = 20
 """Characters from which a drawn value under a bare `key` counts as a key."""
 
-PASSWORD, KEY, GENERIC, LOGIN, OTHER = "password", "key", "generic", "login", "other"
+PASSWORD, KEY, SECRET, GENERIC, LOGIN, PROVIDER, OTHER = (
+    "password",
+    "key",
+    "secret",
+    "generic",
+    "login",
+    "provider",
+    "other",
+)
 
 _PASSWORD_NAME = re.compile(
     rb"(?i)pass(?:word|wd|phrase|code|wort|ord)?s?\d{0,2}$|p(?:ass)?wd\d{0,2}$|pswd$|(?:^|[_.-])pw$|(?<=[a-z])Pw$|"
     rb"pass(?:word|wd|phrase)|(?:user|admin|root|db|database|my|ftp|smtp|mail)_?pass|contrase|senha|kennwort|"
-    rb"clave$|parol[ae]?$|identified$"
+    rb"clave$|parol[ae]?$|identified$|(?:^|[_.-])psk$"
 )
 _PLAIN_PASSWORD = re.compile(rb"(?i)(?<!by)(?:pass(?:word|wd|phrase)|pwd)s?\d?$|securestring$")
 """A name that ends so is a password's, whatever it begins with: `keyStorePassword`."""
 
 _KEY_NAME = re.compile(
-    rb"(?i)secret|token|credential|(?:api|access|auth|private|client|encrypt\w*|sign\w*|master|service|"
+    rb"(?i)secret|token|credential|(?:api|access|auth|private|client|(?:en|de)crypt\w*|validation|sign\w*|master|service|"
     rb"account|storage|shared|session|app|application|crypt\w*|cipher|aes|hmac|license|admin|db|"
     rb"database|deploy|webhook|consumer|subscription|secure|security|root|server|jwt)[._-]?keys?$|"
-    rb"(?:auth|logged_?in|nonce|security|app|secret)[._-](?:keys?|salt)$|apikey|bearer|authorization|auth$|pepper$"
+    rb"(?:auth|logged_?in|nonce|security|app|secret|hash|password)[._-](?:keys?|salt)$|apikey|bearer|authorization|auth$|pepper$|"
+    rb"(?-i:^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_KEY$)"
 )
+_SECRET_NAME = re.compile(rb"(?i)(?:^|[_.-]|(?<=[a-z])(?=S))secret$")
+"""Names whose value people choose as they choose passwords."""
+_CHOSEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w!@#$%^&*+]{6,64}")
 _LOGIN_NAME = re.compile(
     rb"(?i)^(?:do_?|http_?|[a-z]{2,6}_)?(?:login|log_?in|sign_?in|authenticate|auth|credentials?|basic_?auth(?:entication)?|"
     rb"\w*connect|getconnection|mysqli|pdo|basic|set_?(?:basic_?)?auth|set_?credentials?|\w*credentials?|\w*authentication(?:token)?|"
     rb"http\w*auth|basic_?credentials?|authorize|login_?as|\w*auth)$"
 )
 _OTHER_NAME = re.compile(
-    rb"(?i)public|pubkey|primary|foreign|sort_?key|cache|partition|index|lookup|hot_?key|short|monkey|"
+    rb"(?i)publi[cs]|pubkey|site_?key|(?:gpg|pgp)_?key|primary|foreign|sort_?key|cache|partition|index|lookup|hot_?key|short|monkey|"
     rb"websocket|donkey|keyboard|key_?word|key_?code|key_?frame|key_?name|key_?path|key_?space|key_?stroke|"
     rb"key_?(?:up|down|press|chain|store|ring|pair|len|size|type|id|file|bits|length|error)|compass|"
-    rb"bypass|passive|passenger|passing|passed|author(?!iz)|authent|tokeni[sz]|token_?(?:type|url|uri|"
+    rb"[cx]srf|authenticity|verif(?:y|ier|ication)_?key|bypass|passive|passenger|passing|passed|author(?!iz)|authent|tokeni[sz]|token_?(?:type|url|uri|"
     rb"endpoint|count|len|name|class|kind|id|list)|encompass|secretary|"
     rb"(?:_|-|\.|[a-z](?=[A-Z]))(?i:id|ids|name|names|type|url|uri|path|file|field|label|prefix|suffix|length|len|"
-    rb"size|format|hint|header|pattern|regex|class|alg|algorithm|param|params|policy|title|text|message|"
+    rb"size|format|hint|commit|revision|rev|sha|startswith|endswith|region|domain|host|account|channel|header|pattern|regex|class|alg|algorithm|param|params|policy|title|text|message|"
     rb"msg|placeholder|error|help|desc|description|hash|digest|checksum|fingerprint|sha\d*|md5|count|"
     rb"index|version|required|enabled|expiry|expires|ttl|timeout|column|selector|xpath|ref|arn)$"
 )
@@ -72,7 +84,7 @@ _CODE = re.compile(r"^[A-Za-z_][\w.]*$|[=:&|?]|^\*/")
 """An unquoted value that is a name or an expression."""
 
 _WHOLE_PASSWORD = re.compile(
-    rb"(?:^|[_.-])(?i:pass(?:word|wd|phrase)?|pwd)s?$|^[a-z][A-Za-z]*P(?:ass(?:word|wd|phrase)?|wd)s?$"
+    rb"(?:^|[_.-])(?i:pass(?:word|wd|phrase)?|pwd)s?$|(?:^|[.])[a-z][A-Za-z]*P(?:ass(?:word|wd|phrase)?|wd)s?$"
 )
 """A name of which the password is a whole word: `('v3password', 'v3totp')` lists names, it gives nothing."""
 
@@ -82,9 +94,17 @@ _VERB = re.compile(rb"(?i)^(?:set|with|use|put)_?|^(?=pass(?:word|wd|phrase)$)")
 _VERBS = frozenset({b"pass", b"key", b"auth", b"token", b"login", b"connect"})
 """Names that are words of prose where a blank follows."""
 
+_OUTCOMES = frozenset({b"PASS", b"Pass"})
+"""Names that say before a colon how a test ended."""
+
+_BASIC = b"basic "
+
 _QUOTES = frozenset({b'"', b"'", b"`"})
 _FORM_END = re.compile(rb"&(?:amp;)?[A-Za-z_][\w.-]*=")
 
+_PROVIDER_NAME = re.compile(
+    rb"(?i)(?:^|[_.-]|(?<=[a-z])(?=[A-Z]))(?:" + providers.ALTERNATIVES + rb")"
+)
 _GENERIC_NAME = re.compile(rb"(?i)key|pass|pwd|cred|auth|pw$")
 
 WEIGHED = 4096
@@ -100,10 +120,14 @@ def name_class(name: bytes) -> str:
         return OTHER
     if _PASSWORD_NAME.search(name):
         return PASSWORD
+    if _SECRET_NAME.search(name):
+        return SECRET
     if _KEY_NAME.search(name):
         return KEY
     if _LOGIN_NAME.search(name):
         return LOGIN
+    if _PROVIDER_NAME.search(name):
+        return PROVIDER
     return GENERIC if _GENERIC_NAME.search(name) else OTHER
 
 
@@ -124,11 +148,15 @@ def assignment(text: bytes, read: Assigned) -> Iterator[Finding]:
     start, end = read.start, read.end
     if read.form == lexer.BARE and (form := _FORM_END.search(text, start, end)):
         end = form.start()
+    if text[read.name_start : read.name_end] in _OUTCOMES and read.sign == lexer.COLON:
+        return
     value = text[start:end].rstrip(b"\\")
     end = start + len(value)
     if text.startswith(b"base64:", start) or text.startswith(b"{noop}", start):
         start = text.index(b":" if value.startswith(b"b") else b"}", start) + 1
         value = text[start:end]
+    if text[start - len(_BASIC) : start].lower() == _BASIC and not base64_pair(value):
+        return
     name = text[read.name_start : read.name_end]
     is_named_in_quotes = text[read.name_end : read.name_end + 1] in _QUOTES
     written = _Written(read, is_named_in_quotes, _is_configured(text, read, start, end))
@@ -159,11 +187,36 @@ class _Written(NamedTuple):
 
 
 _LINE_BEGUN = re.compile(
-    rb"(?:^|[\r\n])[ \t]*(?:(?:export|set|ENV|ARG|setx|-) |[#;]+ ?|-D)?[\w.-]*$"
+    rb"(?:^|[\r\n])[ \t]*(?:(?:export|set|ENV|ARG|setx|%env|-) |[#;]+ ?|-D)?[\w.-]*$"
 )
 _LINE_END = re.compile(rb"[ \t]*(?:[\r\n]|$)")
-_REFERENCE = re.compile(rb"[A-Za-z_]\w*(?:(?:\.|->|::)\w+)+;?")
+_REFERENCE = re.compile(rb"[&*][A-Za-z_]\w*;?|[A-Za-z_]\w*(?:(?:\.|->|::)\w+)+;?")
 _NUMBERED = re.compile(rb"\d\d|[^\w.-]")
+
+
+_PAIR_BEFORE = re.compile(rb"[\w.-]{1,40}=[^\s,;&|\"'=]{1,80}[ ,;&|]$")
+_PAIR_AFTER = re.compile(rb"[ ,;&|][\w.-]{1,40}=[^\s=]")
+_PAIR_STARTS = frozenset({b" ", b"\n", b'"', b"'", b"?"})
+_PAIR_ENDS = frozenset({b"", b" ", b",", b";", b"&", b"|", b"\n", b"\r", b'"', b"'"})
+_ENVIRONMENT = re.compile(rb"(?:^|[\r\n])[ \t]*[A-Z][A-Z0-9_]*$")
+_COMMAND_AFTER = re.compile(rb" [a-z./][\w./-]*(?:[ \r\n]|$)")
+PAIRS_BYTES = 128
+"""Bytes before a name in which the pair before it ends."""
+
+
+def _is_among_pairs(text: bytes, read: Assigned, end: int) -> bool:
+    """Whether a tight `name=value` stands among others, fills a string, or comes before a command."""
+    if text[read.name_end : read.name_end + 1] != b"=":
+        return False
+    before = text[max(0, read.name_start - PAIRS_BYTES) : read.name_start]
+    if before[-1:] in _QUOTES and before[-1:] == text[end : end + 1]:
+        return True
+    if _PAIR_BEFORE.search(before):
+        return text[end : end + 1] in _PAIR_ENDS
+    if _PAIR_AFTER.match(text, end) and (not before or before[-1:] in _PAIR_STARTS):
+        return True
+    named = before + text[read.name_start : read.name_end]
+    return bool(_ENVIRONMENT.search(named) and _COMMAND_AFTER.match(text, end))
 
 
 def _is_configured(text: bytes, read: Assigned, start: int, end: int) -> bool:
@@ -180,6 +233,8 @@ def _is_configured(text: bytes, read: Assigned, start: int, end: int) -> bool:
         and start == read.name_end + 1
         and before[: len(before) - read.name_end + read.name_start][-1:] == b";"
     ):
+        return True
+    if tight and start == read.name_end + 1 and _is_among_pairs(text, read, end):
         return True
     if not _LINE_BEGUN.search(before) or not _LINE_END.match(text, end):
         return False
@@ -212,6 +267,8 @@ def _score(name: bytes, value: bytes, written: _Written) -> float:
     is_call = read.sign == lexer.CALL
     if read.mark == lexer.PAIRED:
         is_given = read.sign in {lexer.CALL, lexer.EQUALS} or strength.is_random(text)
+        # Ruby's req.basic_auth 'user', 'password'
+        is_given = is_given or (read.sign == lexer.BLANK and b"_" in last)
         if not is_given or not _LOGIN_NAME.search(last) or _is_argument_name(text):
             return 0.0
         return worth(PASSWORD, text, is_quoted=True, is_said=True)
@@ -227,7 +284,10 @@ def _score(name: bytes, value: bytes, written: _Written) -> float:
             return 0.0  # beside a quoted name, a bare word is an expression
     is_said = read.sign not in {lexer.CALL, lexer.COMPARE} or (is_call and bool(_VERB.search(last)))
     is_quoted = read.form != lexer.BARE and read.mark != lexer.LISTED
-    is_quoted = written.is_literal if kind == PASSWORD else is_quoted
+    if kind in {PASSWORD, PROVIDER, SECRET} or (
+        kind == GENERIC and text.lower() != text and read.mark != lexer.LISTED
+    ):
+        is_quoted = written.is_literal
     return worth(kind, text, is_quoted=is_quoted, is_said=is_said)
 
 
@@ -235,6 +295,7 @@ def _is_argument_name(value: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z_]+", value)) and name_class(value.encode()) in {
         PASSWORD,
         KEY,
+        SECRET,
     }
 
 
@@ -251,10 +312,20 @@ def worth(kind: str, value: str, *, is_quoted: bool, is_said: bool) -> float:
         if strength.is_password(value):
             return CHOSEN_SCORE if is_said else WORD_SCORE
         return OTHER_SCORE if is_quoted else 0.0
+    if kind == KEY and is_quoted and is_said and not is_drawn and strength.is_strong(value):
+        return CHOSEN_SCORE
+    if kind == SECRET and is_quoted and is_said and not is_drawn:
+        is_chosen = strength.is_strong(value) or (
+            bool(_CHOSEN.fullmatch(value)) and not strength.is_named(value)
+        )
+        return CHOSEN_SCORE if is_chosen else 0.0
     if not is_drawn or kind == LOGIN:
         return 0.0
-    if kind == KEY:
+    if kind in {KEY, SECRET}:
         return RANDOM_SCORE if len(value) >= SHORT_VALUE else CHOSEN_SCORE
+    if kind == PROVIDER:
+        is_long = len(value) >= GENERIC_VALUE_MIN
+        return CHOSEN_SCORE if is_quoted and is_said and is_long else WORD_SCORE
     is_generic_key = is_quoted and is_said and not strength.is_hex(value)
     if is_generic_key and len(value) >= GENERIC_VALUE_MIN:
         return CHOSEN_SCORE
@@ -305,7 +376,8 @@ _URL = re.compile(
     rb"(?P<password>[^\s/@'\"<>]{1,128})@(?P<host>[A-Za-z0-9_.\-\[\]{}$]{1,64})"
 )
 _URL_DUMMY = re.compile(
-    rb"(?i:p|test|foo|bar|baz|xxx+|y+|postgres|mysql|mongo|redis|rabbitmq|tiger|[a-z])|\d{1,5}|[A-Z]+(?:_[A-Z]+)+"
+    rb"(?i:p|test|foo|bar|baz|xxx+|y+|postgres|mysql|mongo|redis|rabbitmq|tiger|[a-z])|\d{1,5}|[A-Z]+(?:_[A-Z]+)*|"
+    rb"(?:[a-z]{2,12}_?)?(?i:key|secret|token|pass_?(?:word|phrase)?|pwd|credentials?|ke[ty])"
 )
 """Passwords of development servers and of Oracle's sample account (scott), ports, and names of variables; words are `allow.SECRET`'s."""
 

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Mapping
 
 from stackyard.pii import allow, strength
+from stackyard.pii.letters import surprise
 
 BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 CRC_DIGITS = 6
@@ -52,6 +53,8 @@ def base64_pair(value: bytes) -> bool:
         return False
     _, colon, secret = text.partition(b":")
     is_allowed = any(rule.holds(b"", secret, b"") for rule in allow.SECRET)
+    plain = secret.decode("ascii")
+    is_allowed = is_allowed or (plain.isalpha() and strength.is_named(plain))
     return bool(colon and secret.strip()) and password(secret) and not is_allowed
 
 
@@ -81,6 +84,32 @@ def password(value: bytes) -> bool:
 def mixed(value: bytes) -> bool:
     """Whether a value has capitals and small letters, as base64 has and hashes in hex have not."""
     return value.lower() != value and value.upper() != value
+
+
+SALT_SIGNS_MIN, SALT_BITS_MIN = 6, 4.5
+"""Of 64 characters drawn of 92, 20 are signs and their entropy is 5.3 bits; 3 in 10,000 are below the bounds."""
+
+
+def salt(value: bytes) -> bool:
+    """Whether a value is drawn of letters, digits and signs alike, as WordPress draws its keys."""
+    signs = sum(not chr(c).isalnum() and c != ord(" ") for c in value)
+    return signs >= SALT_SIGNS_MIN and strength.entropy(value.decode("latin-1")) >= SALT_BITS_MIN
+
+
+def letters(value: bytes) -> bool:
+    """Whether letters in groups look drawn: an app password of four by four."""
+    return surprise(value.replace(b" ", b"").decode("ascii", "replace"))[0] >= strength.SURPRISE_MIN
+
+
+MNEMONIC_WORDS = frozenset({12, 15, 18, 21, 24})
+MNEMONIC_LETTERS_MIN, MNEMONIC_LETTERS_MAX = 3, 8
+
+
+def mnemonic(value: bytes) -> bool:
+    """BIP 39: 12, 15, 18, 21 or 24 words of three to eight letters, not all of them the same."""
+    words = value.split(b" ")
+    is_worded = all(MNEMONIC_LETTERS_MIN <= len(w) <= MNEMONIC_LETTERS_MAX for w in words)
+    return is_worded and len(words) in MNEMONIC_WORDS and 2 * len(set(words)) > len(words)
 
 
 def luhn(digits: bytes) -> bool:
@@ -114,12 +143,15 @@ PROOFS: Mapping[str, Callable[[bytes], bool]] = {
     "crc32-base62": crc32_base62,
     "crc32-hex": crc32_hex,
     "discord": discord,
+    "salt": salt,
 }
 """By the name that rules.yaml gives them: what holds is a credential."""
 
 SHAPES: Mapping[str, Callable[[bytes], bool]] = {
     "base64-pair": base64_pair,
+    "letters": letters,
     "mixed": mixed,
+    "mnemonic": mnemonic,
     "password": password,
     "random": random,
 }

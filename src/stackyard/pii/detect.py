@@ -20,6 +20,7 @@ from stackyard.pii import (
     allow,
     assignments,
     blocks,
+    calls,
     lexer,
     names,
     numbers,
@@ -63,6 +64,7 @@ _CHECKS: tuple[tuple[bytes, bool, Check], ...] = (
     (siblings.COOKIE_OPTION_ANCHOR, False, siblings.cookies),
     (siblings.JAR_ANCHOR, False, siblings.jar),
     (siblings.PIPED_ANCHOR, False, siblings.piped),
+    *calls.CHECKS,
     *((anchor, False, numbers.card) for anchor in numbers.CARD_ANCHORS),
     (numbers.IBAN_ANCHOR, False, numbers.iban),
     (phones.PHONE_ANCHOR, True, phones.phone),
@@ -380,8 +382,15 @@ def _from_plugin(plugin: Plugin, text: bytes, line: Line) -> Iterator[Finding]:
         start, end = line.start + low, line.start + high
         rule = f"detect-secrets/{plugin.slug}"
         name = allow.first_that_holds(allow.SECRET, text, start, end)
+        if plugin.slug == "aws" and _is_inside(text, start, end):
+            name = "inside"
         score = ALLOWED_SCORE if name else _score(plugin, span.secret)
         yield Finding(start, end, plugin.entity, rule, score)
+
+
+def _is_inside(text: bytes, start: int, end: int) -> bool:
+    """Whether letters or digits go on at either end: a key stands alone."""
+    return text[max(0, start - 1) : start].isalnum() or text[end : end + 1].isalnum()
 
 
 def _byte_span(line: str, start: int, end: int) -> tuple[int, int]:

@@ -37,8 +37,8 @@ VALUE_MIN = 4
 VALUE_MAX = 512
 """Bytes of a value: longer ones are data, or keys in blocks, which `blocks` finds."""
 
-ARGUMENTS_MAX = 2
-"""Strings after the first: of host, user and password the last is looked for."""
+ARGUMENTS_MAX = 3
+"""Strings after the first: of host, realm, user and password the last is looked for."""
 
 EQUALS, COLON, ARROW, COMPARE, CALL, COMMA, TAG, BLANK, TYPED = range(1, 10)
 SIGNS = {
@@ -147,8 +147,16 @@ def _closers(text: npt.NDArray[np.uint8], at: int, stop: int) -> tuple[int, bool
             is_quoted, at = True, at + length
         elif at < stop and text[at] in (0x5D, 0x29, 0x7D):  # ] ) }
             at += 1
-        elif at < stop and text[at] == 0x5B:  # [] or [32]
+        elif at < stop and text[at] == 0x5B:  # [] or [32] or, after another one, ['name']
             i = at + 1
+            if text[at - 1] == 0x5D and _quote_at(text, i, stop) == 1:
+                i += 1
+                while i < stop and CLASSES[text[i]] & _NAME:
+                    i += 1
+                if i + 1 >= stop or text[i] != text[at + 1] or text[i + 1] != 0x5D:
+                    break
+                at = i + 2
+                continue
             while i < stop and i - at < 12 and CLASSES[text[i]] & _ALNUM:
                 i += 1
             if i >= stop or text[i] != 0x5D:
@@ -189,8 +197,13 @@ def _after_type(text: npt.NDArray[np.uint8], at: int, stop: int) -> int:
 
 
 @numba.njit(cache=True)
-def _sign(
-    text: npt.NDArray[np.uint8], at: int, stop: int, is_quoted: bool, is_array: bool
+def _sign(  # noqa: PLR0917 - compiled code takes no keywords
+    text: npt.NDArray[np.uint8],
+    at: int,
+    stop: int,
+    is_quoted: bool,
+    is_array: bool,
+    is_in_tuple: bool,
 ) -> tuple[int, int]:
     """The kind of the sign after a name, and where it ends; kind 0 where there is none."""
     start = at
@@ -225,8 +238,10 @@ def _sign(
         return 5, at + 1
     if letter == 0x7B and at == start and not is_quoted and _quote_at(text, at + 1, stop) == 1:
         return 1, at + 1  # C++'s `key{"..."}`
-    if letter == 0x2C and is_quoted:
+    if letter == 0x2C and (is_quoted or is_in_tuple):
         return 6, at + 1
+    if letter == 0x3C and follows == 0x2D:  # R's <-
+        return 1, at + 2
     if letter == 0x3E:  # >
         return 7, at + 1
     if letter == 0x7C and is_quoted is False and is_array is False:
@@ -236,6 +251,8 @@ def _sign(
             if _is_at(text, at, stop, word):
                 return 7, at + len(word)
         if _quote_at(text, at, stop) and letter != 0x60:  # prose has words beside `code`
+            return 8, at
+        if letter == 0x40 and _quote_at(text, at + 1, stop) == 1:  # Objective-C's @"
             return 8, at
         begun = at + 3 if _is_at(text, at, stop, b"as ") else at
         typed = _after_type(text, begun, stop)
@@ -309,6 +326,20 @@ def _is_argument(text: npt.NDArray[np.uint8], start: int, low: int) -> bool:
 
 
 @numba.njit(cache=True)
+def _is_in_tuple(text: npt.NDArray[np.uint8], start: int, end: int, low: int) -> bool:
+    """Whether a name is the atom that begins a tuple of Erlang or Elixir: `{password, ` `{:password, `."""
+    at = start - 1
+    for i in range(start, end):
+        if text[i] == 0x2E or 0x41 <= text[i] <= 0x5A:
+            return False
+    if at > low and text[at] == 0x3A:
+        at -= 1
+    if at - 4 >= low and text[at + 1] == 0x3A and _is_at(text, at - 3, end, b"set "):
+        return True  # Capistrano's `set :password, `
+    return at >= low and text[at] == 0x7B
+
+
+@numba.njit(cache=True)
 def _prefixed(text: npt.NDArray[np.uint8], at: int, stop: int) -> int:
     """Where the quote of a string stands, after a prefix of it: " b" rb" u8"; 0 where there is none."""
     i = at
@@ -341,7 +372,7 @@ def _openers(text: npt.NDArray[np.uint8], at: int, stop: int, sign: int) -> tupl
             at += 9
             break
         if (
-            letter == 0x3C and sign in (1, 2) and at + 1 < stop and text[at + 1] == 0x3C
+            letter == 0x3C and sign in (1, 2, 6) and at + 1 < stop and text[at + 1] == 0x3C
         ):  # Erlang's <<"
             at += 2
             continue
@@ -370,10 +401,21 @@ def _openers(text: npt.NDArray[np.uint8], at: int, stop: int, sign: int) -> tupl
         if i > at + 1 and i < stop and text[i] == 0x28 and sign != 7:  # Name::from(" new Name("
             inner = _blanks(text, i + 1, stop)
             if inner < stop and _quote_at(text, inner, stop):
-                at, is_call = inner, True
+                is_same = _is_conversion(text, i)
+                at, is_call = inner, not is_same
                 continue
         break
     return at, 0, is_call
+
+
+@numba.njit(cache=True)
+def _is_conversion(text: npt.NDArray[np.uint8], end: int) -> bool:
+    """Whether the name that ends here turns a string into bytes or another string: `byte(`, `String(`."""
+    for word in (b"byte", b"bytes", b"string", b"char"):
+        at = end - len(word)
+        if at >= 0 and _is_at(text, at, end, word):
+            return True
+    return False
 
 
 @numba.njit(cache=True)
@@ -434,9 +476,12 @@ def read(
             name_end -= 1
         far = min(high, stop + GAP_MAX)
         at, is_quoted, is_array = _closers(text, name_end, far)
-        sign, at = _sign(text, at, far, is_quoted, is_array)
+        is_in_tuple = _is_in_tuple(text, start, name_end, low)
+        sign, at = _sign(text, at, far, is_quoted, is_array, is_in_tuple)
         is_element = sign == 9 and start > low and text[start - 1] == 0x3C  # <password-field class=
-        if sign == 0 or is_element or (sign == 6 and not _is_argument(text, start, low)):
+        if sign == 0 or is_element:
+            continue
+        if sign == 6 and not is_in_tuple and not _is_argument(text, start, low):
             continue
         item = _item(text, at, far) if sign == 2 else at
         is_listed = item > at

@@ -17,12 +17,13 @@ CARD_ANCHORS = (
     rb"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}",
     rb"3[0-9]{3}[ -][0-9]{6}[ -][0-9]{2}",
     rb"(?:1800|0604)[ -]?[0-9]{4}[ -]?[0-9]{4}",
+    rb"(?:1800|2131)[ -][0-9]{6}[ -][0-9]{2}",
 )
-"""The first twelve digits of a card, in groups of four or (American Express, Diners) of four and six."""
+"""The first twelve digits of a card, in groups of four or (American Express, Diners, JCB) of four and six."""
 
 _CARD = re.compile(
     rb"(?<![0-9A-Za-z_.+/=-])(?<![0-9] )(?:[0-6][0-9]{3}([ -]?)[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,4}(?:\1?[0-9]{1,3})?)?|"
-    rb"3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![0-9A-Za-z_+/=]|\.[0-9]|-[0-9A-Za-z]| [0-9])"
+    rb"(?:3[0-9]{3}|1800|2131)([ -])[0-9]{6}\2[0-9]{4,5})(?![0-9A-Za-z_+/=]|\.[0-9]|-[0-9A-Za-z]| [0-9])"
 )
 _ISSUERS: tuple[tuple[re.Pattern[bytes], frozenset[int]], ...] = tuple(
     (re.compile(prefix), frozenset(lengths))
@@ -41,8 +42,15 @@ UnionPay; Discover and RuPay; Maestro. From the issuers' public ranges, as ISO/I
 
 _CARD_WORD = re.compile(
     rb"(?i)card|visa|amex|american.?express|discover|maestro|\bcc\b|cc_?num|credit|debit|\bpan\b|payment|jcb|diners|"
-    rb"carte|tarjeta|karte|carta\b|cart[\xc3\xa3a]o|cvv|expir|billing|charge"
+    rb"carte|tarjeta|karte|carta\b|cart[\xc3\xa3a]o|cvv|expir|billing|charge|\bpay\b|\bpaid\b|purchas|checkout|refund|stolen|\batm\b|withdraw|declined"
 )
+_SAID_ISSUER = re.compile(rb"35[0-9]{14}$")
+"""JCB begins with 3528 to 3589; where a word says that it is a card, the rest of 35 is taken for one."""
+_ID_WORD = re.compile(
+    rb"(?i)\b(?:ids?|no|nr|ref(?:erence)?|order|serial|tracking|ticket|invoice|timestamp|time|hash|version|size|offset)\b\W{0,4}$"
+)
+"""A number after a word for an id is one, whatever its checksum says: one in ten has it by chance."""
+_PROSE_AFTER = re.compile(rb"[,.]? (?:[A-Za-z',]{1,20} ){2}")
 _PROSE = re.compile(rb"(?:^|[\s\"'>])(?:[A-Za-z',]{1,20} ){2}(?:[A-Za-z]{1,12}[:#]? ?)?[\"'(]?$")
 """Two words and perhaps a third: a number in a sentence is not one of code."""
 
@@ -72,7 +80,8 @@ def card(text: bytes, end: int) -> Iterator[Finding]:
         if match.start() >= end:
             return
         digits = match[0].replace(b" ", b"").replace(b"-", b"")
-        if match.end() < end or not _is_issued(digits) or not luhn(digits):
+        is_issued = _is_issued(digits)
+        if match.end() < end or not (is_issued or _SAID_ISSUER.match(digits)) or not luhn(digits):
             continue
         if len(set(digits)) <= DISTINCT_MIN:
             continue
@@ -83,8 +92,11 @@ def card(text: bytes, end: int) -> Iterator[Finding]:
         score = 0.4 if is_long else 0.2
         if _CARD_WORD.search(near) or _CARD_WORD.search(after):
             score = 0.9
-        elif is_long and (len(digits) != len(match[0]) or _PROSE.search(near)):
-            score = 0.75
+        elif not is_issued:
+            continue
+        elif is_long and not _ID_WORD.search(near):
+            is_prose = _PROSE.search(near) or _PROSE_AFTER.match(after)
+            score = 0.75 if is_prose or len(digits) != len(match[0]) else score
         if digits in TEST_CARDS:
             score = ALLOWED_SCORE
         yield Finding(*match.span(), "card", "card", score, "valid")

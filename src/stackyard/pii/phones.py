@@ -58,8 +58,14 @@ _ABROAD = re.compile(
 _FRAME = re.compile(rb"['\"`>(]$|(?:#|//|\*|--|;|%)[^\n]*$")
 """What stands before a number in a string, a comment or a text element."""
 
-_SENTENCE = re.compile(rb"(?:^|\s)[A-Za-z',]{2,20} [A-Za-z]{1,12}[:,]? ?[\"'(]?$")
+_SENTENCE = re.compile(rb"(?:^|\s)[A-Za-z',]{2,20} [A-Za-z]{1,12}[:,?.!]? ?[\"'(]?$")
 """Two words before a number: prose, where code has signs."""
+
+_SENTENCE_AFTER = re.compile(
+    rb"(?: x[0-9]{1,5})? (?:is|was|are|and|or|between|instead|any|for|if|when|to)\b"
+)
+_CELL = re.compile(rb"[,;|\t][ ]?['\"]?$")
+"""What follows a number in a sentence; what stands before one in a row of a table."""
 
 PHONE_DIGITS_MIN, PHONE_DIGITS_MAX = 8, 15
 """ITU-T E.164 allows 15; shorter ones than 8 are extensions, codes and ports."""
@@ -105,7 +111,8 @@ def plus(text: bytes, end: int) -> Iterator[Finding]:
             number = match["number"].decode("ascii")
             before = text[max(0, match.start() - CONTEXT_BYTES) : match.start()]
             score = WRITTEN_SCORE if _FRAME.search(before) else DOUBTFUL_SCORE
-            if _SENTENCE.search(before):
+            after = text[match.end() : match.end() + CONTEXT_BYTES]
+            if _SENTENCE.search(before) or _SENTENCE_AFTER.match(after) or _CELL.search(before):
                 score = PLAIN_SCORE
             if _WORD_BEFORE.search(before):
                 score = ANNOUNCED_SCORE
@@ -126,7 +133,12 @@ def layout(text: bytes, end: int) -> Iterator[Finding]:
         is_said = bool(_WORD_BEFORE.search(before))
         if _FICTION.match(plain) or (is_abroad and not is_valid):
             continue
-        if is_valid or is_said:
+        if not (is_valid or is_said) and not is_abroad:
+            after = text[match.end() : match.end() + CONTEXT_BYTES]
+            is_prose = _SENTENCE.search(before) or _SENTENCE_AFTER.match(after)
+            if match["extension"] or "(" in number or is_prose:
+                yield Finding(*match.span(), "phone", "phone", PLAIN_SCORE, "invalid")
+        elif is_valid or is_said:
             score = ANNOUNCED_SCORE if is_said else PLAIN_SCORE
             yield Finding(
                 *match.span(), "phone", "phone", score, "valid" if is_valid else "invalid"

@@ -91,6 +91,8 @@ class Rule(NamedTuple):
                 return
             start, end = inner.span()
         value = text[start:end]
+        if not self.is_near and is_in_data(text, start):
+            return
         if self.is_near and not strength.is_plausible(value.decode("ascii", "replace")):
             return
         name = allow.first_that_holds(allow.TOKEN, text, start, end)
@@ -157,6 +159,17 @@ def _compile(raw: Mapping[str, Any]) -> Rule:
         score=raw.get("score", SCORE_NEAR if near else SCORE),
         positive=tuple(raw["positive"]),
         negative=tuple(raw["negative"]),
+    )
+
+
+DATA_BYTES = 64
+_DATA = re.compile(rb"[A-Za-z0-9+/]{64}")
+
+
+def is_in_data(text: bytes, start: int) -> bool:
+    """Whether a line of base64 goes on here after `+` or `/`: what looks like a prefix there is met by chance."""
+    return text[start - 1 : start] in {b"+", b"/"} and bool(
+        _DATA.fullmatch(text, start - DATA_BYTES, start)
     )
 
 

@@ -20,6 +20,10 @@ PAIR_ANCHORS = (
     + _WORD,
     rb"<(?:key|name|string)>[A-Za-z0-9_.-]{0,40}" + _WORD,
     rb"(?:name|key)=['\"][A-Za-z0-9_.-]{0,40}" + _WORD,
+    rb"(?:name|key)['\"]?[ ]?[:=][ ]?['\"](?:[a-z.]{0,12}sess(?:ion)?_?id|session|sid|connect\.sid|auth)",
+    rb"variable ['\"][A-Za-z0-9_.-]{0,40}" + _WORD,
+    rb"(?:buildConfigField|resValue)[ (]{1,2}['\"]\w{1,24}['\"], ?['\"][A-Za-z0-9_.-]{0,40}"
+    + _WORD,
 )
 PAIR_BYTES = 320
 """Bytes on either side of a name in which its value is looked for: a small object, a few tags."""
@@ -29,10 +33,12 @@ _REST = re.compile(rb"[A-Za-z0-9_.-]{0,60}")
 _VALUE_LABEL = rb"(?:param(?:eter)?)?(?:value|val|v|content|default(?:value)?|secret|data)"
 _VALUE_AFTER = re.compile(
     rb"(?i)^\\{0,3}['\"]?(?:[\s,;]{1,40}(?:['\"\\]{0,4}[\w-]{1,24}['\"\\]{0,4}[ ]?(?:=>|[:=])[ ]?['\"\\]{0,4}[\w /.-]{0,40}['\"\\]{0,4}[\s,]{1,40}){0,3}"
-    rb"['\"\\]{0,4}"
+    rb"(?:\w{1,12}:)?['\"\\]{0,4}"
     + _VALUE_LABEL
     + rb"['\"\\]{0,4}[ ]{0,4}(?:=>|[:=])[ ]{0,4}(?:\\{0,3}['\"](?P<quoted>[^'\"\\\r\n]{4,256})|(?P<bare>[^\s'\",;<>(){}\[\]\\]{6,256}))"
-    rb"|</(?:key|name|string)>\s{0,40}(?:<(?:string|value|data)>\s{0,40}){1,2}(?P<tag>[^<\r\n]{4,512})<)"
+    rb"|</(?:key|name|string)>\s{0,40}(?:<(?:string|value|data)>\s{0,40}){1,2}(?P<tag>[^<\r\n]{4,512})<|"
+    rb"['\"][ ]?\{[^{}]{0,200}?\bdefault[ ]{0,8}=[ ]?['\"](?P<declared>[^'\"\\\r\n]{4,256})['\"]|"
+    rb"['\"], ?['\"]\\?['\"]?(?P<field>[^'\"\\\r\n]{4,256})\\?['\"])"
 )
 _VALUE_BEFORE = re.compile(
     rb"(?i)['\"\\]{0,4}"
@@ -41,6 +47,9 @@ _VALUE_BEFORE = re.compile(
     rb"(?:['\"\\]{0,4}[\w-]{1,24}['\"\\]{0,4}[ ]?(?:=>|[:=])[ ]?['\"\\]{0,4}[\w /.-]{0,40}['\"\\]{0,4}[\s,]{1,40}){0,3}"
     rb"['\"\\]{0,4}" + _LABEL + rb"['\"\\]{0,4}[ ]{0,4}(?:=>|[:=])[ ]{0,4}['\"\\]{0,4}$"
 )
+
+
+_SESSION = re.compile(rb"(?i)[a-z._]{0,12}sess(?:ion)?_?id|session|sid|connect\.sid|auth")
 
 
 def pair(text: bytes, end: int) -> Iterator[Finding]:
@@ -59,8 +68,11 @@ def pair(text: bytes, end: int) -> Iterator[Finding]:
         spans.append((low + before.start("quoted"), low + before.end("quoted")))
     for first, last in spans:
         value = text[first:last].decode("utf-8", "replace")
-        kind = assignments.name_class(text[start:stop])
-        score = assignments.worth(kind, value, is_quoted=True, is_said=True)
+        name = text[start:stop]
+        score = assignments.worth(assignments.name_class(name), value, is_quoted=True, is_said=True)
+        if _SESSION.fullmatch(name):
+            is_drawn = len(value) >= COOKIE_VALUE_MIN and strength.is_random(value)
+            score = COOKIE_SCORE if is_drawn else 0.0
         yield from _found(text, (first, last), "secret_keyword", "pair", score)
 
 
@@ -106,12 +118,14 @@ def xml_key(text: bytes, end: int) -> Iterator[Finding]:
 COMMAND_ANCHOR = (
     rb"(?:sshpass|mysql[a-z]{0,6}|mariadb[a-z-]{0,6}|mongo(?:sh|dump|restore|import)?|redis-cli|docker|podman|buildah|helm|"
     rb"ldap[a-z]{3,7}|keytool|jarsigner|htpasswd|smbclient|net use|net user|sqlcmd|(?i:identified by)|7z|zip|rar|gpg|az|oc|"
-    rb"http|skopeo|twine|mosquitto_[ps]ub|rabbitmqctl|wpa_passphrase)[ ]|-pass(?:in|out)?[ =]['\"]?pass:"
+    rb"http|skopeo|twine|mosquitto_[ps]ub|rabbitmqctl|wpa_passphrase|openssl enc|vault login|sp_addlogin|sp_password|sqlplus|expdp|impdp)[ ]|"
+    rb"-pass(?:in|out)?[ =]['\"]?pass:|CURLOPT_(?:PROXY)?USERPWD,|(?i:connect)(?: |\(['\"])[A-Za-z0-9_]{1,32}/|"
+    rb"(?:ENV|set -g?x|setenv|proxy_set_header|insecure-password|openssl passwd -\w{1,6}|-setcookie|enable (?:secret|password)|snmp-server community|secret [057]|password [057]) [A-Z0-9a-z]|\n\[[\w.-]{1,64}\](?::[0-9]{1,5})?[ \t]{1,8}[\w.@-]{1,64}:"
 )
 _Q = rb"(?:\\?['\"])?"
 _V = rb"(?P<value>[^\s'\"\\|;&<>()]{4,128})"
 _COMMANDS = tuple(
-    (re.compile(command), re.compile(option))
+    (re.compile(command), re.compile(option, re.MULTILINE))
     for command, option in (
         (rb"sshpass ", rb" -p ?" + _Q + _V),
         (rb"(?:mysql|mariadb)[a-z-]* ", rb" -p" + _Q + _V),
@@ -125,6 +139,41 @@ _COMMANDS = tuple(
         (rb"htpasswd -\w*b\w* ", rb"htpasswd -\w*b\w* \S+ \S+ " + _Q + _V),
         (rb"smbclient ", rb" (?:-U|--user)[ =]?" + _Q + rb"[\w.\\-]+%" + _V),
         (rb"net use ", rb"/user:[\w.\\-]+ " + _Q + _V),
+        (rb"net use ", rb"\\\\[\w.-]+\\[\w.$-]+ " + _Q + rb"(?P<value>[^\s'\"/*]{4,128})"),
+        (rb"openssl enc ", rb" -k " + _Q + _V),
+        (rb"vault login ", rb"vault login (?:-\S+ )?" + _Q + _V),
+        (rb"sp_addlogin ", rb"sp_addlogin (?:@\w+ ?= ?)?N?'[^']{1,64}', ?(?:@\w+ ?= ?)?N?'" + _V),
+        (rb"sp_password ", rb"sp_password (?:@\w+ ?= ?)?N?'(?P<value>[^']{4,64})'"),
+        (rb"sp_password ", rb"sp_password [^,\n]{1,80}, ?(?:@\w+ ?= ?)?N?'(?P<value>[^']{4,64})'"),
+        (
+            rb"(?i)sqlplus |expdp |impdp |connect(?: |\(['\"])",
+            rb"(?i)(?:sqlplus(?: -\w+)*|expdp|impdp|connect)[ (]['\"]?\w{1,32}/(?P<value>[^\s/@'\"]{4,64})@[\w/]",
+        ),
+        (rb"CURLOPT_(?:PROXY)?USERPWD,", rb"USERPWD, ?['\"][^'\":\s]{1,64}:" + _V),
+        (
+            rb"proxy_set_header ",
+            rb"(?i)proxy_set_header [\w-]*(?:key|token|secret) " + _Q + _V,
+        ),
+        (rb"insecure-password ", rb"insecure-password " + _V),
+        (rb"openssl passwd ", rb"openssl passwd -\w+ " + _Q + _V),
+        (rb"-setcookie ", rb"-setcookie " + _Q + _V),
+        (
+            rb"ENV |set -g?x |setenv ",
+            rb"(?:ENV|set -g?x|setenv) [A-Z0-9_]{0,40}(?:PASSWORD|PASSWD|PASS|SECRET|TOKEN)[ \t]+(?P<value>[^\s$'\"=]{4,128})[ \t]*$",
+        ),
+        (
+            rb"enable (?:secret|password) ",
+            rb"enable (?:secret|password) (?:[057] )?(?P<value>[^\s]{4,64})",
+        ),
+        (
+            rb"(?:secret|password) [057] ",
+            rb"^ *(?:username \S+ .*)?(?:secret|password) [057] (?P<value>[^\s]{4,64})",
+        ),
+        (rb"snmp-server community ", rb"snmp-server community (?P<value>[^\s]{4,64})"),
+        (
+            rb"\[[\w.-]{1,64}\](?::\d+)?[ \t]+",
+            rb"^\[[\w.-]{1,64}\](?::\d+)?[ \t]+[\w.@-]{1,64}:(?P<value>[^\s:]{4,64})[ \t]*$",
+        ),
         (rb"net user ", rb"net user [\w.\\-]+ " + _Q + _V),
         (rb"sqlcmd ", rb" -P ?" + _Q + _V),
         (
@@ -149,6 +198,8 @@ _PIPED = tuple(
     for line in (
         rb"['\"][\w.-]{1,32}:(?P<value>[^\s'\"\\:]{4,128})['\"][ ]?\|[^\n]{0,40}chpasswd",
         rb"['\"](?P<value>[^\s'\"]{4,128})['\"][ ]?\|[ ]?(?i:ConvertTo-SecureString)",
+        rb"(?:echo|printf)(?: -n| -e)? ['\"]?(?P<value>[^\s'\"|\\]{4,128})(?:\\n)?['\"]?[ ]?\|[ ]?(?:sudo -\w*S|(?:sudo )?passwd --stdin)",
+        rb":(?P<value>[^\s:/@'\"]{4,64})@(?:tcp|unix)[(]",
         rb"(?:echo|printf)(?: -n)? ['\"]?(?P<value>[^\s'\"|]{4,512})['\"]?[ ]?\|[^\n|]{0,120}--password-stdin",
     )
 )
@@ -166,7 +217,7 @@ def command(text: bytes, end: int) -> Iterator[Finding]:
                 yield from _password(text, match.span("value"))
 
 
-PIPED_ANCHOR = rb"[|][ ]?(?:sudo )?chpasswd|[|][ ]?(?i:ConvertTo-SecureString)|--password-stdin"
+PIPED_ANCHOR = rb"[|][ ]?(?:sudo )?passwd --stdin|@(?:tcp|unix)[(]|[|][ ]?sudo -[A-Za-z]{0,4}S|[|][ ]?(?:sudo )?chpasswd|[|][ ]?(?i:ConvertTo-SecureString)|--password-stdin"
 
 
 def piped(text: bytes, end: int) -> Iterator[Finding]:

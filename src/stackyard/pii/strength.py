@@ -17,11 +17,13 @@ VALUE_CHARS_READ = 256
 """Characters of a value that are looked at; longer ones are data rather than keys."""
 
 _PROSE = re.compile(
-    r"\s|\\[xuU]|^(?:\.{1,2}/|/[a-z][a-z0-9_.-]*/|[A-Za-z]:\\|~/|//)|^[a-z][a-z0-9+._-]{1,16}:|://|::|->|\(|\)|"
+    r"\s|\\[xuU]|^(?:\.{1,2}/|/[a-z][a-z0-9_.-]*/|[A-Za-z]:\\|~/|//)|^[a-z][a-z0-9+._-]{1,16}:|://|::|->|^[\w.:>$-]*\(|\(\)|"
     r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$|^[#.][a-z][\w-]*$|"
     r"^[A-Za-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^[A-Za-z]+[:.!?*]+$|^[A-Za-z]+\d:$|^[\w.-]+\.(?:pem|key|crt|cer|der|p12|pfx|jks|csr|pub|gpg|json|ya?ml|txt|xml|html?|php|py|rb|js|"
     r"ts|java|kt|go|c|h|cpp|cs|sh|conf|cfg|ini|env|log|md|png|svg|jpe?g|css|sql|db|properties|tpl|erb|jsp|aspx?)$|^[\w.-]+(?:/[\w.-]+)+\.[a-z]{1,5}\d?$|^/?\$[A-Za-z_]|^[a-z_]+(?:[|,][a-z0-9_:]+)+$|"
-    r"^(?i:sha|md|aes|rsa|utf|oauth|base|ed|hs|rs|es|ps|bcrypt|argon|pbkdf|ripemd|x|des)[-_]?\d+[a-z]*$"
+    r"^[-+]?(?:0[xX][0-9a-fA-F]{1,16}|(?:0[xX])?[\d_.]*(?:[eEpP][-+]?\d+)?i?)$|^(?:[a-z_]{2,24}\.){2,8}[A-Za-z]\w*$|^[a-z_]{3,24}\.[A-Z][A-Za-z]{2,}\d{0,3}[A-Za-z]{3,}$|"
+    r"\[[aA0]-[zZ9]|^[a-z]+%3[aA]%2[fF]|"
+    r"^[A-Z]{2,}(?:_[A-Z0-9]+)+$|^\\{0,2}[A-Z]\w*(?:\\{1,2}[A-Z]\w*)+$|^\w+(?:\[\w*\])+$|^(?i:sha|md|aes|rsa|utf|oauth|base|ed|hs|rs|es|ps|bcrypt|argon|pbkdf|ripemd|x|des)[-_]?\d+[a-z]*$"
 )
 """Prose, paths, URLs, calls, dates, numbers, selectors, labels, entry points (`package.module:name`), and
 words joined by one sign."""
@@ -49,6 +51,8 @@ PAIRS_MIN = 12
 """Letters alone are drawn if so many pairs are so surprising: nearer to draws (6.4) than to names."""
 
 ALNUM_SHARE_MIN = 0.75
+LONG_CHARS_MIN, LONG_ALNUM_SHARE_MIN = 40, 0.6
+"""Frameworks draw keys of 50 characters of which 14 in 50 are signs; what is that long and no word is a draw."""
 
 
 def entropy(value: str) -> float:
@@ -70,7 +74,8 @@ def is_random(value: str) -> bool:
     bits = entropy(value)
     if is_hex(value):
         return any(map(str.isalpha, value)) and bits >= min(2.8, 0.75 * math.log2(len(value)))
-    if sum(map(str.isalnum, value)) < ALNUM_SHARE_MIN * len(value):
+    share_min = ALNUM_SHARE_MIN if len(value) < LONG_CHARS_MIN else LONG_ALNUM_SHARE_MIN
+    if sum(map(str.isalnum, value)) < share_min * len(value):
         return False
     if bits < min(3.3, 0.8 * math.log2(len(value))):
         return False
@@ -134,9 +139,28 @@ def is_password(value: str) -> bool:
         "d" if c.isdigit() else "a" if c.isalpha() else "s" if c not in "._-/" else ""
         for c in value
     }
-    if value.lower() != value != value.upper() and surprise(value)[0] >= WORD_SURPRISE_MAX:
+    if (
+        value[1:].lower() != value[1:]
+        and value != value.upper()
+        and surprise(value)[0] >= WORD_SURPRISE_MAX
+    ):
         kinds.add("mixed")
     return len(kinds - {""}) >= KINDS_MIN and "a" in kinds
+
+
+STRONG_CHARS_MIN, STRONG_SIGNS_MIN = 12, 2
+
+
+def is_strong(value: str) -> bool:
+    """Whether a value is made of letters, digits and several signs, which names, paths and expressions have not."""
+    signs = {c for c in value if not c.isalnum()} - set(" ._-/:,;()[]{}<>=\\|")
+    return (
+        len(value) >= STRONG_CHARS_MIN
+        and len(signs) >= STRONG_SIGNS_MIN
+        and not _PROSE.search(value)
+        and any(map(str.isdigit, value))
+        and any(map(str.isalpha, value))
+    )
 
 
 _PLAIN_WORD = re.compile(r"[A-Za-z]{5,20}|[a-z]{3,12}[-_ ]?\d{0,4}")
@@ -147,6 +171,11 @@ _NAMELIKE = re.compile(
     r"basic|bearer|digest|oauth|ldap|kerberos|prompt|enter|confirm|change|reset|forgot|update|create|your|example|wrong|match|"
     r"incorrect|ignored|different|bad|^new|^old|another|other|nothing|whatever"
 )
+
+
+def is_named(value: str) -> bool:
+    """Whether a value holds a word for a password, a field or a thing of code."""
+    return bool(_NAMELIKE.search(value))
 
 
 def is_plain_word(value: str) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import logging
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import ipc
 
+from benchmarks.drawing import draw
 from stackyard.pii import (
     Params,
     answers,
@@ -26,13 +25,6 @@ from stackyard.pii import (
     see,
 )
 from stackyard.pii import detect as detect_module
-
-_SPEC = importlib.util.spec_from_file_location("drawing", Path(__file__).with_name("drawing.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_DRAWING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_DRAWING)
-draw: Callable[[str, int], str] = _DRAWING.draw
 
 CANARIES = [
     draw(template, 77)

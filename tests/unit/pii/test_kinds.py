@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-Find = Callable[[bytes], list[dict[str, Any]]]
+from benchmarks.drawing import draw
 
-_SPEC = importlib.util.spec_from_file_location("drawing", Path(__file__).with_name("drawing.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_DRAWING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_DRAWING)
-draw: Callable[[str, int], str] = _DRAWING.draw
+Find = Callable[[bytes], list[dict[str, Any]]]
 
 MEDIUM, HIGH = 0.7, 0.4
 

@@ -1,24 +1,15 @@
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.drawing import draw
 from stackyard.pii.automaton import Automaton
 from stackyard.pii.findings import Finding
 from stackyard.pii.rules import Rule, first_part, rules, shortest
-
-_SPEC = importlib.util.spec_from_file_location("drawing", Path(__file__).with_name("drawing.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_DRAWING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_DRAWING)
-draw: Callable[[str, int], str] = _DRAWING.draw
 
 RULES = rules()
 AUTOMATON = Automaton([(rule.anchor, rule.is_caseless) for rule in RULES])

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import importlib.util
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from benchmarks.drawing import draw
 from stackyard.errors import UsageError
 from stackyard.pii import (
     AllowEntry,
@@ -30,13 +28,6 @@ from stackyard.pii import (
 )
 from stackyard.pii.decisions import Span, alone, past_redaction
 from stackyard.pii.second import SecondDetector, SecondFinding, _scanner, entity_of, second_findings
-
-_SPEC = importlib.util.spec_from_file_location("drawing", Path(__file__).with_name("drawing.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_DRAWING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_DRAWING)
-draw: Callable[[str, int], str] = _DRAWING.draw
 
 PASSWORD = draw("<alnum 12>", 4)
 URI = f"$uri = 'mongodb://app:{PASSWORD}@127.0.0.1/db';\n".encode()

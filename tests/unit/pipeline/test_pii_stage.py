@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from benchmarks.drawing import draw
 from stackyard.cli import cli
 from stackyard.errors import UsageError, VerificationError
 from stackyard.pipeline.execute import run_stage, run_units_here
@@ -23,15 +23,6 @@ from stackyard.pipeline.project.making import init_project
 from stackyard.pipeline.publish import gate
 from stackyard.pipeline.publish.tree import last_report
 from stackyard.stages import STAGES
-
-_SPEC = importlib.util.spec_from_file_location(
-    "drawing", Path(__file__).parents[1] / "pii/drawing.py"
-)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-_DRAWING = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(_DRAWING)
-draw: Callable[[str, int], str] = _DRAWING.draw
 
 HEX = draw("<hex 32>", 3)
 COMMON = draw("<alnum 24>", 5)
