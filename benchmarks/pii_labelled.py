@@ -19,26 +19,23 @@ import site
 import string
 import subprocess
 import tempfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import phonenumbers
-import pyarrow as pa
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
 from benchmarks.drawing import draw
+from benchmarks.pii_counts import Counts, Spans, count, is_covered, spans_at
 from stackyard.pii.checks import iban, luhn
-from stackyard.pii.decisions import Span, merge
-from stackyard.pii.detect import find_in_column
 from stackyard.pii.numbers import TEST_CARDS
-from stackyard.pii.params import SCORE_MIN, Detection, Level, Params
+from stackyard.pii.params import SCORE_MIN, Level
 from stackyard.pii.phones import REGIONS
 from stackyard.pii.rules import rules
 from stackyard.pii.second import second_findings
-from stackyard.pii.settling import reaches_threshold
 
 SUFFIXES = (".py", ".js", ".json", ".html", ".css", ".md", ".c", ".h", ".pyx", ".sh", ".toml", ".yaml",
             ".rst", ".ts", ".cpp", ".xml", ".ini", ".java", ".txt")  # fmt: skip
@@ -357,55 +354,22 @@ def build(files: Sequence[tuple[str, bytes]], seed: int) -> list[Sample]:
     return out
 
 
-class Score(NamedTuple):
-    """Counts of one group."""
-
-    true: int
-    missed: int
-    false: int
-
-    @property
-    def recall(self) -> float:
-        return self.true / max(1, self.true + self.missed)
-
-    @property
-    def precision(self) -> float:
-        return self.true / max(1, self.true + self.false)
-
-    @property
-    def f1(self) -> float:
-        return 2 * self.true / max(1, 2 * self.true + self.missed + self.false)
-
-
-def score(
-    samples: Sequence[Sample], spans: Sequence[Sequence[tuple[int, int]]]
-) -> dict[str, Score]:
+def score(samples: Sequence[Sample], spans: Sequence[Spans]) -> dict[str, Counts]:
     """A secret counts as found where spans cover all of it; a line without one as false if any touches it."""
-    true: Counter[str] = Counter()
-    missed: Counter[str] = Counter()
-    false: Counter[str] = Counter()
+    places: dict[str, list[tuple[bool, bool]]] = {group: [] for group in GROUPS}
     for sample, found in zip(samples, spans, strict=True):
         for start, end, plant in sample.labels:
             inside = [(a, b) for a, b in found if a < end and b > start]
-            if not plant.secret:
-                false[plant.group] += bool(inside)
-                continue
             low = sample.text.index(plant.secret.encode(), start)
-            covered = set().union(*(range(a, b) for a, b in inside)) if inside else set()
-            is_found = covered.issuperset(range(low, low + len(plant.secret.encode())))
-            true[plant.group] += is_found
-            missed[plant.group] += not is_found
-    return {group: Score(true[group], missed[group], false[group]) for group in GROUPS}
+            covered = is_covered(inside, low, low + len(plant.secret.encode()))
+            places[plant.group].append(
+                (bool(plant.secret), covered if plant.secret else bool(inside))
+            )
+    return {group: count(each) for group, each in places.items()}
 
 
-def ours(samples: Sequence[Sample], level: Level) -> list[list[tuple[int, int]]]:
-    params = Params(level=level)
-    spans: list[list[tuple[int, int]]] = [[] for _ in samples]
-    column = pa.array([sample.text for sample in samples], pa.large_binary())
-    for row, _, findings in find_in_column(column, Detection()):
-        kept = [Span(*f[:5]) for f in findings if reaches_threshold(f, params)]
-        spans[row] = [(span.start, span.end) for span in merge(kept)]
-    return spans
+def ours(samples: Sequence[Sample], level: Level) -> list[Spans]:
+    return spans_at([sample.text for sample in samples], level)
 
 
 def kingfisher(samples: Sequence[Sample]) -> list[list[tuple[int, int]]]:
@@ -467,7 +431,7 @@ def betterleaks(samples: Sequence[Sample]) -> list[list[tuple[int, int]]]:
     return spans
 
 
-def table(results: dict[str, dict[str, Score]]) -> str:
+def table(results: dict[str, dict[str, Counts]]) -> str:
     head = "| group | planted | " + " | ".join(f"{name} P / R" for name in results) + " |"
     rows = [head, "|---|---:|" + "---|" * len(results)]
     for group in GROUPS:
@@ -489,7 +453,7 @@ def main() -> None:
     print(f"{len(files)} files, {len({s for s, _ in files})} suffixes, "
           f"{sum(len(s.labels) for s in samples)} planted lines")  # fmt: skip
     results = {level: score(samples, ours(samples, level)) for level in SCORE_MIN}
-    named: dict[str, dict[str, Score]] = dict(results.items())
+    named: dict[str, dict[str, Counts]] = dict(results.items())
     if options.others:
         named["detect-secrets 1.5"] = score(samples, detect_secrets(samples))
         named["kingfisher 1.5"] = score(samples, kingfisher(samples))

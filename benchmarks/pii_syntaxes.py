@@ -14,15 +14,11 @@ from __future__ import annotations
 import argparse
 import random
 import string
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import pyarrow as pa
-
-from stackyard.pii.detect import find_in_column
-from stackyard.pii.params import SCORE_MIN, Detection, Level, Params
-from stackyard.pii.settling import reaches_threshold
+from benchmarks.pii_counts import Counts, count, is_covered, spans_at
+from stackyard.pii.params import SCORE_MIN, Level
 
 DEVELOPMENT_SEED = 1
 HELD_OUT_SEEDS = (101, 102, 103)
@@ -156,56 +152,21 @@ def lines(seed: int, count: int = LINES) -> list[Line]:
     return out
 
 
-class Figures(NamedTuple):
-    """Counts over lines: found, missed, falsely found, and lines without a secret."""
-
-    true: int
-    missed: int
-    false: int
-    clean: int
-
-    @property
-    def recall(self) -> float:
-        return self.true / max(1, self.true + self.missed)
-
-    @property
-    def precision(self) -> float:
-        return self.true / max(1, self.true + self.false)
-
-    @property
-    def f1(self) -> float:
-        return 2 * self.true / max(1, 2 * self.true + self.missed + self.false)
-
-    @property
-    def false_share(self) -> float:
-        return self.false / max(1, self.clean)
-
-
 def found(drawn: Sequence[Line], level: Level) -> list[bool]:
     """Of each line: whether its secret is covered, or, where it has none, whether anything is."""
-    params = Params(level=level)
+    texts = [f"x\n{line.text}\n".encode() for line in drawn]
     out = []
-    column = pa.array([f"x\n{line.text}\n".encode() for line in drawn], pa.large_binary())
-    spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for row, _, findings in find_in_column(column, Detection()):
-        spans[row] = [(f.start, f.end) for f in findings if reaches_threshold(f, params)]
-    for row, line in enumerate(drawn):
-        covered = {i for start, end in spans[row] for i in range(start, end)}
-        low = f"x\n{line.text}".encode().rindex(line.secret.encode())
-        inside = range(low, low + len(line.secret.encode()))
-        out.append(covered.issuperset(inside) if line.secret else bool(covered))
+    for line, text, spans in zip(drawn, texts, spans_at(texts, level), strict=True):
+        low = text.rindex(line.secret.encode())
+        covered = is_covered(spans, low, low + len(line.secret.encode()))
+        out.append(covered if line.secret else bool(spans))
     return out
 
 
-def figures(seeds: Sequence[int], level: Level) -> Figures:
-    counts: Counter[tuple[bool, bool]] = Counter()
-    for seed in seeds:
-        drawn = lines(seed)
-        counts.update(
-            (bool(line.secret), hit) for line, hit in zip(drawn, found(drawn, level), strict=True)
-        )
-    clean = counts[False, True] + counts[False, False]
-    return Figures(counts[True, True], counts[True, False], counts[False, True], clean)
+def figures(seeds: Sequence[int], level: Level) -> Counts:
+    drawn = [line for seed in seeds for line in lines(seed)]
+    told = found(drawn, level)
+    return count((bool(line.secret), hit) for line, hit in zip(drawn, told, strict=True))
 
 
 def main() -> None:
