@@ -133,6 +133,15 @@ _IBAN = re.compile(
 )
 
 
+_GUID = re.compile(rb"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b")
+"""Groups of hex digits as RFC 9562 writes a UUID: one in 97 of those with a country in it has its checksum."""
+
+
+def _is_in_guid(text: bytes, start: int, stop: int) -> bool:
+    near = _GUID.finditer(text, max(0, start - 36), stop + 36)
+    return any(guid.start() < start and stop <= guid.end() for guid in near)
+
+
 def iban(text: bytes, end: int) -> Iterator[Finding]:
     """An IBAN (ISO 13616): length of its country and checksum."""
     for match in _IBAN.finditer(text, max(0, end - 40), min(len(text), end + 40)):
@@ -145,6 +154,8 @@ def iban(text: bytes, end: int) -> Iterator[Finding]:
             stop += 1
         follows = text[stop : stop + 1]
         if seen < length or stop < end or follows.isalnum() or follows in {b"_", b"/", b"+"}:
+            continue
+        if _is_in_guid(text, match.start(), stop):
             continue
         plain = text[match.start() : stop].replace(b" ", b"").replace(b"-", b"")
         if iban_holds(plain) and (

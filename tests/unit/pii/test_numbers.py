@@ -61,6 +61,14 @@ def test_card_with_a_wrong_digit_or_known_from_documentation_is_left_alone(find:
     assert found(find, "card 4111111111111111", "card") == []
 
 
+def test_iban_within_a_guid_is_none(find: Find) -> None:
+    body = "112233445566"
+    check = next(f"BE{c:02d}" for c in range(2, 99) if iban(f"BE{c:02d}{body}".encode()))
+    for guid in (f"00000000-1111-2222-{check}-{body}", f"00000000-{check}-1122-3344-5566AABBCCDD"):
+        assert found(find, f'Project("{{{guid}}}") = "x"', "iban", 0.0) == []
+    assert found(find, f"iban {check}-1122-3344-5566", "iban") == [f"{check}-1122-3344-5566"]
+
+
 def test_iban_of_right_length_and_checksum_is_found(find: Find) -> None:
     body = "".join(random.Random(1).choices("0123456789", k=18))
     number = next(f"DE{c:02d}{body}" for c in range(2, 99) if iban(f"DE{c:02d}{body}".encode()))
