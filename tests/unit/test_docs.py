@@ -274,3 +274,45 @@ def test_prefect_deployments_name_flows_with_their_parameters() -> None:
         assert flow.name == name
         assert set(each["parameters"]) == set(flow.parameters.properties)
         assert "concurrency_limit" not in each  # a lease: see docs/deploy.md
+
+
+def test_errors_page_has_every_class_and_exit_code() -> None:
+    from stackyard.pipeline.project import failures
+    from stackyard.release import survivors
+
+    page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+    table = page.partition("## The usual ones")[0]
+    seen = 0
+    for module in (errors, failures, survivors):
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, errors.StackyardError):
+                seen += 1
+                row = next(
+                    (line for line in table.splitlines() if f"`{kind.__name__}`" in line), ""
+                )
+                base = kind is errors.StackyardError
+                assert base or row.startswith(f"| {kind.exit_code} |"), kind
+    assert seen > 8
+
+
+def test_errors_page_has_messages_of_every_exit_code() -> None:
+    made = generator().errors()
+    for code in (1, 2, 3):
+        assert f"### Exit code {code}" in made
+    assert "publish.contact is not set in params.yaml" in made
+    assert len(made.splitlines()) > 300
+
+
+@pytest.mark.parametrize("page", ["docs/recipes.md", "docs/tutorial.md", "docs/your-code.md"])
+def test_commands_of_a_page_for_users_exist(page: str) -> None:
+    known = commands()
+    calls = re.findall(r"(?:^    |^|`)(stackyard [^`\n]+)", (ROOT / page).read_text(), re.MULTILINE)
+    assert len(calls) > 3
+    for call in calls:
+        words = call.split()
+        name = words.pop(0)
+        while words and f"{name} {words[0]}" in known:
+            name = f"{name} {words.pop(0)}"
+        assert name != "stackyard", call
+        opts = {opt for option in known[name].params for opt in option.opts}
+        assert {word for word in words if word.startswith("--")} <= opts, call
