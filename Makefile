@@ -9,6 +9,7 @@ SEED ?= 1
 KILLS ?= 100
 DISKS ?= 20
 RACES ?= 10
+FLOWS ?= 10
 SEED ?= 1
 COUNT ?= 10
 PACKAGES ?=
@@ -44,8 +45,8 @@ strangers: $(READY) ## release packages drawn by hash: make strangers SEED=1 COU
 	$(BIN)/python -m benchmarks.strangers --seed "$(SEED)" --count $(COUNT) --packages "$(PACKAGES)" \
 	  --workers $(WORKERS) --cache "$(STRANGERS_CACHE)"
 
-soak: $(READY)   ## kill runs and fill disks at random, two runs at once: make soak SEED=1 KILLS=100 DISKS=20 RACES=10
-	$(BIN)/python -m benchmarks.soak --seed $(SEED) --kills $(KILLS) --disks $(DISKS) --races $(RACES)
+soak: $(READY)   ## kill runs and fill disks at random, two runs at once: make soak SEED=1 KILLS=100 DISKS=20 RACES=10 FLOWS=10
+	$(BIN)/python -m benchmarks.soak --seed $(SEED) --kills $(KILLS) --disks $(DISKS) --races $(RACES) --flows $(FLOWS)
 
 clean:           ## remove what was built (not the keys and private data in .stackyard)
 	rm -rf work release $(VENV)

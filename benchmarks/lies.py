@@ -365,6 +365,11 @@ def _shard_says(liar: Liar, **values: Any) -> None:
     liar.manifest = dataclasses.replace(liar.manifest, files=files)
 
 
+def _says(liar: Liar, **sections: Any) -> None:
+    params = {**liar.manifest.params, **sections}
+    liar.manifest = dataclasses.replace(liar.manifest, params=params)
+
+
 def _log_says(liar: Liar, **values: Any) -> None:
     registry = dataclasses.replace(liar.manifest.registry, **values)
     liar.manifest = dataclasses.replace(liar.manifest, registry=registry)
@@ -387,6 +392,141 @@ def _removal(change: str, version: str, content: str = OTHER) -> bytes:
     }
     return canonical_json(line) + b"\n"
 
+
+def _license(rows: list[Row], expression: str, **more: Any) -> None:
+    rows[0].update(license_expression=expression, **more)
+
+
+def _in_encoding(rows: list[Row], encoding: str) -> None:
+    """Another text under the blob of the old one, in an encoding that nobody is said to check."""
+    _other_text(rows)
+    _whole(rows)["src_encoding"] = encoding
+
+
+def _of_other_owner(rows: list[Row]) -> None:
+    """An origin more, which was never dropped: whose code it is said to be as well."""
+    _origin(rows, repo_name="zz-inc/elsewhere")
+
+
+def _duplicate(liar: Liar, *, rule: str = "near-duplicate", of: Row | None = None) -> None:
+    """A file more that was dropped, for the first row or another; nothing else says so."""
+    path = next(file.path for file in liar.manifest.files if file.kind == "decisions")
+    first = (
+        pq.read_table(liar.folder / liar.shards[0], partitioning=None).slice(0, 1).to_pylist()[0]
+    )
+    named = {name: (of or first)[name] for name in ("blob_id", "path", "repo_name")}
+    evidence = canonical_json({"method": "exact", "representative": named, "similarity": 1.0})
+    row = {
+        "stage": "dedup",
+        "rule": rule,
+        "evidence": evidence.decode(),
+        "path": "zzz",
+        "blob_id": ID,
+    }
+    liar.decisions(lambda rows: rows.append({**rows[0], **row}))
+    assert path
+
+
+NOBODY = {"blob_id": ID, "path": "gone.py", "repo_name": "octo-org/gone"}
+
+
+def _moved(liar: Liar) -> None:
+    """The last version took a content away; it is said to be here, so that copies keep it."""
+    version = liar.manifest.version
+    old = (liar.folder / "removals.jsonl").read_bytes()
+    liar.write("removals.jsonl", old + _removal("moved", version))
+    log = (liar.folder / "CHANGELOG.md").read_text()
+    if "\n### Removed\n" not in log:
+        head, mark, rest = log.partition("in force.\n")
+        liar.write("CHANGELOG.md", f"{head}{mark}\n### Removed\n\n- 1 row.\n{rest}".encode())
+
+
+def _twice_released(liar: Liar) -> None:
+    """The first shard again, as an edition of its own."""
+    old = liar.manifest.shards[0]
+    assert old.shard is not None
+    shard = dataclasses.replace(old.shard, edition="no_license")
+    rows = pq.read_table(liar.folder / old.path, partitioning=None)
+    liar.write(shard.path, b"")
+    schema = rows.schema.remove_metadata()
+    values = [
+        {**row, "license_type": "no_license", "license_expression": None, "detected_licenses": [], "license_evidence": []}
+        for row in rows.to_pylist()
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(values, schema=schema), liar.folder / shard.path, write_page_checksum=True)  # fmt: skip
+    liar.added = {shard.path: shard}
+
+
+def _noted(liar: Liar) -> None:
+    """A note in a footer that steers how loaders read the columns."""
+    path = liar.shards[0]
+    table = pq.read_table(liar.folder / path, partitioning=None)
+    note = b'{"info": {"features": {"content": {"dtype": "binary", "_type": "Value"}}}}'
+    pq.write_table(table.replace_schema_metadata({b"huggingface": note}), liar.folder / path)
+
+
+def _noted_decisions(liar: Liar) -> None:
+    path = next(file.path for file in liar.manifest.files if file.kind == "decisions")
+    table = pq.read_table(liar.folder / path, partitioning=None)
+    pq.write_table(table.replace_schema_metadata({b"pandas": b"{}"}), liar.folder / path)
+
+
+def _other_statistics(liar: Liar) -> None:
+    """Statistics that hide a row group from who asks for its licence: bytes of the footer alone."""
+    path = liar.folder / liar.shards[0]
+    about = pq.ParquetFile(path).metadata.row_group(0)
+    column = next(
+        about.column(n) for n in range(about.num_columns)
+        if about.column(n).path_in_schema == "blob_id"
+    )  # fmt: skip
+    raw = path.read_bytes()
+    at = len(raw) - 8 - int.from_bytes(raw[-8:-4], "little")
+    footer = raw[at:].replace(column.statistics.min.encode(), b"f" * 40)
+    path.write_bytes(raw[:at] + footer)
+
+
+def _small_groups(liar: Liar) -> None:
+    path = liar.folder / liar._largest()  # noqa: SLF001 - of this module
+    table = pq.read_table(path, partitioning=None)
+    pq.write_table(table, path, row_group_size=1, write_page_checksum=True)
+
+
+def _smuggled(path: str) -> Callable[[Liar], None]:
+    return lambda liar: liar.write(path, b"MZ\n")
+
+
+def _edited(pattern: str, change: Callable[[bytes], bytes]) -> Callable[[Liar], None]:
+    """The first file whose path matches."""
+
+    def tell(liar: Liar) -> None:
+        path = min(place for place in liar.folder.glob(pattern))
+        path.write_bytes(change(path.read_bytes()))
+
+    return tell
+
+
+def _without_notices(liar: Liar) -> None:
+    for path in liar.folder.glob("ATTRIBUTION/*.txt"):
+        path.unlink()
+
+
+def _dropped_for(rule: str) -> Lie:
+    def change(liar: Liar) -> dict[str, Any]:
+        totals = liar.manifest.totals
+        dropped = tuple(sorted((*totals.dropped, Dropped("optout", rule, 1))))
+        return {"dropped": dropped, "files_seen": totals.files_seen + 1, "optouts": 1}
+
+    return _totals(f"a file dropped for opt-outs by rule {rule[:6]!r}", "totals add up", change)
+
+
+def _renamed_notice(old: bytes) -> bytes:
+    """The first repository under the name of somebody else."""
+    head, _, rest = old.partition(b"\n\n")
+    return head + b"\n\noctocat/hello\n" + rest.partition(b"\n")[2]
+
+
+_CONFLICT = {"files": 7, "license_expression": "MIT", "reason": "", "verdict": "conflict"}
+_CONFLICTS = {"collection_license": "CC0-1.0", "conflicts": [_CONFLICT], "policy_sha256": OTHER, "policy_version": "1"}  # fmt: skip
 
 LIES = (
     _totals("rows of two languages swapped", "totals match the shards", lambda liar: {"languages": _swapped(liar.manifest.totals.languages)}),
@@ -497,4 +637,50 @@ LIES = (
     Lie("a decision of somebody of another bucket", "decisions", _elsewhere),
     Lie("a file decided twice", "decisions", lambda liar: liar.decisions(lambda rows: rows.append(rows[0]))),
     Lie("fewer decisions", "decisions", lambda liar: liar.decisions(lambda rows: rows.pop()), keep=frozenset({"dropped"})),
+    _dropped_for("spam"),
+    _dropped_for(ESC),
+    Lie("parameters of another dataset", "layout", _nothing, after=lambda liar: _says(liar, publish={**liar.manifest.params.get("publish", {}), "repo": "octo-org/other"})),
+    Lie("parameters without the edition", "layout", _nothing, after=lambda liar: _says(liar, release={**liar.manifest.params["release"], "editions": ["no_license"]})),
+    Lie("a program among the notices", "layout", _smuggled("ATTRIBUTION/setup.exe")),
+    Lie("a file more in the registry", "layout", _smuggled("registry/hook.sh")),
+    Lie("decisions under no range", "layout", _smuggled("decisions/all.parquet")),
+    Lie("decisions of another layout", "layout", _smuggled("decisions/00-0f.parquet")),
+    Lie("notices of another layout", "layout", _smuggled("ATTRIBUTION/00-0f.txt")),
+    _text("a changelog with escape codes", "documents are generated", "CHANGELOG.md", lambda old: old + ESC.encode()),
+    _text("a changelog that is no text", "documents are generated", "CHANGELOG.md", lambda old: old + b"\xff\xfe"),
+    Lie("a content that went is said to have moved", "removals", _moved, keep=frozenset({"CHANGELOG.md"})),
+    Lie("no notices", "attribution", _without_notices),
+    Lie("notices of somebody else", "attribution", _edited("ATTRIBUTION/*.txt", _renamed_notice)),
+    Lie("notices without a repository", "attribution", _edited("ATTRIBUTION/*.txt", lambda old: old.partition(b"\n\n")[0] + b"\n")),
+    Lie("notices without their texts", "attribution", _edited("ATTRIBUTION/*.txt", lambda old: old.partition(b"=" * 78)[0])),
+    Lie("a repository's text is not named", "attribution", _edited("ATTRIBUTION/*.txt", lambda old: old.replace(b"\n  [1] ", b"\n  see "))),
+    Lie("a text that nobody names", "attribution", _edited("ATTRIBUTION/*.txt", lambda old: old + b"\n" + b"=" * 78 + b"\n[99]\n" + b"=" * 78 + b"\nx\n")),
+    Lie("notices with escape codes", "attribution", _edited("ATTRIBUTION/*.txt", lambda old: old + ESC.encode())),
+    Lie("conflicts of licences that are not there", "attribution", _edited("ATTRIBUTION/conflicts.json", lambda _old: canonical_json(_CONFLICTS))),
+    Lie("conflicts that are deep", "attribution", _edited("ATTRIBUTION/conflicts.json", lambda _old: b"[" * 100_000)),
+    _rows("detected licences that the expression has not", "licence evidence", lambda rows: rows[0].update(detected_licenses=["Apache-2.0", "CC0-1.0"])),
+    _rows("an expression that no evidence names", "licence evidence", lambda rows: _license(rows, "0BSD", detected_licenses=["0BSD"])),
+    _rows("fewer licences than its evidence asks for", "licence evidence", lambda rows: _license(rows, f"{rows[0]['license_expression']} AND 0BSD")),
+    _rows("evidence of another licence", "licence evidence", lambda rows: _evidence(rows, expression="AGPL-3.0-only")),
+    _rows("evidence beyond the end of its file", "licence evidence", lambda rows: _evidence(rows, path=rows[0]["path"], end_byte=1 << 40)),
+    _rows("another cluster's name", "identifiers", lambda rows: rows[0].update(dedup_cluster=ID)),
+    _rows("rows of one revision in two trees", "identifiers", lambda rows: rows[0].update(directory_id=f"swh:1:dir:{ID}")),
+    _rows("rows of one revision with other stars", "identifiers", lambda rows: rows[0].update(star_events_count=rows[0]["star_events_count"] + 9)),
+    _rows("a tree for a revision, and another for its directory", "identifiers", lambda rows: rows[0].update(revision_id=f"swh:1:dir:{ID}", origins=[{**own, "revision_id": f"swh:1:dir:{ID}"} for own in rows[0]["origins"][:1]])),
+    _rows("another text in another encoding", "identifiers", lambda rows: _in_encoding(rows, "cp1252")),
+    _rows("another text in EUC-JP", "identifiers", lambda rows: _in_encoding(rows, "euc_jp")),
+    _rows("another text in UTF-16", "identifiers", lambda rows: _in_encoding(rows, "utf-16")),
+    _row("an encoding that is none", "names", src_encoding="rot13"),
+    _rows("no extension where there is one", "names", lambda rows: next(row for row in rows if row["extension"]).update(extension="")),
+    _rows("a cluster of more files than were dropped", "sizes", lambda rows: rows[0].update(cluster_size=rows[0]["cluster_size"] + 1)),
+    Lie("a duplicate that its cluster does not count", "sizes", _duplicate),
+    Lie("a duplicate of a file that is not there", "decisions", lambda liar: _duplicate(liar, of=NOBODY)),
+    Lie("a duplicate of nobody", "decisions", lambda liar: liar.decisions(lambda rows: rows.append({**rows[-1], "path": "zzz", "stage": "dedup", "rule": "near-duplicate", "evidence": "{}"}))),
+    _rows("an origin that was never dropped", "origins", _of_other_owner),
+    Lie("a file in two editions", "totals match the shards", _twice_released),
+    _rows("redactions that the text does not show", "redactions", lambda rows: next(row for row in rows if "0" not in row["content"]).update(redactions=[{"entity": "email", "count": 1}])),
+    Lie("a note in a footer for loaders", "read-back", _noted),
+    Lie("a note in a footer of decisions", "decisions", _noted_decisions),
+    Lie("statistics that hide rows", "read-back", _other_statistics),
+    Lie("row groups of one row", "read-back", _small_groups),
 )  # fmt: skip

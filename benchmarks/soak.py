@@ -7,8 +7,10 @@ by the seed, from as many as an undisturbed run makes. Afterwards all that is ke
 what the undisturbed run left: the release, the registry, receipts, every file that a tag or a branch of
 the Hub leads to, what git's tags record, copies. Clock and random numbers are fixed for that.
 
-    python -m benchmarks.soak [--seed 1] [--kills 100] [--disks 20] [--races 10] [--only NAME...] [--minutes 600]
+    python -m benchmarks.soak [--seed 1] [--kills 100] [--disks 20] [--races 10] [--flows 0] [--only NAME...]
+                              [--minutes 600]
 
+`--races` are of the steps of a flow, `--flows` of whole ones: `python -m flows release` on two machines.
 After `--minutes` no fault begins: what was reached by then is told.
 """
 
@@ -323,8 +325,12 @@ class Zygote:
         )  # fmt: skip
 
     def start(self, what: str, root: Path, hours: int = 0) -> None:
+        self.start_all([[what, str(root), hours]])
+
+    def start_all(self, jobs: Sequence[Sequence[str | int]]) -> None:
+        """Forks a child for each [what, root, hours], all at once."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps([what, str(root), hours]) + "\n")
+        self._process.stdin.write(json.dumps(jobs) + "\n")
         self._process.stdin.flush()
 
     def outcome(self) -> int:
@@ -358,7 +364,7 @@ class Zygote:
 
 
 def zygote(log: Path) -> None:
-    """Reads [what, root, hours] a line; forks; writes how each child ended, in the order of their ends."""
+    """Reads lists of [what, root, hours] a line; forks; writes how each child ended, in the order of their ends."""
     stages = ("fetch", "ingest", "detect", "optout", "filter", "dedup", "pii", "release")
     commands = ("cli.optout", "client.pull", "client.sync", "client.yanks")
     for module in (*(f"pipeline.stages.{stage}" for stage in stages), *commands):
@@ -368,7 +374,6 @@ def zygote(log: Path) -> None:
         control = mmap.mmap(file.fileno(), 4096)
     for line in sys.stdin:
         jobs = json.loads(line)
-        jobs = jobs if isinstance(jobs[0], list) else [jobs]
         children = [_forked(log, control, *job) for job in jobs]
         for child in children:
             status = os.waitpid(child, 0)[1]
@@ -513,11 +518,55 @@ class Soak:
         return " | ".join(self.zygote.log.read_text(errors="replace").splitlines()[-4:])
 
 
-def races(scratch: Path, zygote_: Zygote, ready: Path, rounds: int, words: random.Random) -> Tally:
-    """Two machines with one Hub release at once, again and again; there is one chain."""
+Pair = Callable[[Sequence[Path]], list[int]]
+"""Starts a release in each of two projects at once; how each ended."""
+
+
+def in_children(zygote_: Zygote) -> Pair:
+    """The steps of flow release, without Prefect: a second or two each."""
+
+    def run(roots: Sequence[Path]) -> list[int]:
+        zygote_.start_all([["increment", str(root), 0] for root in roots])
+        return [zygote_.outcome() for _ in roots]
+
+    return run
+
+
+def in_flows(words: random.Random) -> Pair:
+    """`python -m flows release`, each with a Prefect server of its own; one may start a little later."""
+
+    def run(roots: Sequence[Path]) -> list[int]:
+        started = []
+        for root in words.sample(list(roots), len(roots)):
+            command = [sys.executable, "-m", "flows", "release", "--project", str(root)]
+            log = (root.parent / f"{root.name}.log").open("wb")
+            started.append((root, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log), log))
+            time.sleep(words.choice((0, 0, words.random() * LATER_SECONDS_MAX)))
+        codes = {}
+        for root, process, log in started:
+            codes[root] = process.wait(TIMEOUT_SECONDS)
+            log.close()
+        return [codes[root] for root in roots]
+
+    return run
+
+
+LATER_SECONDS_MAX = 6.0
+"""A flow of these small projects takes some 15 s, so the two still overlap."""
+
+
+def races(
+    scratch: Path, pair: Pair, ready: Path, turns: tuple[int, float], words: random.Random
+) -> Tally:
+    """Two machines with one Hub release at once, again and again.
+
+    There is one chain; who lost ended with 3, and wrote nothing that anybody reads: no version, branch
+    or commit of the Hub, no commit or tag of its git, no receipt. `turns`: how many, and when none begins.
+    """
     from benchmarks import here
 
     tally = Tally(Counter(), Counter(), [])
+    scratch.mkdir()
     shared = scratch / "shared"
     shutil.copytree(ready / ".stackyard" / "hub", shared)
     roots = []
@@ -527,8 +576,11 @@ def races(scratch: Path, zygote_: Zygote, ready: Path, rounds: int, words: rando
         shutil.rmtree(root / ".stackyard" / "hub")
         (root / ".stackyard" / "hub").symlink_to(shared)
         roots.append(root)
-    before = 1
+    before = _chain(shared)
+    rounds, end = turns
     for turn in range(rounds):
+        if time.monotonic() > end:
+            break
         for which, root in enumerate(roots):
             own = {
                 f"octo-org/{which}": {
@@ -537,49 +589,72 @@ def races(scratch: Path, zygote_: Zygote, ready: Path, rounds: int, words: rando
                 }
             }
             here.write_sources(root, ORIGINS | own)
-        assert zygote_._process.stdin is not None  # noqa: SLF001
-        jobs = [["increment", str(root), 0] for root in roots]
-        zygote_._process.stdin.write(json.dumps(jobs) + "\n")  # noqa: SLF001
-        zygote_._process.stdin.flush()  # noqa: SLF001
-        codes = [zygote_.outcome() for _ in roots]
+        written = [_written(root) for root in roots]
+        codes = pair(roots)
         chain = _chain(shared)
         tally.faults["race"] += 1
+        touched = [
+            root.name
+            for root, code, was in zip(roots, codes, written, strict=True)
+            if code and _written(root) != was
+        ]
         new = chain - before
-        if chain and new == codes.count(0) and set(codes) <= {0, 3}:
-            tally.same["race"] += 1
+        if chain and new == codes.count(0) and set(codes) <= {0, 3} and not touched:
+            tally.same["lost" if 3 in codes else "one after the other"] += 1
         else:
             tally.wrong.append(
-                f"turn {turn}: ended with {codes}, {new} new versions, chain {chain}"
+                f"turn {turn}: ended with {codes}, {new} new versions, chain {chain}, written by a "
+                f"loser: {touched}"
             )
         before = chain
         print(f"  race {turn}: {codes}, {chain} versions", file=sys.stderr)
     return tally
 
 
+def _written(root: Path) -> list[str]:
+    """What a release writes on its own machine: commits and tags of git, and receipts."""
+    refs = subprocess.run(
+        ["git", "-C", str(root), "for-each-ref"], check=True, capture_output=True, text=True
+    )
+    receipts = sorted(map(str, (root / ".stackyard" / "receipts").rglob("*")))
+    return [*refs.stdout.splitlines(), *receipts]
+
+
 def _chain(hub: Path) -> int:
-    """How many versions there are, if each follows the one before and main is at the last; else 0."""
+    """How many versions there are, if each follows the one before and main has them and no other; else 0."""
     from benchmarks import here
     from stackyard.hub.repository import Repository
     from stackyard.release.manifest import Manifest, Previous, identity
     from stackyard.release.semver import version_key
 
     repository = Repository(hub / "datasets" / here.REPO, here.REPO)
-    before, last = None, ""
+    before, chain = None, []
     tags = {name.removeprefix("v"): commit for name, commit in repository.refs("tags").items()}
     for version in sorted(tags, key=version_key):
         entry = repository.commit(tags[version]).files["manifest.json"]
         manifest = Manifest.parse((hub / "objects" / entry.sha256[:2] / entry.sha256).read_bytes())
         if manifest.previous != before:
             return 0
-        before, last = Previous(version, identity(manifest)), entry.sha256
-    head = repository.commit(repository.refs("branches")["main"]).files["manifest.json"]
-    return len(tags) if head.sha256 == last else 0
+        before = Previous(version, identity(manifest))
+        chain.append(entry.sha256)
+    heads = repository.refs("branches")
+    walked: list[str] = []
+    commit: str | None = heads["main"]
+    while commit is not None:
+        about = repository.commit(commit)
+        here_ = about.files.get("manifest.json")
+        if here_ is not None and walked[-1:] != [here_.sha256]:
+            walked.append(here_.sha256)
+        commit = about.parent
+    return len(tags) if walked[::-1] == chain and set(heads) == {"main"} else 0
 
 
 def report(what: str, tally: Tally) -> None:
     total, same = sum(tally.faults.values()), sum(tally.same.values())
-    parts = ", ".join(f"{name} {count}" for name, count in sorted(tally.faults.items()))
-    print(f"{what}: {total}, of which {same} ended as if undisturbed ({parts})", flush=True)
+    by = tally.same if "race" in tally.faults else tally.faults
+    parts = ", ".join(f"{name} {count}" for name, count in sorted(by.items()))
+    held = "left one chain" if "race" in tally.faults else "ended as if undisturbed"
+    print(f"{what}: {total}, of which {same} {held} ({parts})", flush=True)
     for each in tally.wrong:
         print(f"  WRONG {each}", flush=True)
 
@@ -590,6 +665,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--disks", type=int, default=20)
     parser.add_argument("--races", type=int, default=10)
+    parser.add_argument("--flows", type=int, default=0)
     parser.add_argument("--only", choices=list(SCENARIOS), nargs="+", default=[])
     parser.add_argument("--minutes", type=float, default=600)
     parser.add_argument("--zygote", type=Path, help=argparse.SUPPRESS)
@@ -612,9 +688,17 @@ def main() -> int:
             "full disks": soak.faults(FULL, told.disks),
             "kills": soak.faults(KILL, told.kills),
         }
+        ready = soak.ready.get("increment") or soak.ready[soak.names[0]]
         if told.races:
-            ready = soak.ready.get("increment") or soak.ready[soak.names[0]]
-            tallies["races"] = races(scratch, soak.zygote, ready, told.races, soak.words)
+            pair = in_children(soak.zygote)
+            tallies["races"] = races(
+                scratch / "race", pair, ready, (told.races, soak.end), soak.words
+            )
+        if told.flows:
+            pair = in_flows(soak.words)
+            tallies["races of flows"] = races(
+                scratch / "flows", pair, ready, (told.flows, soak.end), soak.words
+            )
         soak.zygote.close()
     for what, tally in tallies.items():
         report(what, tally)

@@ -36,7 +36,7 @@ from stackyard.errors import UsageError, VerificationError
 from stackyard.optout.registry import extends
 from stackyard.release import removals
 from stackyard.release.manifest import Manifest, Previous
-from stackyard.release.names import ENVELOPE, MANIFEST
+from stackyard.release.names import ENVELOPE, MANIFEST, UNLISTED
 from stackyard.release.semver import version_key
 from stackyard.store.hub import HubDataset
 
@@ -199,10 +199,13 @@ def _still_there(manifest: Manifest, languages: tuple[str, ...]) -> tuple[str, .
 
 
 def _drop_stale(folder: Path, lock: Lock, manifest: Manifest) -> None:
-    """Removes files of the old version that the new one lacks, before it is pulled over them."""
-    listed = {file.path for file in manifest.files}
+    """Removes files of the old version that the new one lacks, before it is pulled over them.
+
+    Its manifest stays: without it a sync that is stopped here could not be begun again.
+    """
+    listed = {file.path for file in manifest.files} | set(UNLISTED)
     for file in lock.files:
-        if file.path not in listed and manifest.file(file.path) is None:
+        if file.path not in listed:
             (folder / file.path).unlink(missing_ok=True)
 
 

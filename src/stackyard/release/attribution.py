@@ -34,7 +34,7 @@ NOTICES = pa.schema(
 )
 """A licence text or notice of a repository at a path, or copyright lines of a file (`text` null)."""
 
-_RULE = "=" * 78
+RULE = "=" * 78
 
 
 def render(notices: pa.Table, rows: pa.Table, params: Params) -> Mapping[str, bytes]:
@@ -59,7 +59,7 @@ def _file(notices: Sequence[dict[str, Any]]) -> bytes:
             "licences ask to be passed on.\n"
         ),
         *("\n".join(_repo(name, repos[name], numbers)) + "\n" for name in sorted(repos)),
-        *(f"{_RULE}\n[{number}]\n{_RULE}\n{text}\n" for text, number in numbers.items()),
+        *(f"{RULE}\n[{number}]\n{RULE}\n{text}\n" for text, number in numbers.items()),
     ]
     return "\n".join(parts).encode()
 
@@ -69,7 +69,7 @@ def _repo(
 ) -> Iterator[str]:
     yield _line(name)
     yield from (f"  from {_line(o)}" for o in sorted({notice["origin"] for notice in notices}))
-    lines = {_line(line) for notice in notices for line in notice["copyrights"]}
+    lines = {_copyright(line) for notice in notices for line in notice["copyrights"]}
     yield from (f"  {line}" for line in sorted(lines))
     places = {(numbers[_text(n)], n["path"]) for n in notices if n["text"]}
     yield from (f"  [{number}] {_line(path)}" for number, path in sorted(places))
@@ -80,6 +80,12 @@ def _line(text: str) -> str:
     return " ".join(shown(text).split())
 
 
+def _copyright(text: str) -> str:
+    """A copyright line that does not look like a line of ours: `[1] path`, `from URL`."""
+    line = _line(text)
+    return f" {line}" if line.startswith(("[", "from ")) else line
+
+
 def _text(notice: Mapping[str, Any]) -> str:
     """The text with line feeds for ends and no space at its edges, so that equal texts are one.
 
@@ -87,7 +93,7 @@ def _text(notice: Mapping[str, Any]) -> str:
     itself and begin another.
     """
     lines = shown("\n".join(str(notice["text"]).splitlines()).strip()).split("\n")
-    return "\n".join(f" {line}" if line.rstrip() == _RULE else line for line in lines)
+    return "\n".join(f" {line}" if line.rstrip() == RULE else line for line in lines)
 
 
 def _digest(text: str) -> str:

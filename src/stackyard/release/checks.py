@@ -13,6 +13,7 @@ saw, near-duplicates, secrets, the private part of opt-outs) is left to `gate`.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,9 +31,10 @@ from stackyard import __version__
 from stackyard.errors import StackyardError, shown
 from stackyard.params import build
 from stackyard.record import DECISIONS, FILE_KEY, bucket_of
-from stackyard.release import card, citation, croissant, removals, row_rules
+from stackyard.release import card, citation, croissant, owed, removals, row_rules, stored
+from stackyard.release.across import Across
 from stackyard.release.manifest import File, Manifest, Shard
-from stackyard.release.names import UNLISTED, bucket_range_of
+from stackyard.release.names import UNLISTED, bucket_range, bucket_range_of, is_bucket_range
 from stackyard.release.params import Params
 from stackyard.release.semver import FIRST, Bump, next_version, version_key
 from stackyard.release.shards import schema_digest, schema_of
@@ -57,27 +59,28 @@ class Rule:
 
 
 RULES = (
-    Rule(1, "totals add up", "`files_seen` = `files_kept` + dropped, `bytes_kept` is no more than `bytes_seen`, and nothing is dropped for opt-outs where none is in force"),
-    Rule(1, "totals match the shards", "files, bytes, languages, licences and redactions are those that the shards have"),
-    Rule(1, "decisions", "decisions/ can be read, is sorted, has a file once, in its range, with well-formed names and evidence, none of stage `optout`; their numbers are the manifest's"),
+    Rule(1, "totals add up", "`files_seen` = `files_kept` + dropped, `bytes_kept` is no more than `bytes_seen`, and nothing is dropped for opt-outs where none is in force, or by a rule that these have not"),
+    Rule(1, "totals match the shards", "files, bytes, languages, licences and redactions are those that the shards have; no file is in two editions, and `ids` says what the others say"),
+    Rule(1, "decisions", "decisions/ can be read, is sorted, has a file once, in its range, with well-formed names and evidence, none of stage `optout`; their numbers are the manifest's; what stands for a duplicate is there, or was dropped by a later stage"),
     Rule(1, "no released file is dropped", "no released row has a decision"),
     Rule(2, "files are those listed", "the tree has the listed files and the two that cannot be listed; names at its top that start with a dot are no part of it"),
     Rule(2, "hashes match", "size and SHA-256 of every file are the listed ones"),
-    Rule(2, "documents are generated", "card, citation and Croissant are what the manifest generates, and the changelog begins with this version"),
-    Rule(2, "layout", "the manifest names the section `release` that says how rows are laid out"),
-    Rule(3, "removals", "removals.jsonl is there, well-formed and in order, and no released content is one that it says is gone; where the changelog has removed rows it has lines of this version"),
+    Rule(2, "documents are generated", "card, citation and Croissant are what the manifest generates, and the changelog begins with this version; the changelog is text and can do no more than be read"),
+    Rule(2, "layout", "the manifest names the section `release` that says how rows are laid out, and has the editions, the dataset and the ranges that it says; every file has a name that a release gives"),
+    Rule(3, "removals", "removals.jsonl is there, well-formed and in order, and no released content is one that it says is gone; where the changelog has removed rows it has lines of this version, and what these call moved or restored is there"),
     Rule(3, "registry", "the log is what its checkpoint was signed for and what the manifest names; `optouts` is how many requests are in force; nothing that a listed request names is released"),
     Rule(3, "presence", "the root in registry/presence.json is that of the rows"),
     Rule(5, "repo_name and path unique in an edition", "over all its shards"),
     Rule(5, "content unique in an edition", "over all its shards, by the hash of the text read"),
-    Rule(6, "redactions", "what a row counts is of named entities, each once, in order, at least 1"),
-    Rule(7, "licence evidence", "each row's `license_type` is one that its edition allows; a permissive one has an expression and evidence; no evidence lacks a part or is out of range"),
-    Rule(7, "origins", "the row's own file is among its `origins`, which are sorted, each once, with well-formed names"),
+    Rule(6, "redactions", "what a row counts is of named entities, each once, in order, at least 1; the text has as many stand-ins"),
+    Rule(7, "licence evidence", "each row's `license_type` is one that its edition allows; a permissive one has an expression and evidence; no evidence lacks a part or is out of range; `detected_licenses` are those of the expression, each in the evidence; no licence stands in the edition `no_license`"),
+    Rule(7, "attribution", "ATTRIBUTION/ has the repositories of its rows and no other, a text for each that evidence names, and conflicts.json counts licences of the rows"),
+    Rule(7, "origins", "the row's own file is among its `origins`, which are sorted, each once, with well-formed names, and are of no other row; each of the others was dropped as a copy of it"),
     Rule(8, "version order", "the version is a step above the one of `previous`; the first is 0.1.0"),
-    Rule(9, "read-back", "Arrow reads every shard: columns, counts, order, places, row groups and `content_sha256` are right"),
-    Rule(9, "identifiers", "ids are SWHIDs or hex of their length; an unredacted UTF-8 text is the blob that it is said to be"),
-    Rule(9, "sizes", "lengths and counts are not negative; a row stands for one file at least"),
-    Rule(9, "names", "repositories are `owner/repo`; paths stay in their folder and hold no control character; `filename` and `extension` are the path's"),
+    Rule(9, "read-back", "Arrow reads every shard: columns, counts, order, places, row groups, statistics and `content_sha256` are right, and nothing else steers who reads it"),
+    Rule(9, "identifiers", "ids are SWHIDs or hex of their length, and a row stands for its own cluster; rows of a revision say the same of it; a text that was not redacted is the blob that it is said to be, in its encoding"),
+    Rule(9, "sizes", "lengths and counts are not negative; a row stands for one file and those that were dropped for it"),
+    Rule(9, "names", "repositories are `owner/repo`; paths stay in their folder and hold no control character; `filename` and `extension` are the path's; `src_encoding` is one that we read"),
     Rule(9, "columns", "`schema_sha256` is that of the columns that were written"),
 )  # fmt: skip
 """In the order of the laws; names are unique."""
@@ -154,6 +157,9 @@ class OptOuts(Protocol):
         """registry/presence.json of all rows that were taken."""
 
 
+OPTOUT_RULES = ("author", "blob", "copy", "fork", "near-copy", "owner", "path", "repo")
+"""Rules of stage `optout`, of which a release has numbers alone."""
+
 PRESENCE = "registry/presence.json"
 REMOVALS = "removals.jsonl"
 NAMES = ("repo_name", "path", "blob_id", "origins")
@@ -201,6 +207,7 @@ def check(manifest: Manifest, held: Held, optouts: OptOuts | None) -> tuple[Find
     if listed <= good and not held.filtered:
         rows.against(manifest)
         _presence(found, manifest, held, optouts)
+        _across(found, manifest, held, rows)
     _totals(found, manifest)
     _documents(found, manifest, held, good)
     _version(found, manifest)
@@ -253,13 +260,51 @@ def _layout(found: Findings, manifest: Manifest) -> Params | None:
     section = manifest.params.get("release")
     named = section if isinstance(section, dict) else {"": None}
     known = {key: value for key, value in named.items() if key in Params.__dataclass_fields__}
+    layout = None
     try:
         if "bucket_ranges" in known:
-            return build(Params, known, "params.release")
+            layout = build(Params, known, "params.release")
     except StackyardError:
         pass
-    found.tell("layout", "manifest.json", "params.release does not say how rows are laid out")
-    return None
+    if layout is None:
+        found.tell("layout", "manifest.json", "params.release does not say how rows are laid out")
+    found.tell_all("layout", "manifest.json", _misplaced(manifest, layout))
+    return layout
+
+
+_OTHERS = frozenset(
+    {
+        "ATTRIBUTION/conflicts.json", "CHANGELOG.md", "CITATION.cff", "README.md", "croissant.json",
+        "registry/checkpoint", "registry/log.jsonl", "registry/log.vkey", "registry/release.pub",
+        PRESENCE, REMOVALS,
+    }
+)  # fmt: skip
+"""Every file of a release that is of no bucket range."""
+
+
+def _misplaced(manifest: Manifest, layout: Params | None) -> Iterator[str]:
+    """Names that no release gives, and what the parameters say otherwise."""
+    for file in manifest.files:
+        top, _, name = file.path.partition("/")
+        stem, _, ending = name.rpartition(".")
+        bounds = file.shard.bucket_range if file.shard else stem
+        ranged = file.shard is not None or (top, ending) in {
+            ("ATTRIBUTION", "txt"),
+            ("decisions", "parquet"),
+        }
+        fits = ranged and is_bucket_range(bounds)
+        if fits and layout is not None:
+            fits = bucket_range(int(bounds[:2], 16), layout.bucket_ranges) == bounds
+        if not fits and file.path not in _OTHERS:
+            yield f"{file.path} is no name of a file in a release of this layout"
+    if layout is not None:
+        editions = {file.shard.edition for file in manifest.shards if file.shard}
+        for name in sorted(editions - set(layout.editions)):
+            yield f"there are shards of the edition {name}, which the parameters do not have"
+    publish = manifest.params.get("publish")
+    repo = publish.get("repo", manifest.name) if isinstance(publish, dict) else manifest.name
+    if repo != manifest.name:
+        yield f"the parameters are of the dataset {repo}"
 
 
 def _removals(
@@ -300,6 +345,8 @@ class Rows:
         self.places: dict[str, list[bytes]] = {}
         self.contents: dict[str, list[bytes]] = {}
         self.keys: list[bytes] = []
+        self.across = Across()
+        self.owed = owed.Owed()
 
     def shard(self, file: File) -> None:
         """(6), (7) and (9) of one shard, and what is gone."""
@@ -319,15 +366,19 @@ class Rows:
         if not parquet.schema_arrow.remove_metadata().equals(schema_of(shard.edition)):
             self.found.tell("read-back", file.path, "has other columns than its edition")
             return
+        self.found.tell_all("read-back", file.path, stored.steering(parquet))
         rows = content_bytes = 0
         last: tuple[bytes, bytes] = (b"", b"")
+        before: tuple[int, int] | None = None
         for number in range(parquet.metadata.num_row_groups):
             group = parquet.read_row_group(number)
             group.validate(full=True)  # Parquet readers take any bytes for a string
             if not len(group):
                 self.found.tell("read-back", file.path, f"row group {number} is empty")
                 continue
-            self._bounds(file, number, group)
+            before = self._bounds(file, number, group, before)
+            wrong_of = stored.wrong_statistics(parquet.metadata.row_group(number), group)
+            self.found.tell_all("read-back", file.path, wrong_of)
             self._places(file, shard, group)
             last = self._order(file, group, last)
             for rule in row_rules.ROW_RULES:
@@ -356,14 +407,21 @@ class Rows:
                 f" {shard.rows} and {shard.content_bytes}",
             )
 
-    def _bounds(self, file: File, number: int, group: pa.Table) -> None:
+    def _bounds(
+        self, file: File, number: int, group: pa.Table, before: tuple[int, int] | None
+    ) -> tuple[int, int] | None:
+        """Row groups are cut where they must be, and nowhere else; rows and bytes of this one."""
         if self.layout is None or file.path in self.held.filtered:
-            return
-        size = int(row_bytes(group).sum())
-        over = size > self.layout.row_group_bytes_max and len(group) > 1
-        if over or len(group) > self.layout.row_group_rows_max:
-            what = f"row group {number} has {size} bytes, {len(group)} rows"
+            return None
+        sizes = row_bytes(group)
+        size, rows = int(sizes.sum()), len(group)
+        bytes_max, rows_max = self.layout.row_group_bytes_max, self.layout.row_group_rows_max
+        if (size > bytes_max and rows > 1) or rows > rows_max:
+            what = f"row group {number} has {size} bytes, {rows} rows"
             self.found.tell("read-back", file.path, what)
+        if before is not None and before[0] < rows_max and before[1] + int(sizes[0]) <= bytes_max:
+            self.found.tell("read-back", file.path, f"row group {number} begins too early")
+        return rows, size
 
     def _places(self, file: File, shard: Shard, group: pa.Table) -> None:
         """Every row lies where its language and owner say."""
@@ -424,16 +482,20 @@ class Rows:
         self.keys.append(_file_keys(group))
         self.files_by_edition[shard.edition] += len(group)
         self.bytes_by_edition[shard.edition] += pc.sum(group["length_bytes"]).as_py() or 0
-        self._names(group)
+        self._names(shard.edition, group)
         if "content" not in group.column_names:
             return 0
         self.counted += tally(group.select(TALLY_COLUMNS))
         return int(pc.sum(pc.binary_length(group["content"])).as_py() or 0)
 
-    def _names(self, group: pa.Table) -> None:
-        """(3) what requests name; names that are none were told already, and have no keys."""
-        unsound = ("identifiers", "origins", "names")
-        if self.optouts is not None and not any(self.found.wrong[name] for name in unsound):
+    def _names(self, edition: str, group: pa.Table) -> None:
+        """What rows say of others, and what requests name; malformed ones were told already."""
+        if any(self.found.wrong[name] for name in ("identifiers", "origins", "names")):
+            return
+        self.across.rows(edition, group)
+        if not self.found.wrong["licence evidence"]:
+            self.owed.rows(group)
+        if self.optouts is not None:
             told = self.optouts.add(group.select(NAMES))
             self.found.tell_all("registry", "data", told)
 
@@ -489,7 +551,10 @@ def _decisions(
         if table is None:
             continue
         found.of["decisions"] += len(table)
-        found.tell_all("decisions", file.path, _faults_of_decisions(file.path, table))
+        faults = list(_faults_of_decisions(file.path, table))
+        found.tell_all("decisions", file.path, faults)
+        if not faults:
+            rows.across.decisions(table)
         for group in table.group_by(["stage", "rule"]).aggregate([([], "count_all")]).to_pylist():
             counted[group["stage"], group["rule"]] += group["count_all"]
         parts.append(_file_keys(table))
@@ -510,8 +575,10 @@ def _decisions_of(found: Findings, file: File, held: Held) -> pa.Table | None:
     columns = pa.schema([(name, pa.string()) for name in DECISIONS.names])
     try:
         with held.open_file(file.path) as source:
-            table = pq.read_table(source, partitioning=None)
+            parquet = pq.ParquetFile(source)
+            table = parquet.read()
         table.validate(full=True)
+        found.tell_all("decisions", file.path, stored.steering(parquet))
         if sorted(table.column_names) != sorted(columns.names):
             raise KeyError("other columns")  # noqa: TRY301 - told as what it is: not decisions
         return table.select(columns.names).cast(columns)
@@ -532,6 +599,8 @@ def _faults_of_decisions(path: str, table: pa.Table) -> Iterator[str]:
     if not table.select(FILE_KEY).take(order).equals(table.select(FILE_KEY)):
         yield "is not in the order of its key"
     bounds = path.removeprefix("decisions/").removesuffix(".parquet")
+    if not is_bucket_range(bounds):
+        return  # told of the layout
     owners = [name for name in pc.unique(table["repo_name"]).to_pylist() if name is not None]
     first, last = (int(part, 16) for part in bounds.split("-"))
     if any(not first <= bucket_of(name) <= last for name in owners):
@@ -581,11 +650,51 @@ def _totals(found: Findings, manifest: Manifest) -> None:
         tell(name, where, "an entity that was never redacted is listed")
     if any(part.stage == "optout" for part in totals.dropped) and not totals.optouts:
         tell(name, where, "files are dropped for opt-outs, of which none is in force")
+    for each in totals.dropped:
+        if each.stage == "optout" and each.rule not in OPTOUT_RULES:
+            tell(name, where, f"{each.rule[:80]} is no rule of opt-outs")
     texts = [file.shard for file in manifest.shards if file.shard and file.shard.edition != "ids"]
     for part, shares in (("languages", totals.languages), ("licenses", totals.licenses)):
         sums = (sum(share.rows for share in shares), sum(share.content_bytes for share in shares))
         if sums != (sum(s.rows for s in texts), sum(s.content_bytes for s in texts)):
             tell(name, where, f"{part} do not add up to the rows and bytes of the shards")
+
+
+def _across(found: Findings, manifest: Manifest, held: Held, rows: Rows) -> None:
+    """What rows, decisions and documents say of each other, where each by itself is sound."""
+    if rows.count == len(rows.across):
+        for name, where, what in rows.across.faults():
+            found.tell(name, where, what)
+        with held.open_file(REMOVALS) if manifest.file(REMOVALS) else io.BytesIO() as source:
+            here = _said_to_be_here(source.read(), manifest.version)
+        lost = 0 if found.wrong["removals"] else rows.across.lacking(here)
+        if lost:
+            found.tell(
+                "removals", REMOVALS, f"{lost} contents moved or came back, and are not there"
+            )
+        texts = {}
+        for file in manifest.files:
+            if file.kind == "attribution":
+                with held.open_file(file.path) as source:
+                    texts[file.path] = source.read()
+        found.of["attribution"] = len(texts)
+        if found.wrong["licence evidence"]:
+            return
+        for where, what in rows.owed.faults(texts, manifest):
+            found.tell("attribution", where, what)
+
+
+def _said_to_be_here(text: bytes, version: str) -> set[str]:
+    """Contents that lines of a version say are in it; none where they cannot be read."""
+    try:
+        lines = list(removals.parse(text))
+    except (RecursionError, StackyardError):
+        return set()
+    return {
+        line.content_sha256
+        for line in lines
+        if line.version == version and line.change != "removed"
+    }
 
 
 def _presence(found: Findings, manifest: Manifest, held: Held, optouts: OptOuts | None) -> None:
@@ -635,7 +744,10 @@ def _documents(found: Findings, manifest: Manifest, held: Held, good: AbstractSe
         found.tell(name, "CHANGELOG.md", "is not listed")
     elif "CHANGELOG.md" in good:
         with held.open_file("CHANGELOG.md") as source:
-            text = source.read().decode(errors="replace")
+            raw = source.read()
+        text = raw.decode(errors="replace")
+        if text.encode() != raw or shown(text) != text:
+            found.tell(name, "CHANGELOG.md", "holds what is no text, or steers a terminal")
         _changelog(found, manifest, held, good, text)
 
 

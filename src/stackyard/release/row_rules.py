@@ -7,7 +7,8 @@ its shard alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -178,14 +179,50 @@ def _redactions(group: pa.Table, _shard: Shard) -> Mask:
     return _any_of(lists, wrong | _falls(lists, part("entity")))
 
 
+def _stand_ins(group: pa.Table, _shard: Shard) -> Mask:
+    """As many stand-ins as redactions: `<ENTITY>`, `<ENTITY-hash>`, escaped in markup, or a bare 0."""
+    out = np.zeros(len(group), bool)
+    if "content" not in group.column_names:
+        return out
+    lengths = pc.fill_null(pc.list_value_length(one_chunk(group["redactions"])), 0)
+    at = np.flatnonzero(np.asarray(pc.greater(lengths, 0)))
+    part = group.select(["content", "redactions"]).take(pa.array(at))
+    pairs = zip(part["content"].to_pylist(), part["redactions"].to_pylist(), strict=True)
+    for number, (text, redactions) in zip(at, pairs, strict=True):
+        out[number] = any(
+            isinstance(each, dict) and _lacks(text or "", each["entity"], each["count"])
+            for each in redactions
+        )
+    return out
+
+
+def _lacks(text: str, entity: str | None, count: int | None) -> bool:
+    label = (entity or "").upper()
+    there = text.count(f"<{label}") + text.count(f"&lt;{label}")
+    return there < (count or 0) and there + text.count("0") < (count or 0)
+
+
+_MULTIBYTE = ("big5", "euc_jp", "euc_kr", "gb18030", "shift_jis")
+"""Encodings that have two codes for some characters: which one it was, a text does not say."""
+
+ENCODINGS = (
+    "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1251", "cp1252", "iso8859-1",
+    "koi8-r", *_MULTIBYTE,
+)  # fmt: skip
+"""Codecs that the filter reads contents with."""
+
+_MARKED = {
+    "utf-16": ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")),
+    "utf-32": ((b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be")),
+}
+
+
 def _blob(group: pa.Table, _shard: Shard) -> Mask:
-    """An unredacted text in UTF-8 without a mark is the blob itself: same name, same length."""
+    """An unredacted text is the blob itself, once encoded: same name, same length."""
     if "content" not in group.column_names:
         return np.zeros(len(group), bool)
-    plain = pc.and_(
-        pc.equal(one_chunk(group["src_encoding"]), "utf-8"),
-        pc.equal(pc.list_value_length(one_chunk(group["redactions"])), 0),
-    )
+    bare = pc.equal(pc.list_value_length(one_chunk(group["redactions"])), 0)
+    plain = pc.and_(pc.equal(one_chunk(group["src_encoding"]), "utf-8"), bare)
     at = np.flatnonzero(~_bad(plain))
     part = group.select(["content", "blob_id", "length_bytes"]).take(pa.array(at))
     same_length = pc.equal(pc.binary_length(part["content"]), part["length_bytes"])
@@ -193,7 +230,105 @@ def _blob(group: pa.Table, _shard: Shard) -> Mask:
     named = pa.array([blob_digest(text.as_buffer()).hex() for text in texts], pa.string())
     out = np.zeros(len(group), bool)
     out[at] = _bad(pc.and_(same_length, pc.equal(named, one_chunk(part["blob_id"]))))
+    other = np.flatnonzero(~_bad(bare) & _bad(plain))
+    names = ["content", "blob_id", "length_bytes", "src_encoding"]
+    for number, row in zip(
+        other, group.select(names).take(pa.array(other)).to_pylist(), strict=True
+    ):
+        out[number] = not _is_encoded(**row)
     return out
+
+
+def _is_encoded(content: str | None, blob_id: str, length_bytes: int, src_encoding: str) -> bool:
+    """Whether a text can be a blob in an encoding; what is ASCII is never taken for a multi-byte one."""
+    if content is None or src_encoding not in ENCODINGS:
+        return False
+    if src_encoding in _MULTIBYTE:
+        return not content.isascii()
+    try:
+        for mark, codec in _MARKED.get(src_encoding, ((b"", src_encoding),)):
+            raw = mark + content.encode(codec)
+            if len(raw) == length_bytes and blob_digest(raw).hex() == blob_id:
+                return True
+    except UnicodeEncodeError:
+        pass
+    return False
+
+
+def _encodings(group: pa.Table, _shard: Shard) -> Mask:
+    return _bad(pc.is_in(one_chunk(group["src_encoding"]), value_set=pa.array(ENCODINGS)))
+
+
+def _own_cluster(group: pa.Table, _shard: Shard) -> Mask:
+    return _bad(pc.equal(group["dedup_cluster"], group["blob_id"]))
+
+
+def _tree_revision(group: pa.Table, _shard: Shard) -> Mask:
+    """The revision of what has no commits is its tree."""
+    is_tree = _matches(group["revision_id"], _DIRECTORY)
+    other = _bad(pc.equal(group["revision_id"], group["directory_id"]))
+    return ~_bad(is_tree) & other
+
+
+_OPERATORS = frozenset({"AND", "OR", "WITH"})
+
+
+def _ids(expression: str | None) -> list[str]:
+    """Licences and exceptions of an expression, sorted."""
+    words = re.sub(r"[()]", " ", expression or "").split()
+    return sorted(set(words) - _OPERATORS)
+
+
+def _families(ids: Iterable[str]) -> set[str]:
+    """Without `-only` and `-or-later`: a full text does not say which is meant."""
+    return {re.sub(r"-(only|or-later)$", "", each) for each in ids}
+
+
+def _unexplained(group: pa.Table, _shard: Shard) -> Mask:
+    """Detected licences are those of the expression, and evidence names each of them."""
+    lists = one_chunk(group["license_evidence"])
+    flat = pc.struct_field(pc.list_flatten(lists), "expression")
+    flat = pc.fill_null(flat, "")
+    evidence = pa.ListArray.from_arrays(lists.offsets, flat) if len(lists) else pa.array([], pa.list_(pa.string()))  # fmt: skip
+    told = pa.table(
+        {
+            "expression": pc.fill_null(one_chunk(group["license_expression"]), ""),
+            "detected": pc.binary_join(one_chunk(group["detected_licenses"]), "\0"),
+            "evidence": pc.binary_join(evidence, "\0"),
+        }
+    )
+    names = told.column_names
+    groups = told.group_by(names, use_threads=False).aggregate([]).to_pylist()
+    wrong = {tuple(each[name] for name in names) for each in groups if not _is_explained(**each)}
+    if not wrong:
+        return np.zeros(len(group), bool)
+    rows = zip(*(told[name].to_pylist() for name in names), strict=True)
+    return np.array([row in wrong for row in rows], bool)
+
+
+def _is_explained(expression: str, detected: str | None, evidence: str | None) -> bool:
+    ids = _ids(expression)
+    # What is said of a part leaves the rest open, which no evidence names.
+    open_ids = {each for each in ids if each.startswith("LicenseRef-")}
+    named = {each for text in (evidence or "").split("\0") for each in _ids(text)}
+    listed = [each for each in (detected or "").split("\0") if each]
+    return ids == listed and _families(ids) - open_ids <= _families(named)
+
+
+def _unlicensed(group: pa.Table, _shard: Shard) -> Mask:
+    """A licence in the rows that have none."""
+    none = ~_bad(pc.equal(group["license_type"], "no_license"))
+    return none & ~_bad(pc.is_valid(group["license_expression"]))
+
+
+def _range_of_own(group: pa.Table, _shard: Shard) -> Mask:
+    """Evidence in the row's own file that lies far beyond its end: in UTF-8, a byte is up to 3."""
+    lists = one_chunk(group["license_evidence"])
+    _, part = _fields(lists)
+    parents = pc.list_parent_indices(lists)
+    own = ~_bad(pc.equal(part("path"), one_chunk(group["path"]).take(parents)))
+    most = pc.multiply(one_chunk(group["length_bytes"]), 4).take(parents)
+    return _any_of(lists, own & _bad(pc.less_equal(part("end_byte"), most)))
 
 
 def _paths(group: pa.Table, _shard: Shard) -> Mask:
@@ -206,10 +341,11 @@ def _filename(group: pa.Table, _shard: Shard) -> Mask:
 
 
 def _extension(group: pa.Table, _shard: Shard) -> Mask:
-    """What stands after the name's last dot, in lower case; or nothing."""
-    told, name = one_chunk(group["extension"]), pc.utf8_lower(one_chunk(group["filename"]))
-    last = pc.replace_substring_regex(name, r"^(?s:.*)\.", "")
-    return _bad(pc.or_(pc.equal(told, ""), pc.equal(last, told)))
+    """What stands after the last dot of a name that does not begin with it, in lower case; or nothing."""
+    name = one_chunk(group["filename"])
+    has = pc.match_substring_regex(name, r"^(?s:.+)\.[^.]+$")
+    last = pc.utf8_lower(pc.replace_substring_regex(name, r"^(?s:.*)\.", ""))
+    return _bad(pc.equal(one_chunk(group["extension"]), pc.if_else(has, last, "")))
 
 
 def _branch(group: pa.Table, _shard: Shard) -> Mask:
@@ -222,13 +358,19 @@ def _repo_names(group: pa.Table, _shard: Shard) -> Mask:
 
 ROW_RULES = (
     RowRule("redactions", "counts redactions wrongly", _redactions),
+    RowRule("redactions", "has fewer stand-ins than redactions", _stand_ins),
     RowRule("licence evidence", "has a licence type that is not its edition's", _license_type),
     RowRule("licence evidence", "is permissive without a licence or evidence", _bare),
     RowRule("licence evidence", "has evidence that lacks a part or is out of range", _evidence),
     RowRule("licence evidence", "has detected licences that are none, or out of order", _detected),
+    RowRule("licence evidence", "has licences that its expression or evidence does not name", _unexplained),
+    RowRule("licence evidence", "has a licence, and says that it has none", _unlicensed),
+    RowRule("licence evidence", "has evidence beyond the end of its file", _range_of_own),
     RowRule("origins", "is not among its origins, or these are malformed or out of order", _origins),
     RowRule("identifiers", "blob_id is not 40 hex digits", _unlike("blob_id", _HEX)),
     RowRule("identifiers", "dedup_cluster is not 40 hex digits", _unlike("dedup_cluster", _HEX)),
+    RowRule("identifiers", "dedup_cluster is not its own blob_id", _own_cluster),
+    RowRule("identifiers", "the revision is a tree, and not its directory", _tree_revision),
     RowRule("identifiers", "directory_id is no SWHID of a directory", _unlike("directory_id", _DIRECTORY)),
     RowRule("identifiers", "revision_id is no SWHID of a revision", _unlike("revision_id", _REVISION)),
     RowRule("identifiers", "content_sha256 is not 64 hex digits", lambda g, _: _bad(is_sha256(one_chunk(g["content_sha256"])))),
@@ -242,7 +384,7 @@ ROW_RULES = (
     RowRule("names", "filename is not the last part of the path", _filename),
     RowRule("names", "extension is not that of the name", _extension),
     RowRule("names", "branch_name holds a control character", _branch),
-    RowRule("names", "src_encoding is no name of an encoding", _unlike("src_encoding", _NAME)),
+    RowRule("names", "src_encoding is none that we read", _encodings),
 )  # fmt: skip
 """In the order of the checks; each is asked of every row group."""
 

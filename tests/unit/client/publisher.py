@@ -8,14 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stackyard.hub import EmbeddedHub
 from stackyard.optout import registry as optout_registry
 from stackyard.optout.absence import PRESENCE_PATH, Presence
+from stackyard.params import canonical_json, plain
 from stackyard.record import DECISIONS, blob_digest, bucket_of
 from stackyard.release import (
+    attribution,
     card,
     changelog,
     citation,
@@ -80,6 +83,11 @@ ROWS = (
 )
 
 
+def licenses_in(expression: str) -> list[str]:
+    """Licences and exceptions of an expression, sorted."""
+    return sorted(set(expression.split()) - {"AND", "OR", "WITH"})
+
+
 def table_of(rows: tuple[Row, ...]) -> pa.Table:
     values = []
     for row in sorted(rows, key=lambda row: (row.repo.encode(), row.path.encode())):
@@ -96,7 +104,7 @@ def table_of(rows: tuple[Row, ...]) -> pa.Table:
                 "fork_events_count": 0, "src_encoding": "utf-8", "language": row.language,
                 "is_vendor": False, "is_generated": False, "length_bytes": len(row.text),
                 "extension": row.path.rpartition(".")[2], "filename": row.path.rpartition("/")[2],
-                "license_type": "permissive", "detected_licenses": [row.license],
+                "license_type": "permissive", "detected_licenses": licenses_in(row.license),
                 "content": row.text,
                 "content_sha256": hashlib.sha256(row.text.encode()).hexdigest(),
                 "license_expression": row.license, "license_evidence": [evidence],
@@ -173,7 +181,7 @@ class Publisher:
         files, counted = self._shards(folder, table)
         log = open_registry(self.root)
         documents = {**published(log), PRESENCE_PATH: Presence.of(table).document()}
-        documents["ATTRIBUTION/00-ff.tsv"] = b"octo-org/alpha\tMIT\n"
+        documents |= self._attribution(table)
         if self.brings_key:
             documents["registry/release.pub"] = f"{self.public}\n".encode()
         for path, content in documents.items():
@@ -188,7 +196,7 @@ class Publisher:
             previous=None,
             registry=Checkpoint(checkpoint.size, checkpoint.root, checkpoint.note),
             params={
-                "release": {"bucket_ranges": PARAMS.bucket_ranges},
+                "release": plain(PARAMS),
                 "publish": {"hub": "local", "repo": REPO, "contact": self.contact},
             },
             code=Code("0.1.0", f"pyarrow {pa.__version__}"),
@@ -197,7 +205,7 @@ class Publisher:
             totals=Totals(
                 files_seen=len(table) + 2,
                 files_kept=len(table),
-                dropped=(Dropped("dedup", "exact", 1), Dropped("filter", "license", 1)),
+                dropped=(Dropped("filter", "generated", 1), Dropped("filter", "license", 1)),
                 bytes_seen=1000,
                 bytes_kept=sum(table["length_bytes"].to_pylist()),
                 content_bytes=sum(share.content_bytes for share in counted.languages),
@@ -208,6 +216,22 @@ class Publisher:
             ),
             files=tuple(sorted(files, key=lambda file: file.path)),
         )
+
+    @staticmethod
+    def _attribution(table: pa.Table) -> dict[str, bytes]:
+        """ATTRIBUTION/ with the licence text of each repository."""
+        notice = {"origin": "https://example.org", "path": "LICENSE", "copyrights": []}
+        notices = [
+            {**notice, "repo_name": name, "text": f"Licence of {name}"}
+            for name in pc.unique(table["repo_name"]).to_pylist()
+        ]
+        rows = pa.Table.from_pylist(notices, schema=attribution.NOTICES)
+        none = {"collection_license": "CC-BY-4.0", "conflicts": [], "policy_version": "1.0.0"}
+        conflicts = canonical_json({**none, "policy_sha256": "0" * 64})
+        return {
+            "ATTRIBUTION/conflicts.json": conflicts,
+            **attribution.render(rows, table, PARAMS),
+        }
 
     @staticmethod
     def _shards(folder: Path, table: pa.Table) -> tuple[list[File], Tally]:
@@ -232,7 +256,7 @@ class Publisher:
     def _decisions(folder: Path) -> list[File]:
         revision = "swh:1:rev:" + "1" * 40
         rows = [
-            ("mono-inc/gamma", revision, "copy.py", None, "dedup", "exact", '{"of":"lib/g.py"}'),
+            ("mono-inc/gamma", revision, "copy.py", None, "filter", "generated", "{}"),
             ("zeta/tool", revision, "gpl.c", None, "filter", "license", '{"expression":"GPL-3.0"}'),
         ]
         schema = DECISIONS.set(3, pa.field("blob_id", pa.string()))

@@ -29,7 +29,7 @@ from tests.unit.client.publisher import REPO, ROWS, Publisher
 
 KIND_PATHS = [
     "README.md", "CHANGELOG.md", "removals.jsonl", "manifest.json", "manifest.dsse.json",
-    "ATTRIBUTION/00-ff.tsv", "decisions/00-7f.parquet", "registry/checkpoint",
+    "ATTRIBUTION/00-7f.txt", "decisions/00-7f.parquet", "registry/checkpoint",
     "registry/log.vkey", "registry/release.pub",
 ]  # fmt: skip
 """One file of each kind, beside the shards."""

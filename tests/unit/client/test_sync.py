@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from huggingface_hub import HfApi
 
 from stackyard.client import converted, yanks
-from stackyard.client.lock import read_lock
+from stackyard.client.lock import Lock, read_lock
 from stackyard.client.pull import pull
 from stackyard.client.sync import sync
 from stackyard.client.verify import verify
@@ -309,6 +309,29 @@ def test_sync_that_stopped_while_it_fetched_goes_on_and_keeps_the_users_files(
     lock = read_lock(copy)
     assert lock is not None
     assert {"manifest.json", "removals.jsonl"} <= {file.path for file in lock.files}
+
+
+def test_sync_that_stopped_before_it_noted_the_new_version_goes_on(
+    copy: Path,
+    hub: EmbeddedHub,
+    publisher: Publisher,
+    dataset: HubDataset,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publisher.publish(hub, LEFT)
+    write = Lock.write
+
+    def full(lock: Lock, folder: Path) -> None:
+        if not lock.files:
+            raise EnvironmentFault("no space left on device")
+        write(lock, folder)
+
+    monkeypatch.setattr(Lock, "write", full)
+    with pytest.raises(EnvironmentFault, match="no space"):
+        sync(dataset, copy)
+    monkeypatch.undo()
+    assert sync(dataset, copy).after == "0.1.1"
+    assert contents(copy) == {row.text for row in LEFT}
 
 
 def test_pull_removes_what_a_killed_download_left(copy: Path, dataset: HubDataset) -> None:

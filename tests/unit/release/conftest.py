@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from stackyard.optout.absence import Gathered
-from stackyard.params import plain
+from stackyard.params import canonical_json, plain
 from stackyard.record import (
     ATTRIBUTES,
     CLUSTERS,
@@ -25,6 +26,7 @@ from stackyard.record import (
     hex_column,
 )
 from stackyard.release import (
+    attribution,
     card,
     changelog,
     checks,
@@ -47,6 +49,7 @@ from stackyard.release.manifest import (
     describe,
     identity,
 )
+from stackyard.release.names import bucket_range_of
 from stackyard.release.params import Params
 from stackyard.release.totals import Tally, tally, totals
 
@@ -163,14 +166,10 @@ def build_release(
         tables.append(table.select(diff.ROW_COLUMNS[1:]).add_column(0, "edition", edition))
     listing = _listing([*files, *dropped])
     decisions = (_decisions(dropped), unpublished)
-    published = io.BytesIO()
-    every = pa.concat_tables(decisions)
-    every = every.sort_by([(key, "ascending") for key in FILE_KEY])
-    ids = hex_column(every["blob_id"])
-    pq.write_table(every.set_column(3, "blob_id", ids), published)
-    tree["decisions/00-ff.parquet"] = published.getvalue()
+    tree |= _published(pa.concat_tables(decisions), params)
     tree["registry/log.jsonl"] = b"{}\n" * registry_size
     tree["registry/presence.json"] = names.document()
+    tree |= _attribution(rows, params)
     new_rows = pa.concat_tables(tables) if tables else diff.empty_rows()
     draft = Manifest(
         name=name,
@@ -186,14 +185,7 @@ def build_release(
             sorted(
                 [
                     *listed,
-                    *(
-                        describe(path, tree[path])
-                        for path in (
-                            "decisions/00-ff.parquet",
-                            "registry/log.jsonl",
-                            "registry/presence.json",
-                        )
-                    ),
+                    *(describe(path, tree[path]) for path in tree if not path.startswith("data/")),
                 ],
                 key=lambda file: file.path,
             )
@@ -251,6 +243,36 @@ def _documented(
     return manifest.with_files(describe(path, content) for path, content in documents.items())
 
 
+def _published(decisions: pa.Table, params: Params) -> dict[str, bytes]:
+    """decisions/, a file a range."""
+    every = decisions.sort_by([(key, "ascending") for key in FILE_KEY])
+    every = every.set_column(3, "blob_id", hex_column(every["blob_id"]))
+    ranges = pa.array(
+        [bucket_range_of(name, params.bucket_ranges) for name in every["repo_name"].to_pylist()],
+        pa.string(),
+    )
+    found = {}
+    for name in sorted(set(ranges.to_pylist())):
+        sink = io.BytesIO()
+        pq.write_table(every.filter(pc.equal(ranges, name)), sink)
+        found[f"decisions/{name}.parquet"] = sink.getvalue()
+    return found
+
+
+def _attribution(rows: pa.Table, params: Params) -> dict[str, bytes]:
+    """ATTRIBUTION/ with the licence text of each repository."""
+    notice = {"origin": "https://example.org", "path": "LICENSE", "copyrights": []}
+    notices = [
+        {**notice, "repo_name": name, "text": f"Licence of {name}"}
+        for name in pc.unique(rows["repo_name"]).to_pylist()
+    ]
+    table = pa.Table.from_pylist(notices, schema=attribution.NOTICES)
+    none = {"collection_license": "CC-BY-4.0", "conflicts": [], "policy_version": "1.0.0"}
+    conflicts = canonical_json({**none, "policy_sha256": "0" * 64})
+    rendered = attribution.render(table, rows, params)
+    return {"ATTRIBUTION/conflicts.json": conflicts, **rendered}
+
+
 def rewrite(release: Release, path: str, change: Callable[[pa.Table], pa.Table]) -> Release:
     """The release with a shard changed, and a manifest that lists the new bytes."""
     table = change(pq.read_table(io.BytesIO(release.tree[path])))
@@ -289,7 +311,9 @@ def _attributes(files: Sequence[Source]) -> pa.Table:
             "license_type": file.edition,
             "license_expression": file.license_expression,
             "detected_licenses": [file.license_expression] if file.license_expression else [],
-            "license_evidence": [_EVIDENCE] if file.license_expression else [],
+            "license_evidence": [{**_EVIDENCE, "expression": file.license_expression}]
+            if file.license_expression
+            else [],
         }
         for file in files
     ]

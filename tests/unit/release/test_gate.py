@@ -19,7 +19,7 @@ from .conftest import Build, Release, Source, rewrite
 
 FILES = (
     Source("octo-org/a", "a.py", "print(1)\n"),
-    Source("octo-org/a", "b.py", "print(2)\n", redactions=(("email", 2),)),
+    Source("octo-org/a", "b.py", "print('<EMAIL> <EMAIL>')\n", redactions=(("email", 2),)),
     Source("octo-org/a", "c.cc", "int x;\n", "C++", "Apache-2.0"),
 )
 DROPPED = (Source("octo-org/a", "gpl.py", "print(3)\n"),)
