@@ -56,6 +56,16 @@ _SCHEMES: Final[Mapping[str, frozenset[str]]] = {
     "git": frozenset({"file", "git", "http", "https", "ssh"}),
     "archive": frozenset({"file", "http", "https"}),
 }
+_HIDES: Final = re.compile(r"[@?#]|://|(?![0-9a-f]{40}$)[A-Za-z0-9_-]{20,}")
+_TOKEN: Final = re.compile(
+    r"(?:gh[pousr]_|github_pat_|glpat-|hf_|npm_|pypi-|xox[abps]-|ATATT|ATBB|dop_v1_)[A-Za-z0-9_-]{16,}"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{16}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"
+)
+"""How forges and registries begin their tokens, so that whoever sees one knows it; and a JWT."""
+_ENCODED: Final = re.compile(r"%(?:0[0-9a-f]|1[0-9a-f]|7f|3f|23)|;", re.IGNORECASE)
+"""Delimiters of a query or a fragment, encoded; parameters of a path (RFC 3986, 3.3); controls."""
+_HOST: Final = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+")
+"""Of a URL, as urlsplit gives it: a name, or an address of IPv6 without its brackets."""
 _NPM_NAME: Final = re.compile(r"[a-z0-9~_-][a-z0-9._~-]*")
 _NPM_VERSION: Final = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _PYPI_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -215,7 +225,7 @@ def _mapping(node: yaml.Node, where: str) -> dict[str, Any]:
         if not value_node.value.isprintable():
             raise UsageError(
                 f"{at}: {key} holds a character that cannot be seen",
-                found=repr(value_node.value)[:80],
+                found=ascii(_odd(value_node.value)),
                 next_step="remove it",
             )
         # Plain text as written: YAML would make a number of the commit id 1234e567.
@@ -241,7 +251,7 @@ def _choose_kind(kind: Any, where: str) -> Kind:
         )
     if kind not in _KINDS:
         raise UsageError(
-            f"{where}: there is no kind {kind!r}" if kind else f"{where}: kind is missing",
+            f"{where}: there is no kind {_said(kind)}" if kind else f"{where}: kind is missing",
             expected=f"one of {', '.join(_KINDS)}",
             next_step=_EXAMPLE,
         )
@@ -291,7 +301,7 @@ def _text(
 ) -> str:
     value = values.get(key, "")
     if key in values and not pattern.fullmatch(value):
-        raise UsageError(f"{where}: {key} is {value!r}", expected=expected)
+        raise UsageError(f"{where}: {key} is {_said(value)}", expected=expected)
     return str(value)
 
 
@@ -311,11 +321,22 @@ def _count(values: Mapping[str, Any], key: str, where: str) -> int:
     return count
 
 
+def _odd(text: str) -> str:
+    """The first character that cannot be seen; the rest may be a secret."""
+    return next(each for each in text if not each.isprintable())
+
+
+def _said(text: str) -> str:
+    """A value for an error, unless it may hold a credential: then only that."""
+    return "not shown" if _HIDES.search(text) else repr(text[:80])
+
+
 def _is_url(location: str) -> bool:
     return "://" in location
 
 
 def _check_location(source: Source, key: str, where: str) -> None:
+    _refuse_credential(where, is_one=_TOKEN.search(source.location) is not None)
     if key == "path":
         is_odd = source.kind == "git" and ":" in source.location
         if "\0" in source.location or is_odd or _SCHEMED.match(source.location):
@@ -350,7 +371,7 @@ def _check_location(source: Source, key: str, where: str) -> None:
             next_step="a file of this machine is named by path:",
         )
     if not source.location[len(parts.scheme) :].startswith("://") or (
-        parts.scheme != "file" and not parts.hostname
+        parts.scheme != "file" and not _HOST.fullmatch(parts.hostname or "")
     ):
         raise UsageError(
             f"{where}: the URL names no host",
@@ -359,7 +380,7 @@ def _check_location(source: Source, key: str, where: str) -> None:
         )
     is_ssh = parts.scheme == "ssh" and _is_ssh_user(user or "")
     _refuse_credential(where, is_one=password is not None or (bool(user) and not is_ssh))
-    if {"?", "#"} & set(source.location):
+    if {"?", "#"} & set(source.location) or _ENCODED.search(source.location):
         raise UsageError(
             f"{where}: the URL has a query or a fragment, which may hold a token, and sources.yaml "
             "and the dataset would publish it",
@@ -374,7 +395,7 @@ def _is_ssh_user(name: str) -> bool:
 def _refuse_credential(where: str, *, is_one: bool) -> None:
     if is_one:
         raise UsageError(
-            f"{where}: the URL holds a credential, which sources.yaml would publish",
+            f"{where}: the place holds a credential, which sources.yaml would publish",
             next_step="remove it there, and let ~/.ssh/config or ~/.netrc know it",
         )
 
@@ -402,8 +423,9 @@ def _check_purl(source: Source, where: str) -> None:
     }.get(purl.type)
     if not is_good or purl.subpath:
         raise UsageError(
-            f"{where}: {source.location.partition('?')[0]!r} names no package that can be got",
+            f"{where}: the purl names no package that can be got",
             expected=_PURLS,
+            found=_said(source.location),
         )
 
 

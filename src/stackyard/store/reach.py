@@ -131,8 +131,11 @@ class Reach:
             VerificationError: it is no https URL of a public address.
             EnvironmentFault: it cannot be reached, or its answer is too long or too slow.
         """
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443)
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443)
+        except ValueError:
+            raise VerificationError("evidence is not fetched from what is no URL") from None
         address = self.addresses(host, port)[0]
         plain = parts.scheme == "http" and self.is_configured(address)
         if parts.scheme != "https" and not plain:

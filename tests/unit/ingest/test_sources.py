@@ -169,6 +169,18 @@ SECRET = "hunter2"
         f"url: 'glpat-{SECRET.upper()}@a.example.org:x'",
         f"path: 'https://me:{SECRET}@a.example.org/x'",
         f"path: 'https:/me:{SECRET}@a.example.org/x'",
+        f"url: 'https://me%3A{SECRET}%40a.example.org/x'",
+        f"url: 'https://a.example.org/x.git%3Ftoken={SECRET}'",
+        f"url: 'https://a.example.org/x.git%23{SECRET}'",
+        f"url: 'https://a.example.org/x;token={SECRET}'",
+        f"url: 'https://a.example.org/x%0A{SECRET}'",
+        f"url: 'https://a.example.org/ghp_{SECRET}0123456789abcdef/x'",
+        f"url: 'https://a.example.org/p/glpat-{SECRET}0123456789abcdef/x.git'",
+        f"url: 'git@a.example.org:hf_{SECRET}0123456789abcdef/x.git'",
+        f"path: '/srv/github_pat_{SECRET}0123456789abcdef/x'",
+        f'url: "https://a.example.org/x.git\\t{SECRET}"',
+        f'url: "https://\\u202E{SECRET}@a.example.org/x"',
+        f"url: 'https://a.example.org/x', ref: 'a b@{SECRET}'",
     ],
 )
 def test_load_sources_with_a_place_that_may_hold_a_token_is_refused_and_not_shown(
@@ -188,11 +200,15 @@ def test_load_sources_with_a_place_that_may_hold_a_token_is_refused_and_not_show
         f"kind: directory, path: 'https:/me:{SECRET}@a.example.org/x'",
         f"kind: package, sha256: {PIN}, purl: 'pkg:pypi/a@1?token={SECRET}'",
         f"kind: package, sha256: {PIN}, purl: 'pkg:pypi/a@1#{SECRET}'",
+        f"kind: package, sha256: {PIN}, purl: 'pkg:npm/%40{SECRET}@x/a@1.0.0'",
+        f"kind: package, sha256: {PIN}, purl: 'pkg:npm/npm_{SECRET}0123456789abcdef@1.0.0'",
+        f"kind: 'https://{SECRET}@a.example.org'",
     ],
 )
 def test_load_sources_of_other_kinds_with_a_token_are_refused_too(location: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as caught:
         load_sources(f"- {{{location}, name: a/b}}", "sources.yaml")
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(

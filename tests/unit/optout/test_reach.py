@@ -112,6 +112,20 @@ def server() -> Iterator[tuple[str, list[bytes]]]:
     listening.close()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example.org:99999/",
+        "https://a.example.org:x/",
+        "https://[::1/",
+        "https://a.example.org\r\nHost: b.example.org/",
+    ],
+)
+def test_get_of_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises((VerificationError, EnvironmentFault)):
+        Reach().get(url)
+
+
 def test_get_redirect_is_an_answer_and_is_not_followed(server: tuple[str, list[bytes]]) -> None:
     url, pieces = server
     pieces.append(
