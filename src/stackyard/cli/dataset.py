@@ -426,7 +426,7 @@ def query(  # noqa: PLR0917 - click passes by name
     if sql is not None and columns is not None:
         raise UsageError("--columns is for queries without --sql", next_step="name them in SELECT")
     question = room.Question(languages, licenses, repo, path, pattern)
-    writer = room.Writer(form, sys.stdout.buffer)
+    writer = room.Writer(form, sys.stdout.buffer, is_terminal=sys.stdout.isatty())
     with opening([target], project, key, newest=True) as (opened,):
         if columns is None:
             names = room.columns_for(form, opened.edition)

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from stackyard.client.licenses import admits, fold
 from stackyard.client.opened import Opened
-from stackyard.errors import EnvironmentFault, UsageError, shown_json
+from stackyard.errors import EnvironmentFault, UsageError, shown, shown_json
 from stackyard.optout.selector import glob_regex, no_shell_glob
 from stackyard.record import bucket_of
 from stackyard.release.manifest import File
@@ -209,11 +209,18 @@ def _check_regex(pattern: str) -> None:
 
 
 class Writer:
-    """Writes batches in a format, as they come; `rows` counts them."""
+    """Writes batches in a format, as they come; `rows` counts them.
 
-    def __init__(self, form: Format, sink: BinaryIO) -> None:
+    Args:
+        form: the format.
+        sink: where to.
+        is_terminal: whether somebody reads it there: then CSV, too, can do no more than be read.
+    """
+
+    def __init__(self, form: Format, sink: BinaryIO, *, is_terminal: bool = False) -> None:
         self.form = form
         self.sink = sink
+        self.is_terminal = is_terminal
         self.rows = 0
         self._parquet: pq.ParquetWriter | None = None
         self._widths: list[int] = []
@@ -253,7 +260,8 @@ class Writer:
             lines.writerow(batch.schema.names)
         columns = [column.to_pylist() for column in batch.columns]
         lines.writerows(zip(*columns, strict=True))
-        self.sink.write(text.getvalue().encode("utf-8", "replace"))
+        out = shown(text.getvalue()) if self.is_terminal else text.getvalue()
+        self.sink.write(out.encode("utf-8", "replace"))
 
     def _table(self, batch: pa.RecordBatch) -> None:
         columns = [[_cell(value) for value in column.to_pylist()] for column in batch.columns]

@@ -142,6 +142,16 @@ def test_a_hostile_file_name_cannot_steer_a_terminal() -> None:
     assert sink.getvalue().count(b"\n") == 2
 
 
+@pytest.mark.parametrize(("is_terminal", "escaped"), [(True, True), (False, False)])
+def test_csv_on_a_terminal_can_do_no_more_than_be_read(*, is_terminal: bool, escaped: bool) -> None:
+    sink = io.BytesIO()
+    writer = Writer("csv", sink, is_terminal=is_terminal)
+    writer.write(pa.RecordBatch.from_pylist([{"path": "\x1b[2J\u202e.py", "language": "C, 1"}]))
+    assert (b"\x1b" in sink.getvalue()) is not escaped
+    assert (b"\\x1b[2J\\u202e.py" in sink.getvalue()) is escaped
+    assert b'"C, 1"' in sink.getvalue()
+
+
 def test_sql_without_duckdb_says_how_to_get_it(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
     with pytest.raises(EnvironmentFault, match="pip install"):
