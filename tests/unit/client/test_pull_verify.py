@@ -394,8 +394,9 @@ def test_a_derived_copy_is_the_same_every_time_and_told_when_edited(
         for file in lock.files
     )
     dataclasses.replace(lock, files=files).write(one.folder)
-    (finding,) = check(one.folder, dataset).findings
-    assert "GPL-3.0-only" in finding.what
+    told = check(one.folder, dataset).findings
+    assert {finding.where for finding in told} == {name}
+    assert any("the licence GPL-3.0-only, which was not asked for" in each.what for each in told)
 
 
 def test_a_yanked_version_is_pulled_only_when_asked_so(

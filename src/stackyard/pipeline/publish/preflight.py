@@ -38,8 +38,10 @@ def preflight(project: Project) -> None:
         UsageError: publish.contact is not set.
         VerificationError: git has the tag of a release that the Hub does not have.
     """
+    git.check_usable(
+        project.root, COMMITTED
+    )  # (1) a merge under way may leave params.yaml unreadable
     project.params.publish.require_contact()  # (0)
-    git.check_usable(project.root, COMMITTED)  # (1)
     with previous.hub_endpoint(project) as endpoint:
         dataset = HubDataset(project.params.publish.repo, endpoint)
         newest = previous.latest(dataset)
