@@ -54,10 +54,16 @@ class Account(NamedTuple):
 def account(raw: bytes, score_min: float) -> Account:
     """Account for the words of a licence file."""
     same = texts.exact(raw)
-    if same is not None:
+    file = _File(without_markup(raw), score_min)
+    if same is not None and file.notices_are_harmless():
         return Account((Piece("text", "spdx-texts", _expression(same), 1.0, 0, len(raw)),), False)
-    plain = without_markup(raw)
-    return _File(plain, score_min).account()
+    return file.account()
+
+
+def units(raw: bytes) -> list[Unit]:
+    """Sentences, titles and items of a text, none of which is a listed one."""
+    file = _File(without_markup(raw), 1.0)
+    return [file._unit(first, last) for first, last in file._units()]  # noqa: SLF001 - our own
 
 
 _BLOCKS: Final = rb"(?:p|br|div|h[1-6]|ul|ol|li|pre|table|tr|td|th|hr|blockquote|section|article|dl|dt|dd|body|html|head|title|center|main|header|footer|nav|tbody|thead)"
@@ -135,6 +141,19 @@ class _File:
         self._whole_name()
         points = self._residue()
         return Account(tuple(_combined(self.pieces)), points)
+
+    def notices_are_harmless(self) -> bool:
+        """Whether copyright notices say no more than who holds the rights: the key of a text leaves
+        them out.
+        """
+        at = np.flatnonzero((self.words.flags & texts.NOTICE) != 0)
+        if len(at) == 0:
+            return True
+        breaks = np.flatnonzero((np.diff(at) > 1) | self.begins[at[1:]]) + 1
+        return all(
+            residue.kind(self._unit(int(run[0]), int(run[-1]) + 1), True) in residue.HARMLESS
+            for run in np.split(at, breaks)
+        )
 
     def _texts(self) -> Iterator[texts.Alignment]:
         """Listed texts that stand in the file, the best fit of what is left each time."""
@@ -267,7 +286,7 @@ class _File:
         known = frozenset().union(
             *(families(p.expression) for p in self.pieces if p.kind != "rider")
         )
-        points, translated, listing = False, False, False
+        points, listing, below_names = False, False, False
         doubts: list[tuple[str, int, int, str | None]] = []
         for first, last in self._units():
             unit = self._unit(first, last)
@@ -275,25 +294,20 @@ class _File:
                 continue
             expression = self._named(first, last)
             named = expression is None or families(expression) <= known
-            kind = residue.kind(unit, True)
+            kind = residue.kind(unit, expression is not None)
             if listing and residue.is_part_in_list(unit):
                 continue
+            if below_names and kind not in residue.HARMLESS and residue.continues_names(unit):
+                kind = "names"
+            below_names = kind in {"copyright", "names"}
             listing = kind == "part" and residue.lists_parts(unit)
-            if residue.announces_translation(unit.words):
-                translated = True
-                if unit.size <= _ANNOUNCEMENT_WORDS and residue.rider_kind(unit.words) is None:
-                    kind = "translation"
-            if kind == "foreign":
-                limits = residue.limits_in_another_language(unit.words) or residue.rider_kind(
-                    unit.words
-                )
-                kind = "unexplained" if limits or not translated else "translation"
             points = (
                 points
                 or kind in {"pointer", "introduction"}
                 or _POINTS.match(unit.words) is not None
             )
-            if kind in {"introduction", "title"} or (kind == "part" and _speaks_of_itself(unit)):
+            speaks = kind in {"introduction", "title"}
+            if speaks or (kind == "part" and _speaks_of_itself(unit)):
                 if expression is not None and (not named or " OR " in expression):
                     self._name(expression, first, last)
             elif kind not in residue.HARMLESS:
@@ -306,6 +320,8 @@ class _File:
             source = self._source(first, last, known)
             if source is None:
                 self._doubt(kind, first, last)
+            elif residue.only_repeats(self._unit(first, last).words):
+                continue
             elif expression is not None and families(expression) & families(source):
                 self._name(expression, first, last)
                 ids = known
@@ -371,19 +387,20 @@ class _File:
         starts, ends = words.starts[first:last], words.ends[first:last]
         address = (flags & texts.ADDRESS) != 0
         upper = ((flags & texts.UPPER) != 0) & ~address
+        foreign = (flags & texts.FOREIGN) != 0
         spelt = [
             _spelt(self.plain[start:end], bool(is_address))
             for start, end, is_address in zip(starts, ends, address, strict=True)
         ]
-        small = " ".join(word for word, is_upper in zip(spelt, upper, strict=True) if not is_upper)
+        marks = zip(spelt, upper.tolist(), foreign.tolist(), address.tolist(), strict=True)
+        end = int(ends[-1])
+        end += len(_SIGNS.match(self.plain, end)[0])  # type: ignore[index]  # it may be empty
+        raw = self.plain[max(int(starts[0]) - 4, 0) : end].decode(errors="replace")
         return Unit(
             re.sub(r"\bpath(?: path)+\b", "path", " ".join(filter(None, spelt))),
-            self.plain[max(int(starts[0]) - 4, 0) : int(ends[-1])].decode(errors="replace"),
+            raw,
             last - first,
-            int(upper.sum()),
-            int(address.sum()),
-            int(((flags & texts.FOREIGN) != 0).sum()),
-            small,
+            tuple(residue.tokens_of(list(marks), raw)),
             self._edge(first) and self._edge(last),
         )
 
@@ -392,8 +409,6 @@ class _File:
         return self._boundary(at) or bool(self.words.flags[at] & texts.LINE)
 
 
-_ANNOUNCEMENT_WORDS: Final = 10
-"""Words of a heading over a translation, in any language."""
 _QUOTES_MAX: Final = 200
 """Sentences of a file that are looked for in the listed texts: what has more is no plain licence."""
 _QUOTE_WORDS: Final = 6
@@ -406,6 +421,8 @@ _NOTICE_WORDS: Final = 24
 """Words from the sign of a notice up to which its list of holders is followed."""
 _NAME_BYTES_MAX: Final = 100
 _TAG: Final = re.compile(rb"SPDX-License-Identifier:[ \t]*([^\r\n*<>]{1,200})")
+_SIGNS: Final = re.compile(rb"[^\w\s]{0,12}(?:[ \t]{1,3}[\x80-\xff$]{1,12})?")
+"""Signs behind the last word of a sentence."""
 _POINTS: Final = re.compile(r"(?:please )?(?:see|refer|read|consult)\b")
 _ITSELF: Final = re.compile(
     r"^(?:some |other |certain |all |the |most )*(?:portions|parts|files|code|source|this|it|software|library|project|package)\b"
@@ -416,7 +433,7 @@ _ELSEWHERE: Final = re.compile(
 _PATH: Final = re.compile(
     rb"(?<![\w.+~*/@-])(?:(?:[\w.+~*-]{1,80}/){1,20}[\w+~*-]{1,80}\.\w{1,10}\b"
     rb"|(?:[\w.+~*-]{1,80}/){2,20}[\w.+~*-]{0,80}|[\w-]{1,80}(?:\.[\w-]{1,80}){2,20}(?:/[\w.-]{1,80}){0,20}"
-    rb"|[a-z][\w.-]{0,80}/(?![\w.-])|[\w-]{1,80}\.[a-z][a-z0-9]{0,4}(?=[\s,;:)'\"`*]|$)"
+    rb"|[a-z][\w.-]{0,80}/(?!\.?[\w-])|(?:lib|libs|src|docs?|tests?|examples?|vendor|contrib|tools|third_party|external|include|assets|deps)/[\w.-]{1,80}|[\w-]{1,80}\.[a-z][a-z0-9]{0,4}(?=[\s,;:)'\"`*]|$)"
     rb"|[\w-]{1,80}\.(?:com|org|net|io)/[\w./-]{1,200})"
 )
 """File names, paths and dotted names."""

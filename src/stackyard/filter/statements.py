@@ -60,6 +60,8 @@ _MODULES: Sequence[str] = (
     "stackyard.filter.expression",
     "stackyard.filter.account",
     "stackyard.filter.residue",
+    "stackyard.filter.tiles",
+    "stackyard.filter.data.residue",
     "stackyard.filter.texts",
     "stackyard.filter.data.spdx",
     "stackyard.filter.buffers",

@@ -134,6 +134,15 @@ class Alignment(NamedTuple):
     gaps: tuple[Gap, ...]
 
 
+def spelling(word: str) -> str:
+    """A word in the spelling that equal ones share; who holds a right is not told apart by it.
+
+    >>> spelling("licence")
+    'license'
+    """
+    return word if word.startswith("owner") else _SPELLINGS.get(word, word)
+
+
 def key_of(word: str) -> int:
     """Key of a word in lower case."""
     return int(_word_key(np.frombuffer(word.encode(), np.uint8)))
@@ -209,6 +218,11 @@ class SpdxIndex:
         self._runs = (pairs >> np.uint64(16)).astype(np.uint32)
         self._owners = (pairs & np.uint64(0xFFFF)).astype(np.int64)
         self._sizes = np.bincount(self._owners, minlength=len(ids))
+
+    @functools.cached_property
+    def vocabulary(self) -> frozenset[int]:
+        """Keys of all words of the listed texts."""
+        return frozenset(np.unique(self._keys).tolist())
 
     def text(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Keys of the words of a licence, and which of them may be replaced or left out."""

@@ -338,3 +338,9 @@ def test_words_beside_a_text_that_only_tell_or_give_more_change_nothing(beside: 
 def test_exception_that_takes_is_no_harmless_one() -> None:
     beside = "As an exception, you may redistribute portions only without including advertisements."
     assert not is_permissive(read_license(f"{MIT.decode()}\n\n{beside}\n"))
+
+
+@pytest.mark.parametrize("more", ["for friends and family", "not for sale", "customers only"])
+def test_words_in_a_notice_of_an_exact_text_are_read(more: str) -> None:
+    text = MIT.decode().replace("The Example Authors", f"The Example Authors, {more}")
+    assert not is_permissive(read_license(text))
