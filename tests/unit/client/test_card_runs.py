@@ -18,7 +18,7 @@ from stackyard.release import card
 from tests.unit.client.publisher import ROWS, Publisher
 
 COLLATE = '''
-"""What torch.utils.data.default_collate documents, where torch is not installed: it is 200 MB and more.
+"""What torch.utils.data.default_collate documents, where torch is not installed
 
 Texts stay a list, numbers become one column, dicts go member by member, and nothing else is taken.
 """
