@@ -37,7 +37,7 @@ class Unit(NamedTuple):
 
 HARMLESS: Final = frozenset(
     ["copyright", "names", "title", "frame", "introduction", "pointer", "part", "history",
-     "thanks", "funding", "warranty", "endorsement", "notice", "export", "request", "contact", "grant",
+     "thanks", "contribution", "funding", "warranty", "endorsement", "notice", "export", "request", "contact", "grant",
      "output", "translation", "description", "known"]
 )  # fmt: skip
 _STRONGEST: Final = ("introduction", "part", "pointer", "title")
@@ -310,7 +310,10 @@ _COPYLEFT: Final = re.compile(
 """Names of licences, not all of them permissive, that phrases have: the caller must know them."""
 _SENTENCE_WORDS_MAX: Final = 300
 """Words of a sentence that is read; the longest of the listed texts has 270."""
-_TELLING: Final = re.compile(r"[$€£¥₹¬≠✗✘❌🚫⛔☠]|(?i:\b(?:mit|bsd|isc|apache|zlib)[+*~])")
+_TELLING: Final = re.compile(
+    r"[$€£¥₹¬≠✗✘❌🚫⛔☠]|(?i:\b(?:mit|bsd|isc|apache|zlib)[+*~])"
+    r"|(?i:(?<![.\d])(?:[5-9]|\d\d+|\d+\.\d+)[- ]clause)"  # listed are BSD's with up to four
+)
 """Signs that say what no word says; `$Id$` and its like are cut out before."""
 _KEYWORD: Final = re.compile(
     r"\$(?:Id|Date|Revision|Author|Header|Source|Name|Log|Rev|URL)\b[^$\n]{0,200}\$"
@@ -335,9 +338,9 @@ def _kind(unit: Unit, named: bool) -> str:
         return "names"
     if _is_fragment(unit):
         return "names"
+    if digest(unit.words) in _known_sentences():
+        return "known"
     if _is_read(unit):
-        if digest(unit.words) in _known_sentences():
-            return "known"
         found = grammar().made_of(unit.tokens)
         kinds = {rule.kind for rule in found}
         if found and (named or not (kinds & _OF_THE_WORK and _COPYLEFT.search(unit.words))):

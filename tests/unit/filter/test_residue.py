@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -139,3 +140,23 @@ def test_long_sentence_takes_bounded_time(text: str) -> None:
     start = time.process_time()
     kinds(text)
     assert time.process_time() - start < 2.0
+
+
+def test_reviewed_sentences_are_digests_without_repeats_each_with_a_reason() -> None:
+    rows = residue._document("digests.yaml")
+    assert all(re.fullmatch(r"[0-9a-f]{16}", row["digest"]) and row["because"] for row in rows)
+    assert len({row["digest"] for row in rows}) == len(rows) > 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The BSD 5-Clause License",
+        "BSD 4.5-clause",
+        "This is not free software.",
+        "This project is not licensed under the MIT License.",
+        "Credit cards accepted at https://example.org/pay",
+    ],
+)
+def test_denials_and_titles_that_no_list_has_are_not_harmless(words: str) -> None:
+    assert not set(kinds(words)) <= HARMLESS
