@@ -13,7 +13,7 @@ from stackyard.cli import JSON, PROJECT
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--repo", default=None, help="Dataset id on the Hub, namespace/name.")
-@click.option("--contact", default=None, metavar="MAIL|URL", help="Whom code owners write to; needed before a release.")  # fmt: skip
+@click.option("--contact", default=None, metavar="MAIL|URL", show_default="git's user.email", help="Whom code owners write to; it is public, and needed before a release.")  # fmt: skip
 @click.option("--remote", metavar="URL", default=None, show_default="a folder in the project",
               help="Where DVC keeps what stages made: s3://, ssh://, https://, or a folder.")  # fmt: skip
 @JSON
@@ -27,13 +27,17 @@ def init(
     Example: stackyard init my-dataset --repo octo-org/my-dataset --contact data@example.org
     """
     from stackyard.cli import echo_json
-    from stackyard.pipeline.project.making import init_project
+    from stackyard.pipeline.project.making import init_project, usual_contact
 
-    made = init_project(folder, repo, contact, remote)
+    usual = usual_contact(folder) if contact is None else None
+    made = init_project(folder, repo, contact or usual, remote)
     if as_json:
         echo_json({"project": str(folder), "made": made})
     elif made:
         click.echo(f"made in {folder}: {', '.join(made)}")
+        if usual is not None:
+            click.echo(f"code owners write to {usual}, as git has it. The card will show it;")
+            click.echo("change publish.contact in params.yaml if it should be another.")
         click.echo(f"next: stackyard source add PURL|URL|PATH --project {folder}")
         click.echo(f"then: stackyard release --project {folder}")
     else:

@@ -69,6 +69,15 @@ def init_git(root: Path) -> None:
         _git(root, "init", "-q", "-b", "main")
 
 
+def own_address(root: Path) -> str | None:
+    """The e-mail address under which git commits at a folder, which need not exist yet; None: none."""
+    there = next(
+        folder for folder in (root.absolute(), *root.absolute().parents) if folder.is_dir()
+    )
+    done = _git(there, "config", "user.email", check=False)
+    return None if done.returncode else done.stdout.strip() or None
+
+
 def commit(root: Path, paths: Sequence[str], message: str) -> str | None:
     """Commits these paths and nothing else; the commit, or None if there was nothing to commit."""
     there = _existing(root, paths)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from stackyard.errors import UsageError
 from stackyard.filter.policy import default_policy_text
 from stackyard.pipeline.project import Project, ProjectParams, params_yaml
 from stackyard.pipeline.project.code import write_code
@@ -81,6 +82,19 @@ def init_project(
     if remote is not None:
         set_remote(root, remote)
     return made
+
+
+def usual_contact(root: Path) -> str | None:
+    """Whom code owners write to unless somebody is named: the address that git has for a new project.
+
+    None where params.yaml is there already, or git has no address to which a mail could go.
+    """
+    address = None if (root / "params.yaml").exists() else git.own_address(root)
+    try:
+        PublishParams(contact=address or "")
+    except UsageError:
+        return None
+    return address
 
 
 def ready_project(root: Path | str) -> Project:
