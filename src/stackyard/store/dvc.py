@@ -126,7 +126,9 @@ def init_dvc(root: Path) -> None:
         return
     with contextlib.redirect_stdout(io.StringIO()), without_git_variables():  # it greets
         Repo.init(str(root), subdir=not (root / ".git").exists()).close()
-    config.write_text(CONFIG % (root.resolve() / HERE), encoding="utf-8")
+    here = root.resolve() / HERE
+    here.mkdir(parents=True, exist_ok=True)  # a copy of the project brings it, a clone does not
+    config.write_text(CONFIG % here, encoding="utf-8")
 
 
 def set_remote(root: Path, url: str) -> None:
@@ -153,16 +155,15 @@ def set_remote(root: Path, url: str) -> None:
 
 
 def find_remote(root: Path) -> None:
-    """Follows a project that was moved: its own remote is where the project is now.
+    """Follows a project that was moved or copied: its own remote is where the project is now.
 
-    One that is elsewhere, as in a clone, is left alone: it is shared with the project cloned from.
+    A purge deletes from the remote what the project does not need, so a copy must not share it. A
+    clone has no folder of its own for it, and is left alone: it shares that of the project cloned.
     """
-    path = root / ".dvc" / "config"
-    told = _remote_path(path)
-    if told is not None and told.parts[-2:] == HERE.parts and not told.exists():
-        here = root.resolve() / HERE
-        if here.exists() and here != told:
-            set_remote(root, str(here))
+    told = _remote_path(root / ".dvc" / "config")
+    here = root.resolve() / HERE
+    if told is not None and told.parts[-2:] == HERE.parts and here.exists() and here != told:
+        set_remote(root, str(here))
 
 
 def _remote_path(config: Path) -> Path | None:

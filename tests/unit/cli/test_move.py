@@ -21,6 +21,7 @@ from stackyard.pipeline.project.making import init_project, ready_project
 from stackyard.pipeline.publish import publishing as publish
 from stackyard.pipeline.publish.previous import fetch_previous
 from stackyard.stages import STAGES
+from stackyard.store.dvc import find_remote
 
 Typed = Callable[..., Result]
 
@@ -151,11 +152,20 @@ def test_remote_by_url_is_in_the_clone_and_holds_everything(
 
 def test_moved_folder_keeps_its_own_remote(tmp_path: Path) -> None:
     init_project(tmp_path / "old", "octo-org/yard", "data@example.org")
-    (tmp_path / "old" / ".stackyard" / "remote").mkdir()
     (tmp_path / "old").rename(tmp_path / "new")
     ready_project(tmp_path / "new")
     told = (tmp_path / "new" / ".dvc" / "config").read_text()
     assert f"url = {tmp_path / 'new' / '.stackyard' / 'remote'}" in told
+
+
+def test_copied_folder_has_a_remote_of_its_own_and_a_clone_shares_it(tmp_path: Path) -> None:
+    init_project(tmp_path / "old", "octo-org/yard", "data@example.org")
+    shutil.copytree(tmp_path / "old", tmp_path / "copy")
+    shutil.copytree(tmp_path / "old", tmp_path / "clone", ignore=lambda *_: [".stackyard"])
+    for name, its in (("copy", "copy"), ("clone", "old")):
+        find_remote(tmp_path / name)
+        told = (tmp_path / name / ".dvc" / "config").read_text()
+        assert f"url = {tmp_path / its / '.stackyard' / 'remote'}" in told
 
 
 def test_report_in_a_clone_without_local_work(clone: Path, typed: Typed) -> None:
