@@ -93,6 +93,7 @@ class DvcProject:
 
         DVC looks up stages in the process's working folder, so that is where it runs.
         """
+        find_remote(self._root)
         with contextlib.chdir(self._root), without_git_variables():
             yield from self._opened(what)
 

@@ -154,7 +154,7 @@ def test_preview_before_anything_was_built_says_what_to_do(project: Path) -> Non
     (project / "params.yaml").write_text("{}")
     (project / "sources.yaml").write_text("[]")
     name = submitted(project, "--repo", "octo/p")
-    with pytest.raises(UsageError, match="flows build"):
+    with pytest.raises(UsageError, match="stackyard build"):
         run(project, "preview", name)
 
 

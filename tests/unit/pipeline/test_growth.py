@@ -272,8 +272,13 @@ def test_steps_without_prefect_are_those_of_the_flow(name: str) -> None:
     text = (Path(here.__file__).parents[1] / "flows" / f"{name}.py").read_text()
     body = text[text.index(f"def {name}(") :]
     prefects = {"create_markdown_artifact", "keep", "markdown", "run_stages", name}
+    of_a_dry_run = {"replace", "run_stage"}
 
     def calls(source: str) -> list[str]:
-        return [each for each in re.findall(r"\b([a-z_]+)\(", source) if each not in prefects]
+        return [
+            each
+            for each in re.findall(r"\b([a-z_]+)\(", source)
+            if each not in prefects | of_a_dry_run
+        ]
 
     assert calls(inspect.getsource(getattr(here, name))) == calls(body)
