@@ -111,16 +111,23 @@ CLEAN_MAX = 0.5
 
 def _written() -> Iterator[Claim]:
     told = {level: written(SETS, SEEDS, level) for level in SCORE_MIN}
-    medium = told["medium"]
-    yield Claim(
-        "credentials and look-alikes written by hand, two sets, at `medium`; see the page for figures at first sight",
+    yield _at_medium(
+        "credentials and look-alikes written by hand, two sets, at `medium`; "
+        "see the page for figures at first sight",
+        told["medium"],
+    )
+    yield _ordered("the sets written by hand", told)
+
+
+def _at_medium(name: str, medium: Counts) -> Claim:
+    return Claim(
+        name,
         f"R >= {SYNTAX_RECALL_MIN}, P >= {SYNTAX_PRECISION_MIN}, false positives <= {SYNTAX_FALSE_MAX}",
         f"R {medium.recall:.3f}, P {medium.precision:.3f}, false positives {medium.false_share:.3f}",
         medium.recall >= SYNTAX_RECALL_MIN
         and medium.precision >= SYNTAX_PRECISION_MIN
         and medium.false_share <= SYNTAX_FALSE_MAX,
     )
-    yield _ordered("the sets written by hand", told)
 
 
 def _ordered(name: str, told: dict[Level, Counts]) -> Claim:
@@ -147,15 +154,10 @@ def _clean() -> Iterator[Claim]:
 
 def _syntaxes() -> Iterator[Claim]:
     told = {level: figures(HELD_OUT_SEEDS, level) for level in SCORE_MIN}
-    medium = told["medium"]
     size = len(HELD_OUT_SEEDS) * LINES
-    yield Claim(
+    yield _at_medium(
         f"credentials in many syntaxes at `medium`, {size:,} drawn lines of seeds that nobody looked at",
-        f"R >= {SYNTAX_RECALL_MIN}, P >= {SYNTAX_PRECISION_MIN}, false positives <= {SYNTAX_FALSE_MAX}",
-        f"R {medium.recall:.3f}, P {medium.precision:.3f}, false positives {medium.false_share:.3f}",
-        medium.recall >= SYNTAX_RECALL_MIN
-        and medium.precision >= SYNTAX_PRECISION_MIN
-        and medium.false_share <= SYNTAX_FALSE_MAX,
+        told["medium"],
     )
     yield _ordered("the same lines", told)
 

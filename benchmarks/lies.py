@@ -538,7 +538,8 @@ LIES = (
     _totals("more bytes kept", "totals match the shards", lambda liar: {"bytes_kept": liar.manifest.totals.bytes_kept + 1}),
     _totals("fewer bytes seen than kept", "totals add up", lambda liar: {"bytes_seen": liar.manifest.totals.bytes_kept - 1}),
     _totals("opt-outs that are not in force", "registry", lambda _liar: {"optouts": 7}),
-    _totals("files dropped for opt-outs that nobody made", "totals add up", lambda liar: {"dropped": tuple(sorted((*liar.manifest.totals.dropped, Dropped("optout", "repo", 3)))), "files_seen": liar.manifest.totals.files_seen + 3}),
+    _totals("files dropped for opt-outs that "
+            "nobody made", "totals add up", lambda liar: {"dropped": tuple(sorted((*liar.manifest.totals.dropped, Dropped("optout", "repo", 3)))), "files_seen": liar.manifest.totals.files_seen + 3}),
     _totals("dropped by another rule", "decisions", lambda liar: {"dropped": tuple(sorted((dataclasses.replace(liar.manifest.totals.dropped[0], rule="another"), *liar.manifest.totals.dropped[1:])))}),
     Lie("bytes of a shard's text", "read-back", _nothing, after=lambda liar: _shard_says(liar, content_bytes=5)),
     Lie("rows of a shard", "read-back", _nothing, after=lambda liar: _shard_says(liar, rows=5)),
@@ -658,7 +659,8 @@ LIES = (
     Lie("notices with escape codes", "attribution", _edited("ATTRIBUTION/*.txt", lambda old: old + ESC.encode())),
     Lie("conflicts of licences that are not there", "attribution", _edited("ATTRIBUTION/conflicts.json", lambda _old: canonical_json(_CONFLICTS))),
     Lie("conflicts that are deep", "attribution", _edited("ATTRIBUTION/conflicts.json", lambda _old: b"[" * 100_000)),
-    _rows("detected licences that the expression has not", "licence evidence", lambda rows: rows[0].update(detected_licenses=["Apache-2.0", "CC0-1.0"])),
+    _rows("detected licences that the "
+          "expression has not", "licence evidence", lambda rows: rows[0].update(detected_licenses=["Apache-2.0", "CC0-1.0"])),
     _rows("an expression that no evidence names", "licence evidence", lambda rows: _license(rows, "0BSD", detected_licenses=["0BSD"])),
     _rows("fewer licences than its evidence asks for", "licence evidence", lambda rows: _license(rows, f"{rows[0]['license_expression']} AND 0BSD")),
     _rows("evidence of another licence", "licence evidence", lambda rows: _evidence(rows, expression="AGPL-3.0-only")),
@@ -666,7 +668,8 @@ LIES = (
     _rows("another cluster's name", "identifiers", lambda rows: rows[0].update(dedup_cluster=ID)),
     _rows("rows of one revision in two trees", "identifiers", lambda rows: rows[0].update(directory_id=f"swh:1:dir:{ID}")),
     _rows("rows of one revision with other stars", "identifiers", lambda rows: rows[0].update(star_events_count=rows[0]["star_events_count"] + 9)),
-    _rows("a tree for a revision, and another for its directory", "identifiers", lambda rows: rows[0].update(revision_id=f"swh:1:dir:{ID}", origins=[{**own, "revision_id": f"swh:1:dir:{ID}"} for own in rows[0]["origins"][:1]])),
+    _rows("a tree for a revision, and another for its "
+          "directory", "identifiers", lambda rows: rows[0].update(revision_id=f"swh:1:dir:{ID}", origins=[{**own, "revision_id": f"swh:1:dir:{ID}"} for own in rows[0]["origins"][:1]])),
     _rows("another text in another encoding", "identifiers", lambda rows: _in_encoding(rows, "cp1252")),
     _rows("another text in EUC-JP", "identifiers", lambda rows: _in_encoding(rows, "euc_jp")),
     _rows("another text in UTF-16", "identifiers", lambda rows: _in_encoding(rows, "utf-16")),

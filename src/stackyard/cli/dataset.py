@@ -388,10 +388,12 @@ def opening(
 @click.option("--repo", metavar="OWNER/NAME", help="Only this repository.")
 @click.option("--path", metavar="GLOB", help="Only these paths; `*` stops at `/`, `**` does not.")
 @click.option("--pattern", metavar="REGEX", help="Only contents in which this (RE2) is found.")
-@click.option("--sql", metavar="SQL", help="Ask this of what is left, the table `files` (needs DuckDB).")  # fmt: skip
+@click.option("--sql", metavar="SQL", help="Ask this of what is left, the table `files` (needs "
+                                           "DuckDB).")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(["table", "jsonl", "json", "csv", "parquet"]),
               default="table", show_default=True, help="`jsonl` (or `json`) is one object a line.")  # fmt: skip
-@click.option("--columns", metavar="A,B", help="Only these columns, in this order.  [default: of the format]")  # fmt: skip
+@click.option("--columns", metavar="A,B", help="Only these columns, in this order.  [default: of "
+                                               "the format]")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=None, metavar="N", help="At most N rows.")  # fmt: skip
 @_KEY
 @_PROJECT

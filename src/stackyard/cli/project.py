@@ -13,7 +13,8 @@ from stackyard.cli import JSON, PROJECT
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--repo", default=None, help="Dataset id on the Hub, namespace/name.")
-@click.option("--contact", default=None, metavar="MAIL|URL", show_default="git's user.email", help="Whom code owners write to; it is public, and needed before a release.")  # fmt: skip
+@click.option("--contact", default=None, metavar="MAIL|URL", show_default="git's user.email", help="Whom code owners write to; it "
+                                                                                                   "is public, and needed before a release.")  # fmt: skip
 @click.option("--remote", metavar="URL", default=None, show_default="a folder in the project",
               help="Where DVC keeps what stages made: s3://, ssh://, https://, or a folder.")  # fmt: skip
 @JSON

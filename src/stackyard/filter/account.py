@@ -66,8 +66,15 @@ def units(raw: bytes) -> list[Unit]:
     return [file._unit(first, last) for first, last in file._units()]  # noqa: SLF001 - our own
 
 
-_BLOCKS: Final = rb"(?:p|br|div|h[1-6]|ul|ol|li|pre|table|tr|td|th|hr|blockquote|section|article|dl|dt|dd|body|html|head|title|center|main|header|footer|nav|tbody|thead)"
-_INLINE: Final = rb"(?:a|b|i|em|strong|span|code|tt|font|small|big|sup|sub|u|s|kbd|abbr|img|meta|link|address|cite|details|summary|var|samp|nobr|wbr|!doctype|\?xml|base|col|colgroup|caption|picture|svg|path)"
+_BLOCKS: Final = (
+    rb"(?:p|br|div|h[1-6]|ul|ol|li|pre|table|tr|td|th|hr|blockquote|section|article|"
+    rb"dl|dt|dd|body|html|head|title|center|main|header|footer|nav|tbody|thead)"
+)
+_INLINE: Final = (
+    rb"(?:a|b|i|em|strong|span|code|tt|font|small|big|sup|sub|u|s|kbd|abbr|img|meta|"
+    rb"link|address|cite|details|summary|var|samp|nobr|wbr|!doctype|\?xml|base|col|"
+    rb"colgroup|caption|picture|svg|path)"
+)
 _MARKUP: Final = re.compile(
     rb"(?is)(?P<hidden><(?P<name>style|script)\b[^<>]{0,1000}>.{0,100000}?</(?P=name)\s*>)"
     rb"|(?P<block></?" + _BLOCKS + rb"(?:\s[^<>]{0,1000})?/?>)"
@@ -75,7 +82,8 @@ _MARKUP: Final = re.compile(
     rb"|(?P<entity>&(?:#\d{1,6}|#x[0-9a-f]{1,6}|[a-z]{2,8});)"
     rb"|(?P<link>\]\([^()\s]{1,500}\))"
     rb"|(?P<badge>!\[[^\]\n]{0,200}\])"
-    rb"|(?P<directive>(?m:^[ \t]*\.\.[ \t]+(?:code|code-block|literalinclude|highlight|_[^\n:]{1,80})::?[^\n]{0,80}$))"
+    rb"|(?P<directive>(?m:^[ \t]*\.\.[ \t]+(?:code|code-block|literalinclude|highlight|"
+    rb"_[^\n:]{1,80})::?[^\n]{0,80}$))"
     rb"|(?P<dnl>(?m:^[ \t]*(?:dnl|rem)[ \t]))"
 )  # fmt: skip
 
@@ -425,15 +433,19 @@ _SIGNS: Final = re.compile(rb"[^\w\s]{0,12}(?:[ \t]{1,3}[\x80-\xff$]{1,12})?")
 """Signs behind the last word of a sentence."""
 _POINTS: Final = re.compile(r"(?:please )?(?:see|refer|read|consult)\b")
 _ITSELF: Final = re.compile(
-    r"^(?:some |other |certain |all |the |most )*(?:portions|parts|files|code|source|this|it|software|library|project|package)\b"
+    r"^(?:some |other |certain |all |the |most )*(?:portions|parts|files|code|source|this|it|"
+    r"software|library|project|package)\b"
 )
 _ELSEWHERE: Final = re.compile(
-    r"third part|3rd part|bundl|vendor|embed|includ|contain|depend|\buses\b|font|icon|image|logo|documentation|docs\b|asset|example|test"
+    r"third part|3rd part|bundl|vendor|embed|includ|contain|depend|\buses\b|font|icon|image|logo|"
+    r"documentation|docs\b|asset|example|test"
 )
 _PATH: Final = re.compile(
     rb"(?<![\w.+~*/@-])(?:(?:[\w.+~*-]{1,80}/){1,20}[\w+~*-]{1,80}\.\w{1,10}\b"
     rb"|(?:[\w.+~*-]{1,80}/){2,20}[\w.+~*-]{0,80}|[\w-]{1,80}(?:\.[\w-]{1,80}){2,20}(?:/[\w.-]{1,80}){0,20}"
-    rb"|[a-z][\w.-]{0,80}/(?!\.?[\w-])|(?:lib|libs|src|docs?|tests?|examples?|vendor|contrib|tools|third_party|external|include|assets|deps)/[\w.-]{1,80}|[\w-]{1,80}\.[a-z][a-z0-9]{0,4}(?=[\s,;:)'\"`*]|$)"
+    rb"|[a-z][\w.-]{0,80}/(?!\.?[\w-])|(?:lib|libs|src|docs?|tests?|examples?|vendor|contrib|tools|"
+    rb"third_party|external|include|assets|deps)/[\w.-]{1,80}|"
+    rb"[\w-]{1,80}\.[a-z][a-z0-9]{0,4}(?=[\s,;:)'\"`*]|$)"
     rb"|[\w-]{1,80}\.(?:com|org|net|io)/[\w./-]{1,200})"
 )
 """File names, paths and dotted names."""
@@ -460,33 +472,47 @@ def _keys(words: str) -> frozenset[int]:
 
 
 _GLUE: Final = _keys(
-    "the an of to in on by with from for and or as at this that these those such its their his her them they it is are be been was were has"
-    " have had any all each every above below following foregoing herein hereby hereunder thereof which both either said same other part parts"
-    " also then than into upon within there here so be being including include includes included next well many see thanks"
+    "the an of to in on by with from for and or as at this that these those such its their his "
+    "her them they it is are be been was were has"
+    " have had any all each every above below following foregoing herein hereby hereunder "
+    "thereof which both either said same other part parts"
+    " also then than into upon within there here so be being including include includes included "
+    "next well many see thanks"
 )
 _THINGS: Final = _keys(
-    "software program programs library libraries code source sources file files package packages documentation document documents product products"
-    " work works material materials module modules project font fonts data tool tools application applications script scripts toolkit system"
-    " associated accompanying binary object form forms text texts copy copies portion portions notice notices statement list disclaimer license paragraph"
+    "software program programs library libraries code source sources file files package packages "
+    "documentation document documents product products"
+    " work works material materials module modules project font fonts data tool tools "
+    "application applications script scripts toolkit system"
+    " associated accompanying binary object form forms text texts copy copies portion portions "
+    "notice notices statement list disclaimer license paragraph"
     " copyright header version versions distribution"
 )
 _PARTIES: Final = _keys(
-    "author authors holder holders contributor contributors licensor licensors developer developers company corporation university project organization"
-    " foundation team group individuals name names copyright regents institute institution maintainer maintainers creator creators party parties"
+    "author authors holder holders contributor contributors licensor licensors developer "
+    "developers company corporation university project organization"
+    " foundation team group individuals name names copyright regents institute institution "
+    "maintainer maintainers creator creators party parties"
     " members community inc llc ltd gmbh"
 )
 _BEFORE_PARTIES: Final = _keys(
     "by of shall event name names neither nor copyright the and or above"
 )
 _GIVES: Final = _keys(
-    "use copy modify merge publish distribute sublicense sell deal redistribution redistribute perform display permitted permit"
-    " granted grant grants person anyone everyone purpose purposes free charge fee royalty rights right persons worldwide perpetual irrevocable"
+    "use copy modify merge publish distribute sublicense sell deal redistribution redistribute "
+    "perform display permitted permit"
+    " granted grant grants person anyone everyone purpose purposes free charge fee royalty "
+    "rights right persons worldwide perpetual irrevocable"
 )
 _LIMITS: Final = _keys(
-    "not no never nor neither none nobody nothing without only except unless exclude excluded excluding must shall should cannot can may need"
-    " required require requires subject if provided condition conditions restriction restrictions limitation limited solely exclusively commercial"
-    " noncommercial academic educational research personal private internal evaluation military government students student until but however"
-    " prohibited forbidden allowed deny denied terminate terminated revoked pay paid fees royalties written prior consent agreement agree"
+    "not no never nor neither none nobody nothing without only except unless exclude excluded "
+    "excluding must shall should cannot can may need"
+    " required require requires subject if provided condition conditions restriction "
+    "restrictions limitation limited solely exclusively commercial"
+    " noncommercial academic educational research personal private internal evaluation military "
+    "government students student until but however"
+    " prohibited forbidden allowed deny denied terminate terminated revoked pay paid fees "
+    "royalties written prior consent agreement agree"
 )
 _SAY_LITTLE: Final = _GLUE | _THINGS | _PARTIES | _GIVES | _LIMITS
 """Words that an edit may add or drop, and those that are asked for apart."""

@@ -323,16 +323,21 @@ _RULES: Final[tuple[tuple[bytes, str], ...]] = (
     (rb"eclipse public licen[sc]e,? ?-?v?(?:ersion)?\.? ?2|epl-2\.0|epl-v20", "EPL-2.0"),
     (rb"eclipse public licen[sc]e|epl-1\.0|epl-v10", "EPL-1.0"),
     (rb"boost software licen[sc]e|boost\.org/license_1_0", "BSL-1.0"),
-    (rb"permission to use copy modify (?:and/or|and|or) distribute this software for any purpose with or without fee is hereby granted", "ISC"),
+    ((rb"permission to use copy modify (?:and/or|and|or) distribute this software for any purpose "
+     rb"with or without fee is hereby granted"), "ISC"),
     (rb"isc licen[sc]e", "ISC"),
-    (rb"permission to use copy modify (?:and )?distribute (?:and sell )?this software and its documentation for any purpose (?:is hereby granted without fee|and without fee is hereby granted|without fee and without)", "HPND"),
-    (rb"permission to use copy modify (?:and )?distribute this software for any purpose (?:and )?without fee is hereby granted", "HPND"),
+    ((rb"permission to use copy modify (?:and )?distribute (?:and sell )?this software and its "
+     rb"documentation for any purpose (?:is hereby granted without fee|and without fee is hereby "
+     rb"granted|without fee and without)"), "HPND"),
+    ((rb"permission to use copy modify (?:and )?distribute this software for any purpose (?:and "
+     rb")?without fee is hereby granted"), "HPND"),
     (rb"origin of this software must not be misrepresented|zlib/libpng licen[sc]e|\bzlib licen[sc]e", "Zlib"),
     (rb"this is free and unencumbered software released into the public domain|unlicense\.org", "Unlicense"),
     (rb"creativecommons\.org/publicdomain/zero|\bcc0[ -]1\.0|cc0 public domain|cc0 1\.0", "CC0-1.0"),
     (rb"do what the fuck you want to", "WTFPL"),
     (rb"artistic licen[sc]e,? ?(?:version )?2\.0|artistic[ -]2\.0", "Artistic-2.0"),
-    (rb"same terms as (?:the )?perl(?: 5)?(?: programming language system)?(?: itself)?", "Artistic-1.0-Perl OR GPL-1.0-or-later"),
+    ((rb"same terms as (?:the )?perl(?: 5)?(?: programming language system)?(?: "
+     rb"itself)?"), "Artistic-1.0-Perl OR GPL-1.0-or-later"),
     (rb"python software foundation licen[sc]e|psf licen[sc]e agreement|licensed to psf under", "PSF-2.0"),
     (rb"php licen[sc]e,? version 3\.01|version 3\.01 of the php licen[sc]e", "PHP-3.01"),
     (rb"academic free licen[sc]e,? ?(?:version )?v?\.? ?2\.1", "AFL-2.1"),
@@ -355,7 +360,8 @@ _RULES: Final[tuple[tuple[bytes, str], ...]] = (
     (rb"creativecommons\.org/licenses/by-nc", "CC-BY-NC-4.0"),
     (rb"free software foundation gives unlimited permission to copy distribute and modify it", "FSFUL"),
     (rb"free software foundation gives unlimited permission to copy and/or distribute it", "FSFULLR"),
-    (rb"copying and distribution of this file with or without modification are permitted in any medium without royalty", "FSFAP"),
+    ((rb"copying and distribution of this file with or without modification are permitted in any "
+     rb"medium without royalty"), "FSFAP"),
     (rb"software is licensed as described in the file copying|curl\.(?:se|haxx\.se)/docs/copyright", "curl"),
     (rb"see the file \(?license\.terms\)? for information on usage and redistribution", "TCL"),
     (rb"openssl licen[sc]e \(the|under the openssl licen[sc]e", "OpenSSL"),
@@ -371,7 +377,8 @@ _RULES: Final[tuple[tuple[bytes, str], ...]] = (
     (rb"common public licen[sc]e", "CPL-1.0"),
     (rb"apple public source licen[sc]e", "APSL-2.0"),
     (rb"mulan psl v2|mulanpsl", "MulanPSL-2.0"),
-    (rb"the author disclaims copyright to this source code\. in place of a legal notice here is a blessing", "blessing"),
+    ((rb"the author disclaims copyright to this source code\. in place of a legal notice here is a "
+     rb"blessing"), "blessing"),
     (rb"shall be used for good not evil", "JSON"),
     (rb"permission to use copy modify and distribute this software is freely granted", "SunPro"),
     (rb"imagemagick\.org/(?:script|www)/license", "ImageMagick"),
@@ -381,7 +388,8 @@ _RULES: Final[tuple[tuple[bytes, str], ...]] = (
 )  # fmt: skip
 _TEXT: Final = "text:"
 _IS_TEXT = re.compile(
-    rb"permission to use|origin of this|this is free and|do what the|free software foundation gives|copying and distribution|shall be used for good|the author disclaims"
+    rb"permission to use|origin of this|this is free and|do what the|free software foundation "
+    rb"gives|copying and distribution|shall be used for good|the author disclaims"
 )
 """Rules that match words of a licence itself, not its name: who gives these words gives the licence."""
 _MIT_TEXT = re.compile(
@@ -389,7 +397,10 @@ _MIT_TEXT = re.compile(
 )
 _MIT = (
     rb"permission is hereby granted free of charge to any person obtaining a copy of this",
-    rb"(?:under|terms of|by|use) (?:the |a |an )?(?:terms (?:and conditions )?of (?:the )?)?\(?(?:mit|expat|mit/x11|x11/mit)[ -](?:style |open source )?licen[sc]e",
+    (
+        rb"(?:under|terms of|by|use) (?:the |a |an )?(?:terms (?:and conditions )?of (?:the "
+        rb")?)?\(?(?:mit|expat|mit/x11|x11/mit)[ -](?:style |open source )?licen[sc]e"
+    ),
     rb"\bmit licensed\b",
     rb"licen[sc]ed?:? ?(?:under )?(?:the )?mit\b",
     rb"opensource\.org/licenses/mit",
@@ -417,7 +428,10 @@ _BSD_CALLED = {
 }
 _PUBLIC = (
     rb"(?:placed|released|dedicated|put|is|are|donated)(?: hereby)? (?:in|into|to) the public[ -]domain",
-    rb"this (?:file|code|software|program|work|module|source)(?: file| code)? (?:is )?(?:hereby )?(?:in the )?public[ -]domain",
+    (
+        rb"this (?:file|code|software|program|work|module|source)(?: file| code)? (?:is )?(?:hereby "
+        rb")?(?:in the )?public[ -]domain"
+    ),
     rb"author disclaims copyright",
     rb"^public[ -]domain\b",
     rb"in the public[ -]domain\. no",
@@ -439,28 +453,39 @@ _SECRECY = (
 _LIMITS = (
     rb"prohibited|forbidden|unauthori[sz]ed|unlawful|illegal",
     rb"commercial",
-    rb"not (?:to )?(?:be )?(?:[a-z]+ ){0,3}(?:copied|reproduced|distributed|redistributed|disclosed|sold|resold|sublicensed|shared|published|transmitted)",
+    (rb"not (?:to )?(?:be )?(?:[a-z]+ ){0,3}(?:copied|reproduced|distributed|redistributed|"
+    rb"disclosed|sold|resold|sublicensed|shared|published|transmitted)"),
     rb"not (?:re)?(?:copy|distribute|share|disclose|reproduce|sell|resell|sublicense|host|offer) ",
-    rb"not (?:for|to be) (?:public |general |external |further )?(?:release|distribution|redistribution|disclosure|resale|publication)",
+    (rb"not (?:for|to be) (?:public |general |external |further )?(?:release|distribution|"
+    rb"redistribution|disclosure|resale|publication)"),
     rb"(?:nobody|no one|no person|no company|no part|no portion|no piece)",
-    rb"(?:without|with|by) (?:the )?(?:prior |express |expressed |explicit |written ){0,3}(?:consent|authori[sz]ation|permission|approval)",
-    rb"(?:research|academic|educational|personal|evaluation|private|non-?profit|study|trial|hobby|internal)[^.]{0,60} only",
-    rb"(?:only|solely|exclusively|restricted|limited) [^.]{0,30}(?:research|academic|educational|personal|evaluation|private|non-?profit|study|trial)",
+    (rb"(?:without|with|by) (?:the )?(?:prior |express |expressed |explicit |written "
+    rb"){0,3}(?:consent|authori[sz]ation|permission|approval)"),
+    (rb"(?:research|academic|educational|personal|evaluation|private|non-?profit|study|trial|hobby|"
+    rb"internal)[^.]{0,60} only"),
+    (rb"(?:only|solely|exclusively|restricted|limited) [^.]{0,30}(?:research|academic|educational|"
+    rb"personal|evaluation|private|non-?profit|study|trial)"),
     rb"(?:needs?|requires?|have|get|obtain|ask for) (?:our|my|his|her|their|the author) ",
-    rb"(?:separate|written|commercial|end[- ]user|non-?disclosure|enterprise|paid|signed|valid) (?:[a-z]+ )?(?:[a-z]+ )?(?:agreement|contract|licen[cs]e)|licen[cs]ed only",
+    (rb"(?:separate|written|commercial|end[- ]user|non-?disclosure|enterprise|paid|signed|valid) "
+    rb"(?:[a-z]+ )?(?:[a-z]+ )?(?:agreement|contract|licen[cs]e)|licen[cs]ed only"),
     rb"no (?:[a-z]+ )?(?:licen[cs]es?|rights?|permissions?) [^.]{0,60}(?:granted|given|conveyed)",
     rb"not (?:open[- ]source|free software|licen[cs]ed)",
-    rb"(?:not|never|no|without|forbid|exclud)[^.]{0,80}(?:\btrain|machine learning|artificial intelligence|\bllm|\bai\b|language model|data ?mining)",
+    (rb"(?:not|never|no|without|forbid|exclud)[^.]{0,80}(?:\btrain|machine learning|artificial "
+    rb"intelligence|\bllm|\bai\b|language model|data ?mining)"),
 )  # fmt: skip
 _NAMED_SOON = rb"[^.]{0,100}(?:licen[cs]e|gpl|\bmit\b|\bbsd\b|apache|public domain)"
 _PARTS = (
-    rb"\b(?:portions?|parts|pieces|icons?|fonts?|documentation|css|artwork|borrowed|taken|adapted|derived|ported|based on)\b" + _NAMED_SOON,
-    rb"\b(?:includes?|contains?|uses|whose|which is|compatible|unlike|similar|while|whereas|talks to)\b" + _NAMED_SOON,
+    rb"\b(?:portions?|parts|pieces|icons?|fonts?|documentation|css|artwork|borrowed|taken|adapted|"
+    rb"derived|ported|based on)\b" + _NAMED_SOON,
+    rb"\b(?:includes?|contains?|uses|whose|which is|compatible|unlike|similar|while|whereas|"
+    rb"talks to)\b" + _NAMED_SOON,
     rb"\b(?:no longer|formerly|previously|originally|except (?:for|that|where)|exception of)\b" + _NAMED_SOON,
 )  # fmt: skip
 _TERMS = (
-    rb"governed by|licen[cs]ed under|under the terms|licen[cs]e agreement|rights [^.]{0,20}reserved|subject to (?:the )?(?:terms|licen)",
-    rb"see (?:the )?(?:accompanying |included |top-level )?(?:file )?(?:licen[cs]e|copying)|licen[cs]e (?:that can be )?found|for licen[cs]|licen[cs]e (?:terms|information|file)",
+    (rb"governed by|licen[cs]ed under|under the terms|licen[cs]e agreement|rights "
+    rb"[^.]{0,20}reserved|subject to (?:the )?(?:terms|licen)"),
+    (rb"see (?:the )?(?:accompanying |included |top-level )?(?:file )?(?:licen[cs]e|copying)|"
+    rb"licen[cs]e (?:that can be )?found|for licen[cs]|licen[cs]e (?:terms|information|file)"),
 )  # fmt: skip
 
 _GROUPS: Final[dict[str, tuple[bytes, ...]]] = {
@@ -610,7 +635,8 @@ _OPENERS = (
 )
 _LEGAL_CONTEXT = re.compile(rb"copyright|\(c\)|licen[cs]|rights reserved|property of|proprietary")
 _API = re.compile(
-    r"\b(?:api|backwards?|compatib\w*|stab\w*|imports?|calls?|functions?|methods?|class(?:es)?|module|helpers?|deprecated|guarantees?|change|consumers?|package)\b"
+    r"\b(?:api|backwards?|compatib\w*|stab\w*|imports?|calls?|functions?|methods?|class(?:es)?|"
+    r"module|helpers?|deprecated|guarantees?|change|consumers?|package)\b"
 )
 _INTERNAL = re.compile(r"\binternal\b")
 
@@ -695,11 +721,14 @@ def _row_notices(
 
 
 _COMMENT = re.compile(
-    rb"[ \t]*(?:/\*|//|\*(?!\w)|#(?![ \t]*(?:include|define|if|endif|pragma|import)\b)|--|;|%|!|<!--|\(\*|\{-|[rub]{0,2}(?:\"\"\"|''')|\.\.|dnl\b|rem\b|\.\\\"|@c(?:omment)?\b)",
+    rb"[ \t]*(?:/\*|//|\*(?!\w)|#(?![ \t]*(?:include|define|if|endif|pragma|import)\b)|--|;|%|!|"
+    rb"<!--|\(\*|\{-|[rub]{0,2}(?:\"\"\"|''')|\.\.|dnl\b|rem\b|\.\\\"|@c(?:omment)?\b)",
     re.IGNORECASE,
 )
 _CODE = re.compile(
-    rb"[;{}\\]\s*$|^[ \t]*(?:[\"']|import |from \S+ import|package |using |def |class |public |private |static |const |let |var |function |return |if |for |while |print|echo|puts|#[ \t]*(?:include|define|if|endif|pragma|import))"
+    rb"[;{}\\]\s*$|^[ \t]*(?:[\"']|import |from \S+ import|package |using |def |class |public |"
+    rb"private |static |const |let |var |function |return |if |for |while |print|echo|puts|#[ "
+    rb"\t]*(?:include|define|if|endif|pragma|import))"
     rb"|\w[ \t]{0,20}=[ \t]{0,20}\S|\w\([^()]{0,200}\)[ \t]{0,20}[;{:]?[ \t\r]*$"
 )
 _POD = re.compile(rb"(?m)^=([a-z]\w*)")
@@ -735,17 +764,21 @@ def _prose_lines(text: bytes, start: int, stop: int) -> bytes:
 
 
 _EXPLICIT = re.compile(
-    r"^(?:copyright.{0,200}?)?\b(?:this|these|the) (?:[a-z-]+ ){0,3}(?:files?|programs?|software|librar(?:y|ies)|code|modules?|packages?|scripts?|works?|documents?|distribution|source|is free software)\b|^(?:it|you may|you can|licen[cs]e|released|licen[cs]ed|distributed|same terms)\b"
+    r"^(?:copyright.{0,200}?)?\b(?:this|these|the) (?:[a-z-]+ ){0,3}(?:files?|programs?|software|"
+    r"librar(?:y|ies)|code|modules?|packages?|scripts?|works?|documents?|distribution|source|is "
+    r"free software)\b|^(?:it|you may|you can|licen[cs]e|released|licen[cs]ed|distributed|same terms)\b"
 )
 
 
 _FREE_OF = re.compile(
-    rb"configuration script generated by autoconf|bison parser skeleton|built using gnu libtool|unlimited permission"
+    rb"configuration script generated by autoconf|bison parser skeleton|built using gnu libtool|"
+    rb"unlimited permission"
 )
 
 
 _NAMED_SELF = re.compile(
-    r"\bthis (?:[a-z-]+ ){0,2}(?:files?|programs?|software|librar(?:y|ies)|code|modules?|packages?|scripts?|works?|documents?|source)\b"
+    r"\bthis (?:[a-z-]+ ){0,2}(?:files?|programs?|software|librar(?:y|ies)|code|modules?|"
+    r"packages?|scripts?|works?|documents?|source)\b"
 )
 
 
@@ -822,9 +855,11 @@ def _bsd(groups: frozenset[str]) -> frozenset[str]:
 
 
 _CHOICE = re.compile(
-    rb"dual[ -]?licen[sc]|alternatively |at the option of the licensee under |under either of|(?:mit|apache|bsd) at your option"
+    rb"dual[ -]?licen[sc]|alternatively |at the option of the licensee under |under either of|"
+    rb"(?:mit|apache|bsd) at your option"
     rb"|either the (?:apache|mit|bsd|gpl|gnu)|mit[ -]licen[sc]e(?: <?\S+>?)? or (?:the )?apache"
-    rb"|(?:mit|apache|bsd|gpl|mpl|artistic)\S*(?: licen[sc]e)?(?: version)?(?: v?[0-9.]+)? or (?:(?:under )?the )?(?:terms of the )?(?:mit|apache|bsd|gpl|lgpl|gnu|artistic)"
+    rb"|(?:mit|apache|bsd|gpl|mpl|artistic)\S*(?: licen[sc]e)?(?: version)?(?: v?[0-9.]+)? or "
+    rb"(?:(?:under )?the )?(?:terms of the )?(?:mit|apache|bsd|gpl|lgpl|gnu|artistic)"
     rb"|mpl 1\.1/gpl 2\.0"
 )
 _GNU_NAME = re.compile(

@@ -67,7 +67,8 @@ _SHORT_NOTS = (
 )
 """How all that it matches ends."""
 _FILE_BESIDE = re.compile(
-    r"\((?:see |in |the |file |text in |from )*(?:[\w./-]*(?:copying|licen[cs]e)[\w./-]*|[\w/-]+\.(?:txt|md))\)"
+    r"\((?:see |in |the |file |text in |from )*(?:[\w./-]*(?:copying|licen[cs]e)[\w./-]*|"
+    r"[\w/-]+\.(?:txt|md))\)"
 )
 """`(COPYING)`, `(see LICENSE.Apache)`: where a text is, beside its name."""
 SENTENCE_CHARS_MAX: Final = 2_000
@@ -167,21 +168,31 @@ _LIMITS: Final = (
     r"\bconfidential(?: and| &|/| or| -|,) ?(?:proprietary|private|privileged)",
     r"\bproprietary(?: and| &|/| or| -|,) ?(?:confidential|secret)",
     r"\bconfidential (?:information|property|material|source|work|document) ?(?:of|$|and|\.|belong)",
-    r"\b(?:is|are|contains?|remains?)(?: [a-z]+){0,3} confidential\b(?: (?:and|to|information|material|property)|\.|$)",
+    (r"\b(?:is|are|contains?|remains?)(?: [a-z]+){0,3} confidential\b(?: (?:and|to|information|"
+    r"material|property)|\.|$)"),
     r"^(?:[a-z0-9.,&-]+ ){0,4}confidential\.?$",
     r"\btrade secrets?(?: (?:of|and|or|owned|information)|\.?$)|\bcontains? (?:[a-z]+ ){0,3}trade secrets?",
     r"\bunpublished (?:proprietary|work|source)",
-    r"(?:^|\b(?:is|are|remains?|under|as|this|contains?) (?:an? |the )?)proprietary(?: (?:to|of|and|software|source|code|property|licen[cs]e|information|material|work|program|product)|\.|$)",
+    (r"(?:^|\b(?:is|are|remains?|under|as|this|contains?) (?:an? |the )?)proprietary(?: (?:to|of|"
+    r"and|software|source|code|property|licen[cs]e|information|material|work|program|product)|\.|$)"),
     r"\bproprietary (?:licen[cs]e|software|property) of\b",
     # who and where
-    r"\binternal (?:[a-z]+ ){0,2}use (?:[a-z-]+ ){0,5}only\b|\bonly for (?:the )?(?:[a-z]+ ){0,3}internal\b|\bsolely for (?:the )?(?:[a-z]+ )?internal\b",
-    r"\bnot (?:for|to be) (?:public |external |general |commercial |further |open )?(?:release|(?:re-?)?distribution|disclosure|resale|publication|(?:re-?)?distributed|disclosed|published|reproduced|resold)\b",
-    r"\b(?:do|must|may|shall) not (?:re-?)?(?:distribute|copy|share|disclose|reproduce|sell|publish)(?: or [a-z]+)? (?:this (?:file|code|software|program|source|document|work)|without|outside|to (?:any|third|others))",
+    (r"\binternal (?:[a-z]+ ){0,2}use (?:[a-z-]+ ){0,5}only\b|\bonly for (?:the )?(?:[a-z]+ "
+    r"){0,3}internal\b|\bsolely for (?:the )?(?:[a-z]+ )?internal\b"),
+    (r"\bnot (?:for|to be) (?:public |external |general |commercial |further |open )?(?:release|"
+    r"(?:re-?)?distribution|disclosure|resale|publication|(?:re-?)?distributed|disclosed|"
+    r"published|reproduced|resold)\b"),
+    (r"\b(?:do|must|may|shall) not (?:re-?)?(?:distribute|copy|share|disclose|reproduce|sell|"
+    r"publish)(?: or [a-z]+)? (?:this (?:file|code|software|program|source|document|work)|without|"
+    r"outside|to (?:any|third|others))"),
     # what may not be done
     rf"{_WORK}.{{0,80}}\b(?:may|must|can|shall|is|are|will) ?(?:not|never) (?:to )?(?:be )?(?:[a-z]+,? (?:or |and )?){{0,3}}{_STRONG}\b",
     rf"{_WORK}.{{0,80}}\b(?:may|must|can|shall) ?(?:not|never) be (?:[a-z]+ ){{0,2}}{_WEAK}\b.{{0,80}}{_LEGAL}",
     r"\bno (?:part|portion|piece)s? (?:of|thereof).{0,80}\b(?:may|shall|can|is)\b",
-    r"\b(?:you|users?|licensees?|recipients?|customers?|companies|third parties) (?:may|must|shall|can|are) ?(?:not|never) (?:allowed to |permitted to |entitled to |authori[sz]ed to )?(?:copy|reproduce|(?:re-?)?distribute|disclose|sell|re-?sell|sub-?licen[cs]e|commerciali[sz]e|host|offer)\b",
+    (r"\b(?:you|users?|licensees?|recipients?|customers?|companies|third parties) (?:may|must|"
+    r"shall|can|are) ?(?:not|never) (?:allowed to |permitted to |entitled to |authori[sz]ed to "
+    r")?(?:copy|reproduce|(?:re-?)?distribute|disclose|sell|re-?sell|sub-?licen[cs]e|"
+    r"commerciali[sz]e|host|offer)\b"),
     rf"\b(?:you|users?|licensees?|companies) (?:may|must|shall) ?(?:not|never) (?:use|modify|run|deploy)\b.{{0,60}}{_LEGAL}",
     rf"\b(?:nobody|no ?one|no person|no company|no third part(?:y|ies)) (?:may|can|is|shall|has)\b.{{0,60}}(?:{_DOING}|offer|host)",
     rf"\b{_DOING}\b.{{0,120}}\b(?:is|are|be) {_FORBIDDEN}",
@@ -192,20 +203,31 @@ _LIMITS: Final = (
     r"\b(?:not|never|no)\b(?: [a-z]+){0,4} (?:for )?(?:any )?commercial(?:ly)?\b",
     rf"\bfor (?:strictly |purely )?(?:[a-z-]+,? (?:or |and |/ ?)?){{0,5}}{_PURPOSE}(?: [a-z-]+){{0,5}} only\b",
     rf"\b(?:only|solely|exclusively|limited|restricted) (?:[a-z]+ ){{0,3}}(?:for|to) (?:[a-z-]+,? ){{0,4}}{_PURPOSE}\b",
-    r"\bnon-? ?commercial(?:ly)?\b(?: [a-z]+){0,3} only\b|\bfree for (?:[a-z]+,? (?:and |or )?){0,3}(?:non-? ?commercial|personal|private|academic|educational)",
-    r"\bcommercial(?:ly)? (?:use|usage|users?|purposes?|entities|exploitation|applications?|projects?|products?)\b.{0,60}\b(?:prohibited|forbidden|not|requires?|needs?|must|without|only|contact|excluded)\b",
-    r"\bonly (?:be )?(?:used |distributed |shared )?(?:by|within|inside) (?:the )?(?:members?|employees|staff|customers|company)\b",
+    (r"\bnon-? ?commercial(?:ly)?\b(?: [a-z]+){0,3} only\b|\bfree for (?:[a-z]+,? (?:and |or "
+    r")?){0,3}(?:non-? ?commercial|personal|private|academic|educational)"),
+    (r"\bcommercial(?:ly)? (?:use|usage|users?|purposes?|entities|exploitation|applications?|"
+    r"projects?|products?)\b.{0,60}\b(?:prohibited|forbidden|not|requires?|needs?|must|without|"
+    r"only|contact|excluded)\b"),
+    (r"\bonly (?:be )?(?:used |distributed |shared )?(?:by|within|inside) (?:the )?(?:members?|"
+    r"employees|staff|customers|company)\b"),
     # who must ask
     rf"\b(?:requires?|needs?|must (?:have|obtain|buy|purchase|get|acquire)|obtain|buy|purchase|acquire|without|have) (?:an? |the )?(?:[a-z-]+ ){{0,2}}{_AGREEMENT} (?:[a-z-]+ ){{0,2}}(?:licen[cs]e|agreement|permission|contract)\b",
     rf"\b{_AGREEMENT} (?:[a-z-]+ )?(?:licen[cs]e|agreement|contract) (?:is|are) (?:needed|required|necessary|mandatory)\b",
-    r"\b(?:needs?|requires?|(?:must|has to|have to) (?:have|get|obtain|ask for)) (?:our|my|his|her|their|the (?:authors?|owners?|holders?)(?: s)?) (?:[a-z-]+ ){0,2}(?:consent|permission|approval|agreement|licen[cs]e)\b",
-    r"\b(?:subject to|under|governed by) (?:the )?(?:terms (?:and conditions )?of )?(?:an? |your |the |our )?(?:[a-z]+ ){0,2}(?:(?:written|separate|commercial|end[- ]user|non-?disclosure) (?:[a-z]+ )?)+(?:licen[cs]e )?agreement\b",
+    (r"\b(?:needs?|requires?|(?:must|has to|have to) (?:have|get|obtain|ask for)) (?:our|my|his|"
+    r"her|their|the (?:authors?|owners?|holders?)(?: s)?) (?:[a-z-]+ ){0,2}(?:consent|permission|"
+    r"approval|agreement|licen[cs]e)\b"),
+    (r"\b(?:subject to|under|governed by) (?:the )?(?:terms (?:and conditions )?of )?(?:an? |your |"
+    r"the |our )?(?:[a-z]+ ){0,2}(?:(?:written|separate|commercial|end[- ]user|non-?disclosure) "
+    r"(?:[a-z]+ )?)+(?:licen[cs]e )?agreement\b"),
     r"\blicen[cs]ed only to\b|\bonly (?:with|by|under) (?:an? )?(?:prior |express |written )+",
     # nothing is given
-    r"\bno (?:[a-z-]+ )?(?:licen[cs]es?|rights?|permissions?)\b(?: [a-z,]+){0,8} (?:is|are|granted|given|conveyed)\b",
+    (r"\bno (?:[a-z-]+ )?(?:licen[cs]es?|rights?|permissions?)\b(?: [a-z,]+){0,8} (?:is|are|"
+    r"granted|given|conveyed)\b"),
     r"\bnot (?:an? )?(?:open[- ]sourced?|free software|licensed (?:to|for))\b",
-    r"^(?:this (?:[a-z]+ )?is )?(?:unlicensed|closed[- ]source|source[- ]available|commercial software|non-? ?free)\b",
-    r"\bclosed[- ]source (?:software|project|product|code)\b|\bfor (?:viewing|reading|reference|source review) (?:[a-z]+ )?only\b",
+    (r"^(?:this (?:[a-z]+ )?is )?(?:unlicensed|closed[- ]source|source[- ]available|commercial "
+    r"software|non-? ?free)\b"),
+    (r"\bclosed[- ]source (?:software|project|product|code)\b|\bfor (?:viewing|reading|reference|"
+    r"source review) (?:[a-z]+ )?only\b"),
     # learning
     rf"\b(?:not|never|no|forbid\w*|prohibit\w*|without|exclud\w*|except|opt(?:ed)? out)\b.{{0,80}}{_TRAINING}",
     rf"{_TRAINING}.{{0,80}}\b(?:not|never|prohibited|forbidden|excluded|disallowed)\b",
@@ -215,18 +237,23 @@ _NAMES_OF_PEOPLE = re.compile(
     r"|\bnames?\b|\bbe called\b|warrant|liab(?:le|ility))"
 )
 _IN_COMPLIANCE = re.compile(
-    r"\b(?:except|unless|other than|only)\b(?: [a-z]+){0,3} (?:compliance|accord(?:ance|ing)|as (?:expressly )?"
-    r"(?:permitted|provided|stated|described|allowed|set forth)|(?:under|pursuant to|with|by) (?:the |those |these )?"
+    r"\b(?:except|unless|other than|only)\b(?: [a-z]+){0,3} (?:compliance|accord(?:ance|ing)|as "
+    r"(?:expressly )?"
+    r"(?:permitted|provided|stated|described|allowed|set forth)|(?:under|pursuant to|with|by) "
+    r"(?:the |those |these )?"
     r"(?:terms|conditions|licen[cs]e|above)|those terms|permitted by|you comply)"
 )
 _EITHER_PURPOSE = re.compile(
-    r"\bcommercial(?:ly)? (?:and|or|as well as|/) ?non-? ?commercial|non-? ?commercial(?:ly)?,? (?:and|or|as well as|/) ?commercial"
-    r"|\b(?:any|all) purposes?\b.{0,30}\bcommercial|including (?:[a-z]+ )?commercial|also commercial|no restrictions?\b"
+    r"\bcommercial(?:ly)? (?:and|or|as well as|/) ?non-? ?commercial|non-? ?commercial(?:ly)?,? "
+    r"(?:and|or|as well as|/) ?commercial"
+    r"|\b(?:any|all) purposes?\b.{0,30}\bcommercial|including (?:[a-z]+ )?commercial|also "
+    r"commercial|no restrictions?\b"
 )
 
 
 _ADVICE = re.compile(
-    r"\bunder no obligation\b|\bshould (?:only|not|never)\b|\b(?:recommend\w*|designed|useful|suitable|suited)\b"
+    r"\bunder no obligation\b|\bshould (?:only|not|never)\b|\b(?:recommend\w*|designed|useful|"
+    r"suitable|suited)\b"
     r"|\blicensed (?:material|rights)\b|\bunder this (?:public )?licen[cs]e\b"
     r"|\bwithout (?:any )?(?:pay\w*|fees?|charges?|restrict\w*|limit\w*|royalt\w*|costs?)\b"
 )
@@ -234,8 +261,10 @@ _ADVICE = re.compile(
 
 
 _OF_CODE = re.compile(
-    r"\b(?:functions?|methods?|constructors?|pointers?|buffers?|handles?|mutex\w*|threads?|structs?|variables?|arguments?|parameters?|"
-    r"instances?|iterators?|callbacks?|assignments?|operators?|semantics|copy[- ]?constructor|moves?|values?)\b"
+    r"\b(?:functions?|methods?|constructors?|pointers?|buffers?|handles?|mutex\w*|threads?|"
+    r"structs?|variables?|arguments?|parameters?|"
+    r"instances?|iterators?|callbacks?|assignments?|operators?|semantics|copy[- ]?constructor|"
+    r"moves?|values?)\b"
 )
 """What cannot be copied or used in another sense."""
 
@@ -306,25 +335,46 @@ class Mention(NamedTuple):
     expression: str
 
 
-_CC = r"(?:cc|creative commons)[ -](?:by|attribution)(?:[ -](?:nc|nd|sa|non-?commercial|no-?deriv\w*|share-?alike))*(?: (?:licen[cs]e|international|unported|public))*(?:,? ?(?:v|version )?\d\.\d)?"
+_CC = (
+    r"(?:cc|creative commons)[ -](?:by|attribution)(?:[ -](?:nc|nd|sa|non-?commercial|"
+    r"no-?deriv\w*|share-?alike))*(?: (?:licen[cs]e|international|unported|public))*(?:,? "
+    r"?(?:v|version )?\d\.\d)?"
+)
 _PLAIN_NAMES = re.compile(
     rf"(?P<cc>\b{_CC})"
-    r"|(?P<gnu>(?:\bgnu )?\b(?:affero |lesser |library |lesser/library )?(?:general|gen\.) public licen[cs]e|\bgnu (?:affero|lesser|library) (?:general )?public licen[cs]e|\b(?:gnu )?[al]?gpl)"
-    r"(?P<version>[ ,(-]*(?:licen[cs]e[ ,(]*)?(?:v(?:ersion|er\.?|\.)? ?)?[123](?:\.[01])?(?!\.?\d))?(?P<later>\+|[ ,(-]*or[ -](?:\(at your option\) )?(?:any )?(?:later|newer|above)(?: version)?)?"
-    r"|(?P<bsd>\b(?:the )?(?:(?P<clauses>[0234]|zero|two|three|four|new|modified|revised|simplified|original)[- ]?(?:clauses?[- ])?)?(?:bsd)(?:[- ](?P<after>[0234])(?:[- ]clauses?)?)?(?: style)?(?: licen[cs]e)?(?: ?\((?P<inside>[0234]|two|three|four)[- ]clauses?\))?)"
-    r"|(?P<apache>\bapache(?: software)?(?: foundation)?(?: public)?(?:[ -]licen[cs]e)?(?:,? ?-?(?:v|version )?(?P<apache_version>[12](?:\.[01])?))?(?:[ -]licen[cs]e)?)"
-    r"|(?P<mit>\b(?:mit/x11|x11/mit|mit/expat|mit|expat)\b(?:[- ](?:expat|x11))?(?:[- ]licen[cs](?:e|ed)\b)?(?! ?(?:university|press|media|course|scheme))(?P<mit_0>-0)?)"
-    r"|(?P<word>\b(?:isc|zlib|unlicense|wtfpl|cc0(?:[ -]1\.0)?|0bsd|bsl-1\.0|boost|mpl(?:[ -]?v?(?:1\.1|2\.0|2))?|epl(?:[ -]?v?[12]\.0)?|cddl(?:-1\.[01])?|eupl(?:[ -]?v?1\.[12])?|ofl(?:[ -]1\.1)?|artistic(?:[ -][12]\.0)?|sspl(?:[- ]?v?1(?:\.0)?)?|busl(?:-1\.1)?|public domain|ms-pl|upl|zpl|psf|python software foundation|elastic|fair source|fsl|polyform(?:[ -]\w+)*|prosperity|anti-?996|hippocratic|commons clause)\b(?:[ -]licen[cs]e)?)"
+    r"|(?P<gnu>(?:\bgnu )?\b(?:affero |lesser |library |lesser/library )?(?:general|gen\.) public "
+    r"licen[cs]e|\bgnu (?:affero|lesser|library) (?:general )?public licen[cs]e|\b(?:gnu )?[al]?gpl)"
+    r"(?P<version>[ ,(-]*(?:licen[cs]e[ ,(]*)?(?:v(?:ersion|er\.?|\.)? "
+    r"?)?[123](?:\.[01])?(?!\.?\d))?(?P<later>\+|[ ,(-]*or[ -](?:\(at your option\) )?(?:any "
+    r")?(?:later|newer|above)(?: version)?)?"
+    r"|(?P<bsd>\b(?:the )?(?:(?P<clauses>[0234]|zero|two|three|four|new|modified|revised|"
+    r"simplified|original)[- ]?(?:clauses?[- ])?)?(?:bsd)(?:[- ](?P<after>[0234])(?:[- "
+    r"]clauses?)?)?(?: style)?(?: licen[cs]e)?(?: ?\((?P<inside>[0234]|two|three|four)[- ]clauses?\))?)"
+    r"|(?P<apache>\bapache(?: software)?(?: foundation)?(?: public)?(?:[ -]licen[cs]e)?(?:,? "
+    r"?-?(?:v|version )?(?P<apache_version>[12](?:\.[01])?))?(?:[ -]licen[cs]e)?)"
+    r"|(?P<mit>\b(?:mit/x11|x11/mit|mit/expat|mit|expat)\b(?:[- ](?:expat|x11))?(?:[- "
+    r"]licen[cs](?:e|ed)\b)?(?! ?(?:university|press|media|course|scheme))(?P<mit_0>-0)?)"
+    r"|(?P<word>\b(?:isc|zlib|unlicense|wtfpl|cc0(?:[ -]1\.0)?|0bsd|bsl-1\.0|boost|mpl(?:[ "
+    r"-]?v?(?:1\.1|2\.0|2))?|epl(?:[ -]?v?[12]\.0)?|cddl(?:-1\.[01])?|eupl(?:[ -]?v?1\.[12])?|"
+    r"ofl(?:[ -]1\.1)?|artistic(?:[ -][12]\.0)?|sspl(?:[- ]?v?1(?:\.0)?)?|busl(?:-1\.1)?|public "
+    r"domain|ms-pl|upl|zpl|psf|python software foundation|elastic|fair source|fsl|polyform(?:[ "
+    r"-]\w+)*|prosperity|anti-?996|hippocratic|commons clause)\b(?:[ -]licen[cs]e)?)"
 )
 _PHRASE = re.compile(
     r"(?<![a-z0-9.+/&-])(?:[a-z0-9.+/&-]+ ){1,6}licen[cs]e(?:,? (?:agreement|v?\d[\d.]*|version v?\d[\d.]*))?"
 )
 _GRANT = re.compile(
-    r"\b(?:licen[cs]ed|released|distributed|available|published|covered|provided|offered|governed|shared|made available|open[- ]sourced|is|are|falls?)"
-    r"(?: [a-z]+){0,2} (?:under|by|with|using|subject to|on)(?: the)?(?: terms(?: and conditions)?| conditions)?(?: (?:of|in|set forth in))?(?: the| an?| our| its| their| terms of the)? (?P<what>[^.;()]{2,80})"
+    r"\b(?:licen[cs]ed|released|distributed|available|published|covered|provided|offered|governed|"
+    r"shared|made available|open[- ]sourced|is|are|falls?)"
+    r"(?: [a-z]+){0,2} (?:under|by|with|using|subject to|on)(?: the)?(?: terms(?: and "
+    r"conditions)?| conditions)?(?: (?:of|in|set forth in))?(?: the| an?| our| its| their| terms "
+    r"of the)? (?P<what>[^.;()]{2,80})"
 )
 _POINTER = re.compile(
-    r"^(?:same|this|that|these|those|following|above|below|attached|included|accompanying|respective|their|its|own|original|relevant|licen[cs]es?\b|terms?\b|conditions?\b|license[.-]|copying\b|file\b|[a-z]+ licen[cs]es$|either|both|any\b|one of|two\b|three\b|[2-4][ -]clause|software$|open[- ]source|permissive|free)"
+    r"^(?:same|this|that|these|those|following|above|below|attached|included|accompanying|"
+    r"respective|their|its|own|original|relevant|licen[cs]es?\b|terms?\b|conditions?\b|"
+    r"license[.-]|copying\b|file\b|[a-z]+ licen[cs]es$|either|both|any\b|one of|two\b|three\b|"
+    r"[2-4][ -]clause|software$|open[- ]source|permissive|free)"
 )
 _WORDS: Final = {
     "isc": "ISC", "zlib": "Zlib", "unlicense": "Unlicense", "wtfpl": "WTFPL", "0bsd": "0BSD",
@@ -343,7 +393,8 @@ _CLAUSES: Final = {
 
 
 _MAY_NAME = re.compile(
-    r"licen|gpl|\bmit\b|mit/|bsd|apache|\bisc\b|expat|zlib|domain|\bcc|creative|mpl|epl|wtfpl|cddl|ofl|sspl|busl|bsl|polyform|clause|psf|ms-pl|upl|zpl|fsl|fair source|prosperity|boost"
+    r"licen|gpl|\bmit\b|mit/|bsd|apache|\bisc\b|expat|zlib|domain|\bcc|creative|mpl|epl|wtfpl|"
+    r"cddl|ofl|sspl|busl|bsl|polyform|clause|psf|ms-pl|upl|zpl|fsl|fair source|prosperity|boost"
 )
 
 
@@ -420,12 +471,15 @@ def _listed(words: str, match: re.Match[str]) -> Mention | None:
     return None
 
 
-_SURE = re.compile(r"licen[cs]|\d|[al]?gpl|public licen|sspl|busl|wtfpl|unlicense|0bsd|cddl|eupl|polyform|commons clause|public domain|cc[ -]by|creative")  # fmt: skip
+_SURE = re.compile(r"licen[cs]|\d|[al]?gpl|public licen|sspl|busl|wtfpl|unlicense|0bsd|cddl|eupl|"
+                   r"polyform|commons clause|public domain|cc[ -]by|creative")  # fmt: skip
 _LEFT = re.compile(
-    r"(?:^|[:(,/=|\[]|licen[cs]e[.-]|\b(?:under|the|or|and|either|both|is|are|also|licen[cs]ed?|of|an?|plus|via|as|mit|no longer|formerly|was|now|not|per|by|gnu|using|uses?|use)) ?$"
+    r"(?:^|[:(,/=|\[]|licen[cs]e[.-]|\b(?:under|the|or|and|either|both|is|are|also|licen[cs]ed?|"
+    r"of|an?|plus|via|as|mit|no longer|formerly|was|now|not|per|by|gnu|using|uses?|use)) ?$"
 )
 _RIGHT = re.compile(
-    r"^ ?(?:$|[.,;:)\]/|&-]|\(|\b(?:or|and|but|with|for|unless|except|where|as|at|terms|style|copyright|if|however|which|while|the|until|only|no|open|compatible)\b)"
+    r"^ ?(?:$|[.,;:)\]/|&-]|\(|\b(?:or|and|but|with|for|unless|except|where|as|at|terms|style|"
+    r"copyright|if|however|which|while|the|until|only|no|open|compatible)\b)"
 )
 _ON_TERMS = re.compile(
     r"\b(?:licen[cs]|terms|copyright|releas|distribut|\(c\)|under\b|open[- ]source|free|proprietary)"
@@ -436,7 +490,8 @@ _SHORT_WORDS_MAX = 6  # of a sentence that says no more than a name: `MIT or Apa
 def _is_name(words: str, match: re.Match[str]) -> bool:
     """Whether a word that is also another one (MIT, Boost, Apache) stands for a licence here."""
     text = match[0]
-    if match["word"] and re.match(r"(?:artistic|boost|elastic|prosperity|psf|python|isc|ofl|upl)", text):  # fmt: skip
+    if match["word"] and re.match(r"(?:artistic|boost|elastic|prosperity|psf|python|isc|"
+                                  r"ofl|upl)", text):  # fmt: skip
         sure = "licen" in text or any(char.isdigit() for char in text)
     else:
         sure = _SURE.search(text) is not None
@@ -490,54 +545,81 @@ def _creative_commons(text: str) -> str:
 # --- of what a sentence speaks -----------------------------------------------------------------
 
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|be|been|has|have|had|can|may|will|shall|must|comes?|uses?|contains?|includes?|bundles?|ships?|"
-    r"depends?|requires?|falls?|remains?|stays?|belongs?|goes|come|licensed|released|distributed|available|published|"
-    r"provided|made|covered|offered|governed|dedicated|under(?! (?:the |this )?[^ ]*/)(?! (?:the )?[^ ]+ (?:folder|director))|follows?|adopts?|carries)\b|[:=(]"
+    r"\b(?:is|are|was|were|be|been|has|have|had|can|may|will|shall|must|comes?|uses?|contains?|"
+    r"includes?|bundles?|ships?|"
+    r"depends?|requires?|falls?|remains?|stays?|belongs?|goes|come|licensed|released|distributed|"
+    r"available|published|"
+    r"provided|made|covered|offered|governed|dedicated|under(?! (?:the |this )?[^ ]*/)(?! (?:the "
+    r")?[^ ]+ (?:folder|director))|follows?|adopts?|carries)\b|[:=(]"
 )
 _USES = re.compile(
-    r"\b(?:uses|(?:we|i) use|using|based (?:up)?on|buil[td] (?:up)?on|built (?:with|using|from)|depends?(?: on)?|powered by|thanks to|"
-    r"requires?|relies on|ports? of|ported from|forks? of|forked from|borrow\w*|taken from|adapted from|derived from|copied from|inspired by|"
-    r"generated (?:by|with)|made with|written with|links? (?:to|against)|talks? to|includes?|including|contains?|containing|"
-    r"bundles?|bundling|ships? with|embeds?|incorporates?|wraps?|vendors?|works? with|speaks? to|connects? to|comes? with)\b"
+    r"\b(?:uses|(?:we|i) use|using|based (?:up)?on|buil[td] (?:up)?on|built (?:with|using|from)|"
+    r"depends?(?: on)?|powered by|thanks to|"
+    r"requires?|relies on|ports? of|ported from|forks? of|forked from|borrow\w*|taken from|"
+    r"adapted from|derived from|copied from|inspired by|"
+    r"generated (?:by|with)|made with|written with|links? (?:to|against)|talks? to|includes?|"
+    r"including|contains?|containing|"
+    r"bundles?|bundling|ships? with|embeds?|incorporates?|wraps?|vendors?|works? with|speaks? to|"
+    r"connects? to|comes? with)\b"
 )
 _BELONGS = re.compile(r"\b(?:is|are)(?: an?)? part of\b|^part of\b")
 _TAKEN_IN = re.compile(
-    r"\b(?:based (?:up)?on|ports? of|ported from|borrow\w*|taken from|adapted from|derived from|includes?|including|contains?|containing|"
+    r"\b(?:based (?:up)?on|ports? of|ported from|borrow\w*|taken from|adapted from|derived from|"
+    r"includes?|including|contains?|containing|"
     r"bundles?|bundling|ships? with|embeds?|incorporates?|comes? with|code (?:from|by)|copied from)\b"
 )
 _ITSELF = re.compile(
-    r"(?:\band|\bbut|,|\.)? ?(?:it |itself |they |we |this \w+ )?(?:(?:is|are|itself is) (?:itself |also |dual[- ]|now |hereby )?(?:licen[cs]ed|released|distributed|available|made|published|provided|offered|under|open)|(?:licen[cs]e|release|distribute|publish|offer|put) (?:it|this|them))\b"
+    r"(?:\band|\bbut|,|\.)? ?(?:it |itself |they |we |this \w+ )?(?:(?:is|are|itself is) "
+    r"(?:itself |also |dual[- ]|now |hereby )?(?:licen[cs]ed|released|distributed|available|made|"
+    r"published|provided|offered|under|open)|(?:licen[cs]e|release|distribute|publish|offer|put) "
+    r"(?:it|this|them))\b"
 )
 _RELATIVE = re.compile(r"\b(?:which|that|whose|who)(?: [a-z]+){0,4}$")
 _COMPARED = re.compile(
-    r"\b(?:in)?compatible|\bsimilar|\bunlike|\bequivalent|\bcomparable|\bresembl|\bconflict|\bany other\b|\bsuch as\b|\bwhose\b|\bmentions?\b|\bfor example\b|\be\.g"
+    r"\b(?:in)?compatible|\bsimilar|\bunlike|\bequivalent|\bcomparable|\bresembl|\bconflict|\bany "
+    r"other\b|\bsuch as\b|\bwhose\b|\bmentions?\b|\bfor example\b|\be\.g"
 )
 _DENIED = re.compile(
-    r"\b(?:no longer|not(?! only| limited)|never|neither|nor|formerly|previously|originally|once|used to be|was|were|until|before|instead of|rather than|"
-    r"switch\w* (?:away )?from|mov\w* (?:away )?from|chang\w* from|relicensed from|in the past|replac\w+|drop\w*|withdr\w+|ceas\w*|stop\w*|except(?:ing)?(?: for)?|other than)\b"
+    r"\b(?:no longer|not(?! only| limited)|never|neither|nor|formerly|previously|originally|once|"
+    r"used to be|was|were|until|before|instead of|rather than|"
+    r"switch\w* (?:away )?from|mov\w* (?:away )?from|chang\w* from|relicensed from|in the past|"
+    r"replac\w+|drop\w*|withdr\w+|ceas\w*|stop\w*|except(?:ing)?(?: for)?|other than)\b"
 )
 _PAST_GRANT = re.compile(
-    r"\b(?:was|were|has been|have been|had been) (?:re-?)?(?:licen[cs]ed|released|placed|put|made|published|dedicated)\b"
+    r"\b(?:was|were|has been|have been|had been) (?:re-?)?(?:licen[cs]ed|released|placed|put|made|"
+    r"published|dedicated)\b"
 )
 _PART = re.compile(
-    r"\b(?:icons?|images?|art|artwork|fonts?|documentation|docs|manuals?|logos?|assets?|data|datasets?|models?|weights|samples|examples|(?:sample|example) (?:code|programs?|files)|tests|"
-    r"css|html|javascript|js|translations?|sounds?|music|audio|media|graphics|texts?|screenshots?|photos?|pictures|website|articles?|themes?|templates?|"
-    r"parts|portions?|pieces|sections?|some|components?|third[- ]party|3rd[- ]party|vendored|bundled|dependenc(?:y|ies)|libraries|contributions?|"
-    r"submodules?|snippets?|sprites?|textures?|maps?|specs?|specifications?|schemas?|folders?|director(?:y|ies)|exceptions?|server|client|frontend|backend|plugins?|headers?|versions?|releases)\b"
+    r"\b(?:icons?|images?|art|artwork|fonts?|documentation|docs|manuals?|logos?|assets?|data|"
+    r"datasets?|models?|weights|samples|examples|(?:sample|example) (?:code|programs?|files)|tests|"
+    r"css|html|javascript|js|translations?|sounds?|music|audio|media|graphics|texts?|screenshots?|"
+    r"photos?|pictures|website|articles?|themes?|templates?|"
+    r"parts|portions?|pieces|sections?|some|components?|third[- ]party|3rd[- ]party|vendored|"
+    r"bundled|dependenc(?:y|ies)|libraries|contributions?|"
+    r"submodules?|snippets?|sprites?|textures?|maps?|specs?|specifications?|schemas?|folders?|"
+    r"director(?:y|ies)|exceptions?|server|client|frontend|backend|plugins?|headers?|versions?|releases)\b"
 )
 _WHOLE = re.compile(
-    r"\b(?:(?:this|the|our|whole|entire|all) (?:[a-z-]+ ){0,3}(?:projects?|software|librar(?:y|ies)|code(?:base)?|source(?:s| code| files?)?|repositor(?:y|ies)|repo|packages?|programs?|"
-    r"works?|modules?|tools?|crates?|gems?|plugins?|apps?|applications?|frameworks?|extensions?|files?|scripts?|class|product|game|bundle|contents?|implementation|collection|templates?|theme|bindings?|driver|server|client|distribution)"
-    r"|everything|all (?:else|of it|(?:other|remaining) [a-z]+)|the rest|source code|code|project|licen[cs](?:e|es|ing)|copyright|it|we|i|you|they|this|these|legal|terms)\b"
+    r"\b(?:(?:this|the|our|whole|entire|all) (?:[a-z-]+ ){0,3}(?:projects?|software|librar(?:y|"
+    r"ies)|code(?:base)?|source(?:s| code| files?)?|repositor(?:y|ies)|repo|packages?|programs?|"
+    r"works?|modules?|tools?|crates?|gems?|plugins?|apps?|applications?|frameworks?|extensions?|"
+    r"files?|scripts?|class|product|game|bundle|contents?|implementation|collection|templates?|"
+    r"theme|bindings?|driver|server|client|distribution)"
+    r"|everything|all (?:else|of it|(?:other|remaining) [a-z]+)|the rest|source code|code|project|"
+    r"licen[cs](?:e|es|ing)|copyright|it|we|i|you|they|this|these|legal|terms)\b"
 )
 _REST = re.compile(
     r"\b(?:everything else|all else|the rest|all other|all remaining|otherwise|remainder|outside)\b"
 )
 _CONNECTIVE = re.compile(
-    r"^[\s,;/&|+()\-]*(?:(?:licen[cs]es?|licensed)\b)?[\s,;/&|+()\-]*(?:(?:and/or|and|or|as well as|plus|either)\b)?[\s,;/&()\-]*(?:(?:also|either|both|under|the|an?|terms|of|conditions|version|as published by|at your option|\(?at your option\)?|gnu)\b[\s,;()\-]*)*$"
+    r"^[\s,;/&|+()\-]*(?:(?:licen[cs]es?|licensed)\b)?[\s,;/&|+()\-]*(?:(?:and/or|and|or|as well "
+    r"as|plus|either)\b)?[\s,;/&()\-]*(?:(?:also|either|both|under|the|an?|terms|of|conditions|"
+    r"version|as published by|at your option|\(?at your option\)?|gnu)\b[\s,;()\-]*)*$"
 )
 _CHOICE = re.compile(
-    r"\bdual[ -]?licen[cs]|\b(?:double|multi|tri)[ -]?licen[cs]|\bdually\b|\beither\b|\bat (?:your|the users?|ones|the licensees?) (?:own )?(?:option|choice)\b(?!\)?,? (?:any|or) )|\bchoos|\bchoice\b|\bpick\b|\bselect\b"
+    r"\bdual[ -]?licen[cs]|\b(?:double|multi|tri)[ -]?licen[cs]|\bdually\b|\beither\b|\bat "
+    r"(?:your|the users?|ones|the licensees?) (?:own )?(?:option|choice)\b(?!\)?,? (?:any|or) )|"
+    r"\bchoos|\bchoice\b|\bpick\b|\bselect\b"
     r"|\bwhichever\b|\b(?:any|one) of (?:the|these|those)\b|\balternative"
 )
 _ALTERNATIVELY = re.compile(
@@ -584,8 +666,10 @@ def _role(clause: str, title: frozenset[str] | None) -> str:
 
 
 _FILLER = re.compile(
-    r"\b(?:and|but|or|while|whereas|however|though|also|(?:please )?note that|unless otherwise \w+|as of [\w.]+|now|currently|today|instead|hereby|"
-    r"either|both|since then|no longer|not|never|formerly|previously|originally|once|until [\w.]+|before [\w.]+|dual|all rights reserved)\b|[,;]"
+    r"\b(?:and|but|or|while|whereas|however|though|also|(?:please )?note that|unless otherwise "
+    r"\w+|as of [\w.]+|now|currently|today|instead|hereby|"
+    r"either|both|since then|no longer|not|never|formerly|previously|originally|once|until [\w.]+|"
+    r"before [\w.]+|dual|all rights reserved)\b|[,;]"
 )
 
 
@@ -601,12 +685,14 @@ def _subject(clause: str, title: frozenset[str] | None) -> str:
     subject = clause[: verb.start()] if verb else clause
     subject = _FILLER.sub("", subject)
     subject = subject.strip(" ,-|*#")
-    if not subject or re.fullmatch(r"(?:the|an?|under|by|see|copyright.*|\(c\).*|[\d\s,-]+)", subject):  # fmt: skip
+    if not subject or re.fullmatch(r"(?:the|an?|under|by|see|copyright.*|\(c\).*|"
+                                   r"[\d\s,-]+)", subject):  # fmt: skip
         return WHOLE
     if _REST.search(subject):
         return WHOLE
     whole = _WHOLE.search(subject)
-    if whole is not None and not re.search(r"\b(?:in|inside|under|within|of|from|below) (?:the )?\S+(?: folder| director| sub)?", subject[whole.end() :]):  # fmt: skip
+    if whole is not None and not re.search(r"\b(?:in|inside|under|within|of|from|below) (?:the "
+                                           r")?\S+(?: folder| director| sub)?", subject[whole.end() :]):  # fmt: skip
         return WHOLE
     if _PART.search(subject) or re.search(r"\b(?:in|inside|under|within|below) ", subject):
         return PART
@@ -649,7 +735,8 @@ def groups(words: str, title: frozenset[str] | None = None) -> tuple[Group, ...]
 
 
 def _headless(between: str) -> bool:
-    return re.match(r"^[\s,;()]*(?:and|or|but)? ?(?:is|are|also|under|licensed)\b", between) is not None  # fmt: skip
+    return re.match(r"^[\s,;()]*(?:and|or|but)? ?(?:is|are|also|under|"
+                    r"licensed)\b", between) is not None  # fmt: skip
 
 
 def _joined(names: Sequence[str], operator: str, is_choice: bool) -> str:
@@ -691,7 +778,8 @@ _LOCATED = re.compile(
     rf"[^.]{{0,80}}\b(?:in|inside|under|within|below|at|from|of)\b|\b{_FOLDERS}\b"
 )
 _NOT_ALL = re.compile(
-    r"^see\b|\b(?:some|certain|several|many|most|various)\b|\bsame (?:terms|licen|conditions)|\bshall mean\b|\bmeans\b"
+    r"^see\b|\b(?:some|certain|several|many|most|various)\b|\bsame (?:terms|licen|conditions)|"
+    r"\bshall mean\b|\bmeans\b"
 )
 _A_TEXT = re.compile(r"(?i)(?:licen[cs]e|copying)[^/]*$")  # a path that the sentence points to
 _UNDER = re.compile(r"\b(?:licen[cs]|under|govern|covered|subject|terms)")
@@ -802,8 +890,10 @@ def subject(heading: str, title: frozenset[str] | None) -> str:
     return _subject(words(heading) + " is", title)
 
 
-_GRANTS = re.compile(r"\b(?:licen[cs]ed|released|distributed|available|published|provided|offered|under|open[- ]sourced|covered|free software)\b")  # fmt: skip
-_TERMS_SAID = re.compile(r"\b(?:commercial|licen[cs]|permission|consent|redistribut|distribut|cop(?:y|ied)|proprietary|academic|research|personal|confidential)")  # fmt: skip
+_GRANTS = re.compile(r"\b(?:licen[cs]ed|released|distributed|available|published|provided|offered|"
+                     r"under|open[- ]sourced|covered|free software)\b")  # fmt: skip
+_TERMS_SAID = re.compile(r"\b(?:commercial|licen[cs]|permission|consent|redistribut|distribut|"
+                         r"cop(?:y|ied)|proprietary|academic|research|personal|confidential)")  # fmt: skip
 
 
 def grants(lead: str) -> bool:

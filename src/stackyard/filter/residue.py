@@ -304,7 +304,8 @@ _TITLE_LINKS: Final = frozenset(["and", "the", "of", "inc", "llc", "ltd", "gmbh"
 _OF_THE_WORK: Final = frozenset(["introduction", "title"])
 _COPYLEFT: Final = re.compile(
     r"gpl|\bgnu\b|gfdl|mozilla|\bmpl|eclipse|\bepl\b|\bcddl\b|common development|open font|\bofl\b|sharealike"
-    r"|share alike|by sa\b|common public|public license|\beupl\b|\bqpl\b|\blppl\b|latex|academic|open software"
+    r"|share alike|by sa\b|common public|public license|\beupl\b|\bqpl\b|\blppl\b|latex|academic|"
+    r"open software"
     r"|\bperl\b|artistic|creative commons"
 )
 """Names of licences, not all of them permissive, that phrases have: the caller must know them."""
@@ -434,7 +435,8 @@ _JOINED: Final = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)+|[\"'`][\w./-]{1,
 
 _LISTS_PARTS: Final = re.compile(
     r"\b(?:librar(?:y|ies)|components?|projects?|packages?|modules?|dependenc(?:y|ies)|files?|fonts?|icons?)$"
-    r"|\b(?:following|these|other|third part(?:y|ies)) (?:\w+ ){0,3}(?:librar(?:y|ies)|components?|projects?|packages?|modules?|dependenc(?:y|ies))\b"
+    r"|\b(?:following|these|other|third part(?:y|ies)) (?:\w+ ){0,3}(?:librar(?:y|ies)|"
+    r"components?|projects?|packages?|modules?|dependenc(?:y|ies))\b"
 )
 _ITEM: Final = re.compile(r"(?:^|\n)[ \t]*(?:[*+-]|\d{1,3}[.)])[ \t]+\S")
 _ITEM_WORDS_MAX: Final = 3

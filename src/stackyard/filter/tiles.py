@@ -123,12 +123,18 @@ class _Named(_Node):
         return self.phrases[self.name].first()
 
 
-class _Sequence(_Node):
+class _Parts(_Node):
+    """What is made of several parts."""
+
     __slots__ = ("parts",)
 
     def __init__(self, parts: Sequence[_Node]) -> None:
         super().__init__()
         self.parts = tuple(parts)
+
+
+class _Sequence(_Parts):
+    __slots__ = ()
 
     def _find(self, sentence: _Sentence, at: int) -> frozenset[int]:
         places = frozenset([at])
@@ -150,12 +156,8 @@ class _Sequence(_Node):
         return found | {""}
 
 
-class _Choice(_Node):
-    __slots__ = ("parts",)
-
-    def __init__(self, parts: Sequence[_Node]) -> None:
-        super().__init__()
-        self.parts = tuple(parts)
+class _Choice(_Parts):
+    __slots__ = ()
 
     def _find(self, sentence: _Sentence, at: int) -> frozenset[int]:
         return frozenset(end for part in self.parts for end in part.ends(sentence, at))

@@ -50,12 +50,14 @@ _DUMMY = re.compile(
     rb"(?i)x{4,}|\*{3,}|(?<![a-z])(?:your|my|insert|replace|change|enter|put)[-_ ]?[a-z]*[-_ ]|example|"
     rb"changeme|change_me|placeholder|redacted|dummy|sample|fixme|todo|foobar|fake|not[-_ ]?(?:a[-_ ]?)?real|"
     rb"(?<![a-z])(?:re)?(?:moved|masked|hidden|saniti[sz]ed|scrubbed|omitted|filtered|censored|obfuscated|"
-    rb"anonymi[sz]ed|stripped|withheld|elided|deleted|obscured|blanked|suppressed)(?![a-z])|\.\.\.|\xe2\x80\xa6|"
+    rb"anonymi[sz]ed|stripped|withheld|elided|deleted|obscured|blanked|suppressed)(?![a-z])|\.\.\.|"
+    rb"\xe2\x80\xa6|"
     rb"0{8,}|1{8,}|(?:0123456789|1234567890|abcdefghij|a1b2c3d4|deadbeef){1}"
 )
 
 _REFERENCE = re.compile(
-    rb"\$\{|\$\(|\{\{|%(?:[sdrif]|[-+#]?[0-9]?\.[0-9]f|0[0-9]d)(?![0-9A-Za-z])|^\[|%\(|\{[a-z_]*\}|<[a-z][^<>]*>|^\$[A-Za-z_]|^env\.|^process\.|^os\.|^\[%|"
+    rb"\$\{|\$\(|\{\{|%(?:[sdrif]|[-+#]?[0-9]?\.[0-9]f|0[0-9]d)(?![0-9A-Za-z])|^\[|%\(|\{[a-z_]*\}|"
+    rb"<[a-z][^<>]*>|^\$[A-Za-z_]|^env\.|^process\.|^os\.|^\[%|"
     rb"^@[A-Za-z]|^#\{|<%|^\*[A-Za-z_][\w-]*$|^%[A-Za-z_]\w*%$",
     re.IGNORECASE,
 )
@@ -67,8 +69,10 @@ def is_dummy(value: bytes) -> bool:
 
 
 _WORD = re.compile(
-    rb"(?i)(?:my|your|user|db|the|some|new|old|test|admin|root|super|a|top|v\d)?[-_.]?(?:password|passwd|pass|pwd|"
-    rb"pw|secret|token|user(?:name)?|login|credentials?|key|auth|name)[-_.]?\d{0,3}|x-oauth-basic|x-access-token|guest|"
+    rb"(?i)(?:my|your|user|db|the|some|new|old|test|admin|root|super|a|top|v\d)?[-_.]?(?:password|"
+    rb"passwd|pass|pwd|"
+    rb"pw|secret|token|user(?:name)?|login|credentials?|key|auth|name)[-_.]?\d{0,3}|x-oauth-basic|"
+    rb"x-access-token|guest|"
     rb"hidden|something|none|null|nil|true|false|undefined|empty|default|[a-z]"
 )
 _BADGE = re.compile(rb"/[\w./-]{0,60}\.svg\?(?:[\w=-]{1,20}&)?token=$")
@@ -82,9 +86,12 @@ SECTION_NUMBER_MAX = 99
 _UPGRADE = re.compile(rb"(?i)(?:upgrad|updat|bump|backport|import)[a-z]*[^\n]{0,30}$")
 
 _HOST_BEFORE = re.compile(
-    rb"(?i)(?:ip|ipv4|addr(?:ess(?:es)?)?|hosts?|server|peer|remote|client|gateway|gw|dns|nameserver|proxy|node|"
-    rb"master|slave|ping|ssh|telnet|curl|wget|connect|listen|bind|route|via|allow|deny|from|to|at|on|origin|inet|"
-    rb"traceroute|whois|forwarded-for|subnet|network|domain|machine)[A-Za-z_]{0,8}[\"')\]]{0,2}[ \t]*(?:[=:(,>]|=>|is|was)?[ \t]*[\"'(\[]{0,2}$|"
+    rb"(?i)(?:ip|ipv4|addr(?:ess(?:es)?)?|hosts?|server|peer|remote|client|gateway|gw|dns|"
+    rb"nameserver|proxy|node|"
+    rb"master|slave|ping|ssh|telnet|curl|wget|connect|listen|bind|route|via|allow|deny|from|to|at|"
+    rb"on|origin|inet|"
+    rb"traceroute|whois|forwarded-for|subnet|network|domain|machine)[A-Za-z_]{0,8}[\"')\]]{0,2}[ "
+    rb"\t]*(?:[=:(,>]|=>|is|was)?[ \t]*[\"'(\[]{0,2}$|"
     rb"(?:://|@|\\\\)$"
 )
 _HOST_AFTER = re.compile(rb":[0-9]{2,5}(?![0-9.-])|/[a-z]|[ \t]+(?:[a-z0-9-]+\.)+[a-z]{2,}")

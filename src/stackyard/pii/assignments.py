@@ -47,7 +47,8 @@ PASSWORD, KEY, SECRET, GENERIC, LOGIN, PROVIDER, OTHER = (
 )
 
 _PASSWORD_NAME = re.compile(
-    rb"(?i)pass(?:word|wd|phrase|code|wort|ord)?s?\d{0,2}$|p(?:ass)?wd\d{0,2}$|pswd$|(?:^|[_.-])pw$|(?<=[a-z])Pw$|"
+    rb"(?i)pass(?:word|wd|phrase|code|wort|ord)?s?\d{0,2}$|p(?:ass)?wd\d{0,2}$|pswd$|(?:^|"
+    rb"[_.-])pw$|(?<=[a-z])Pw$|"
     rb"pass(?:word|wd|phrase)|(?:user|admin|root|db|database|my|ftp|smtp|mail)_?pass|contrase|senha|kennwort|"
     rb"clave$|parol[ae]?$|identified$|(?:^|[_.-])psk$"
 )
@@ -55,28 +56,36 @@ _PLAIN_PASSWORD = re.compile(rb"(?i)(?<!by)(?:pass(?:word|wd|phrase)|pwd)s?\d?$|
 """A name that ends so is a password's, whatever it begins with: `keyStorePassword`."""
 
 _KEY_NAME = re.compile(
-    rb"(?i)secret|token|credential|(?:api|access|auth|private|client|(?:en|de)crypt\w*|validation|sign\w*|master|service|"
+    rb"(?i)secret|token|credential|(?:api|access|auth|private|client|(?:en|de)crypt\w*|validation|"
+    rb"sign\w*|master|service|"
     rb"account|storage|shared|session|app|application|crypt\w*|cipher|aes|hmac|license|admin|db|"
     rb"database|deploy|webhook|consumer|subscription|secure|security|root|server|jwt)[._-]?keys?$|"
-    rb"(?:auth|logged_?in|nonce|security|app|secret|hash|password)[._-](?:keys?|salt)$|apikey|bearer|authorization|auth$|pepper$|"
+    rb"(?:auth|logged_?in|nonce|security|app|secret|hash|password)[._-](?:keys?|salt)$|apikey|"
+    rb"bearer|authorization|auth$|pepper$|"
     rb"(?-i:^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_KEY$)"
 )
 _SECRET_NAME = re.compile(rb"(?i)(?:^|[_.-]|(?<=[a-z])(?=S))secret$")
 """Names whose value people choose as they choose passwords."""
 _CHOSEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w!@#$%^&*+]{6,64}")
 _LOGIN_NAME = re.compile(
-    rb"(?i)^(?:do_?|http_?|[a-z]{2,6}_)?(?:login|log_?in|sign_?in|authenticate|auth|credentials?|basic_?auth(?:entication)?|"
-    rb"\w*connect|getconnection|mysqli|pdo|basic|set_?(?:basic_?)?auth|set_?credentials?|\w*credentials?|\w*authentication(?:token)?|"
+    rb"(?i)^(?:do_?|http_?|[a-z]{2,6}_)?(?:login|log_?in|sign_?in|authenticate|auth|credentials?|"
+    rb"basic_?auth(?:entication)?|"
+    rb"\w*connect|getconnection|mysqli|pdo|basic|set_?(?:basic_?)?auth|set_?credentials?|"
+    rb"\w*credentials?|\w*authentication(?:token)?|"
     rb"http\w*auth|basic_?credentials?|authorize|login_?as|\w*auth)$"
 )
 _OTHER_NAME = re.compile(
-    rb"(?i)publi[cs]|pubkey|site_?key|(?:gpg|pgp)_?key|primary|foreign|sort_?key|cache|partition|index|lookup|hot_?key|short|monkey|"
+    rb"(?i)publi[cs]|pubkey|site_?key|(?:gpg|pgp)_?key|primary|foreign|sort_?key|cache|partition|"
+    rb"index|lookup|hot_?key|short|monkey|"
     rb"websocket|donkey|keyboard|key_?word|key_?code|key_?frame|key_?name|key_?path|key_?space|key_?stroke|"
     rb"key_?(?:up|down|press|chain|store|ring|pair|len|size|type|id|file|bits|length|error)|compass|"
-    rb"[cx]srf|authenticity|verif(?:y|ier|ication)_?key|bypass|passive|passenger|passing|passed|author(?!iz)|authent|tokeni[sz]|token_?(?:type|url|uri|"
+    rb"[cx]srf|authenticity|verif(?:y|ier|ication)_?key|bypass|passive|passenger|passing|passed|"
+    rb"author(?!iz)|authent|tokeni[sz]|token_?(?:type|url|uri|"
     rb"endpoint|count|len|name|class|kind|id|list)|encompass|secretary|"
-    rb"(?:_|-|\.|[a-z](?=[A-Z]))(?i:id|ids|name|names|type|url|uri|path|file|field|label|prefix|suffix|length|len|"
-    rb"size|format|hint|commit|revision|rev|sha|startswith|endswith|region|domain|host|account|channel|header|pattern|regex|class|alg|algorithm|param|params|policy|title|text|message|"
+    rb"(?:_|-|\.|[a-z](?=[A-Z]))(?i:id|ids|name|names|type|url|uri|path|file|field|label|prefix|"
+    rb"suffix|length|len|"
+    rb"size|format|hint|commit|revision|rev|sha|startswith|endswith|region|domain|host|account|"
+    rb"channel|header|pattern|regex|class|alg|algorithm|param|params|policy|title|text|message|"
     rb"msg|placeholder|error|help|desc|description|hash|digest|checksum|fingerprint|sha\d*|md5|count|"
     rb"index|version|required|enabled|expiry|expires|ttl|timeout|column|selector|xpath|ref|arn)$"
 )
@@ -84,7 +93,8 @@ _CODE = re.compile(r"^[A-Za-z_][\w.]*$|[=:&|?]|^\*/")
 """An unquoted value that is a name or an expression."""
 
 _WHOLE_PASSWORD = re.compile(
-    rb"(?:^|[_.-])(?i:pass(?:word|wd|phrase)?|pwd)s?$|(?:^|[.])[a-z][A-Za-z]*P(?:ass(?:word|wd|phrase)?|wd)s?$"
+    rb"(?:^|[_.-])(?i:pass(?:word|wd|phrase)?|pwd)s?$|(?:^|[.])[a-z][A-Za-z]*P(?:ass(?:word|wd|"
+    rb"phrase)?|wd)s?$"
 )
 """A name of which the password is a whole word: `('v3password', 'v3totp')` lists names, it gives nothing."""
 
@@ -248,7 +258,8 @@ COMPANY_BYTES = 200
 """Bytes on either side in which a user, a host or a database is named: a section of configuration."""
 
 _COMPANY = re.compile(
-    rb"(?i)(?:user(?:_?name)?|login|uid|account|e-?mail|host(?:name)?|server|data(?:base|source)|db(?:_?name)?|port)"
+    rb"(?i)(?:user(?:_?name)?|login|uid|account|e-?mail|host(?:name)?|server|data(?:base|source)|"
+    rb"db(?:_?name)?|port)"
     rb"['\"\])]{0,2}\s{0,8}(?:[:=>(]|=>)\s{0,8}['\"]?[\w.@/-]"
 )
 
@@ -337,7 +348,8 @@ OPTION_ANCHOR = (
 )
 USER_ANCHOR = rb" (?:-u|--user)[ =]['\"]?[A-Za-z0-9_.@-]{1,64}:[^\s'\"]{4}"
 _OPTION = re.compile(
-    rb"(?i)[\s'\"]--?(?P<name>[a-z-]{0,20}(?:pass|token|secret|key)[a-z-]{0,20}) ['\"]?(?P<value>[^\s'\"]{6,256})"
+    rb"(?i)[\s'\"]--?(?P<name>[a-z-]{0,20}(?:pass|token|secret|key)[a-z-]{0,20}) "
+    rb"['\"]?(?P<value>[^\s'\"]{6,256})"
 )
 _USER = re.compile(
     rb" (?:-u|--user)[ =]['\"]?[A-Za-z0-9_.@-]{1,64}:(?P<value>[^\s'\"@]{4,128})(?=['\"\s]|$)"
@@ -376,7 +388,8 @@ _URL = re.compile(
     rb"(?P<password>[^\s/@'\"<>]{1,128})@(?P<host>[A-Za-z0-9_.\-\[\]{}$]{1,64})"
 )
 _URL_DUMMY = re.compile(
-    rb"(?i:p|test|foo|bar|baz|xxx+|y+|postgres|mysql|mongo|redis|rabbitmq|tiger|[a-z])|\d{1,5}|[A-Z]+(?:_[A-Z]+)*|"
+    rb"(?i:p|test|foo|bar|baz|xxx+|y+|postgres|mysql|mongo|redis|rabbitmq|tiger|[a-z])|\d{1,5}|"
+    rb"[A-Z]+(?:_[A-Z]+)*|"
     rb"(?:[a-z]{2,12}_?)?(?i:key|secret|token|pass_?(?:word|phrase)?|pwd|credentials?|ke[ty])"
 )
 """Passwords of development servers and of Oracle's sample account (scott), ports, and names of variables; words are `allow.SECRET`'s."""

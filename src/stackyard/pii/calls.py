@@ -15,7 +15,10 @@ BEFORE, AFTER = 200, 400
 """Bytes before and after a candidate's end: a statement or two, the arguments of a call."""
 
 _LITERAL = re.compile(rb"['\"`](?P<value>[^'\"`\\\s]{4,256})['\"`]")
-_NAME = rb"[\w.-]{0,40}(?i:pass(?:word|wd|phrase|wort)?|pwd|secret|token|api[._-]?key|access[._-]?key)[\w.-]{0,24}"
+_NAME = (
+    rb"[\w.-]{0,40}(?i:pass(?:word|wd|phrase|wort)?|pwd|secret|token|api[._-]?key|"
+    rb"access[._-]?key)[\w.-]{0,24}"
+)
 
 
 def _worth(
@@ -40,7 +43,10 @@ def _drawn(text: bytes, span: tuple[int, int], rule: str) -> Iterator[Finding]:
 
 
 TYPED_ANCHORS = (
-    rb"\.(?:send_?keys|set_?value|set_?text|type|type_?text|fill|fill_?field|val|value|set|enter_?text)[ (]{1,2}['\"]",
+    (
+        rb"\.(?:send_?keys|set_?value|set_?text|type|type_?text|fill|fill_?field|val|value|set|"
+        rb"enter_?text)[ (]{1,2}['\"]"
+    ),
     rb"with: ?['\"]",
 )
 _FIELD = re.compile(rb"['\"#.\[=:@(/](?P<name>" + _NAME + rb")['\"\])]")
@@ -96,10 +102,14 @@ def sent(text: bytes, end: int) -> Iterator[Finding]:
 
 
 KEYED_ANCHOR = (
-    rb"(?:(?:jwt|JWT|Jwts?|jsonwebtoken|jose)\.(?:encode|decode|sign|verify|Sign)|createHmac|create(?:De|C)?[Cc]ipher(?:iv)?|"
-    rb"[Hh](?:mac|MAC)(?:\.(?:new|New|hexdigest|digest|create|importKey))?|hash_hmac|openssl_(?:en|de)crypt|Fernet|SecretKeySpec|"
-    rb"from_secret|SigningKey|SymmetricSecurityKey|OAuth\w{0,16}|[Tt]wilio(?:\.\w{1,16})?|cookie(?:Parser|Session)|AES\.(?:new|encrypt|decrypt)|"
-    rb"HMACSHA\d{1,3}|setSigningKey|signWith|session|Key::from|NewCookieStore|\w{0,24}Serializer|algoliasearch|Client|setApiKey|setAccessToken|set_access_token|configure|initialize|init)\(|"
+    rb"(?:(?:jwt|JWT|Jwts?|jsonwebtoken|jose)\.(?:encode|decode|sign|verify|Sign)|createHmac|"
+    rb"create(?:De|C)?[Cc]ipher(?:iv)?|"
+    rb"[Hh](?:mac|MAC)(?:\.(?:new|New|hexdigest|digest|create|importKey))?|hash_hmac|openssl_(?:en|"
+    rb"de)crypt|Fernet|SecretKeySpec|"
+    rb"from_secret|SigningKey|SymmetricSecurityKey|OAuth\w{0,16}|[Tt]wilio(?:\.\w{1,16})?|"
+    rb"cookie(?:Parser|Session)|AES\.(?:new|encrypt|decrypt)|"
+    rb"HMACSHA\d{1,3}|setSigningKey|signWith|session|Key::from|NewCookieStore|\w{0,24}Serializer|"
+    rb"algoliasearch|Client|setApiKey|setAccessToken|set_access_token|configure|initialize|init)\(|"
     rb"\n[ ]{0,8}provider :\w{1,24}, "
 )
 _NO_KEY = re.compile(rb"[ ]?:[^:]|[ ]?=>")
@@ -127,7 +137,8 @@ def _call_end(text: bytes, start: int) -> int:
 
 
 ENTERED_ANCHOR = (
-    rb"(?:WiFi\.begin|\.basic_?auth|\.basicAuth|[sS]et_?[cC]redentials|[kK]ey_?[sS]tore\.load|bindCredentials|\.authenticate|[.:]auth|"
+    rb"(?:WiFi\.begin|\.basic_?auth|\.basicAuth|[sS]et_?[cC]redentials|[kK]ey_?[sS]tore\.load|"
+    rb"bindCredentials|\.authenticate|[.:]auth|"
     rb"imap_open|mysql_real_connect|Sequelize|FTP)\(|= ?database\(|"
     rb"\.put\([A-Za-z._]{0,40}(?:PASSWORD|CREDENTIALS|SECRET)[A-Z_]{0,20}, "
 )
@@ -155,7 +166,10 @@ def entered(text: bytes, end: int) -> Iterator[Finding]:
 
 
 PAIRED_ANCHORS = (
-    rb"(?:btoa|base64_encode|b64encode|Buffer\.from|encodeBase64\w{0,8}|encode64|strict_encode64)\(b?['\"][\w.@-]{1,64}:[!-~]",
+    (
+        rb"(?:btoa|base64_encode|b64encode|Buffer\.from|encodeBase64\w{0,8}|encode64|"
+        rb"strict_encode64)\(b?['\"][\w.@-]{1,64}:[!-~]"
+    ),
     rb"(?:login|user-pass|user_?pass)[= ]['\"]?[\w.@-]{1,64}:[!-~]",
 )
 _PAIR = re.compile(
@@ -182,9 +196,13 @@ def element(text: bytes, end: int) -> Iterator[Finding]:
             yield from _worth(text, match.span("value"), kind, "element")
 
 
-DECLARED_ANCHOR = rb"\n[ ]{2,16}[A-Za-z]{0,30}(?:Password|Secret|Token)[A-Za-z]{0,12}:\r?\n[ ]{2,20}(?:Type|Default|Description|NoEcho):"
+DECLARED_ANCHOR = (
+    rb"\n[ ]{2,16}[A-Za-z]{0,30}(?:Password|Secret|Token)[A-Za-z]{0,12}:\r?\n[ "
+    rb"]{2,20}(?:Type|Default|Description|NoEcho):"
+)
 _DECLARED = re.compile(
-    rb"(?P<name>[A-Za-z]{1,60}):\r?\n(?:[ ]{2,20}(?:Type|Description|NoEcho|MinLength|MaxLength|AllowedPattern): [^\n]{0,120}\n){0,6}"
+    rb"(?P<name>[A-Za-z]{1,60}):\r?\n(?:[ ]{2,20}(?:Type|Description|NoEcho|MinLength|MaxLength|"
+    rb"AllowedPattern): [^\n]{0,120}\n){0,6}"
     rb"[ ]{2,20}Default: ['\"]?(?P<value>[^\s'\"]{4,128})"
 )
 
@@ -198,7 +216,8 @@ def declared(text: bytes, end: int) -> Iterator[Finding]:
 
 GIVEN_ANCHOR = rb"pass(?:word|wd)?['\"]?[ ]?\)?[ ]?=[ ]?\(?['\"][^'\"\n]{1,64}['\"],[ ]?['\"]"
 _GIVEN = re.compile(
-    rb"(?i),[ ]?\$?\w{0,24}pass(?:word|wd)?[ ]?\)?[ ]?=[ ]?\(?['\"][^'\"\n]{1,64}['\"],[ ]?['\"](?P<value>[^\s'\"]{4,64})['\"]"
+    rb"(?i),[ ]?\$?\w{0,24}pass(?:word|wd)?[ ]?\)?[ ]?=[ ]?\(?['\"][^'\"\n]{1,64}['\"],[ "
+    rb"]?['\"](?P<value>[^\s'\"]{4,64})['\"]"
 )
 
 
@@ -214,7 +233,8 @@ FALLBACK_ANCHORS = (
     rb"\$\{[A-Za-z_.]{0,40}(?:pass|pwd|secret|token|key)[A-Za-z_.]{0,24}:[-=]?[A-Za-z0-9]",
 )
 _FALLEN = re.compile(
-    rb"(?P<name>\w{0,40}(?i:pass|pwd|secret|token|key|salt)\w{0,24})['\"\])]{0,3} ?(?:(?:\|\||\?\?|\?:|or) ?|\.(?:unwrap_or|orElse|getOrElse)\()['\"]$"
+    rb"(?P<name>\w{0,40}(?i:pass|pwd|secret|token|key|salt)\w{0,24})['\"\])]{0,3} ?(?:(?:\|\||\?\?|"
+    rb"\?:|or) ?|\.(?:unwrap_or|orElse|getOrElse)\()['\"]$"
 )
 _TO_QUOTE = re.compile(rb"(?P<value>[^'\"\\\s]{4,256})['\"]")
 _EXPANDED = re.compile(rb"\$\{(?P<name>[A-Za-z_.]{1,80}):[-=]?(?P<value>[^\s{}$'\"]{4,256})\}")
@@ -239,7 +259,8 @@ INSERT_ANCHOR = (
     rb"insert (?:ignore )?into [^\n(;]{1,80}\([^\n()]{0,200}(?:pass|pwd|secret|token|key)"
 )
 _INSERTED = re.compile(
-    rb"(?i)insert (?:ignore )?into [^\n(;]{1,80}\((?P<columns>[^()]{1,600})\)\s{0,8}values\s{0,8}(?P<rows>\([^;]{1,1600})"
+    rb"(?i)insert (?:ignore )?into "
+    rb"[^\n(;]{1,80}\((?P<columns>[^()]{1,600})\)\s{0,8}values\s{0,8}(?P<rows>\([^;]{1,1600})"
 )
 _ROW = re.compile(rb"\((?P<row>(?:[^()'\"]|'[^'\n]*'|\"[^\"\n]*\"|\w*\([^()]*\)){1,600})\)")
 _VALUE = re.compile(
@@ -269,9 +290,13 @@ def inserted(text: bytes, end: int) -> Iterator[Finding]:
                 yield from _worth(text, value.span(group), kind, "inserted")
 
 
-SAID_ANCHOR = rb"(?:pass(?:word|phrase|wd|code)?|pwd|pw|passwort|kennwort)[`'\"*)]{0,3} ?(?:is:?|was:?|:|->|=>)[`'\"* ]{1,4}[!-~]"
+SAID_ANCHOR = (
+    rb"(?:pass(?:word|phrase|wd|code)?|pwd|pw|passwort|kennwort)[`'\"*)]{0,3} ?(?:is:?|"
+    rb"was:?|:|->|=>)[`'\"* ]{1,4}[!-~]"
+)
 _SAID = re.compile(
-    rb"(?i)(?:pass(?:word|phrase|wd|code)?|pwd|pw|passwort|kennwort)[`'\"*)]{0,3} ?(?P<verb>is:?|was:?|:|->|=>)[`'\"* ]{1,4}"
+    rb"(?i)(?:pass(?:word|phrase|wd|code)?|pwd|pw|passwort|kennwort)[`'\"*)]{0,3} ?(?P<verb>is:?|"
+    rb"was:?|:|->|=>)[`'\"* ]{1,4}"
     rb"(?P<value>[^\s`'\"<>(){}\[\],;]{6,64})"
 )
 _REMARK = re.compile(rb"(?:^|\s)(?:#|//|\*|--|;|REM|<!--)[^\n]*$|\|[^\n|]*$|^[ \t]*[-*>] ")

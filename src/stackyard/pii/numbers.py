@@ -22,7 +22,8 @@ CARD_ANCHORS = (
 """The first twelve digits of a card, in groups of four or (American Express, Diners, JCB) of four and six."""
 
 _CARD = re.compile(
-    rb"(?<![0-9A-Za-z_.+/=-])(?<![0-9] )(?:[0-6][0-9]{3}([ -]?)[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,4}(?:\1?[0-9]{1,3})?)?|"
+    rb"(?<![0-9A-Za-z_.+/=-])(?<![0-9] )(?:[0-6][0-9]{3}([ "
+    rb"-]?)[0-9]{4}\1[0-9]{4}(?:\1[0-9]{1,4}(?:\1?[0-9]{1,3})?)?|"
     rb"(?:3[0-9]{3}|1800|2131)([ -])[0-9]{6}\2[0-9]{4,5})(?![0-9A-Za-z_+/=]|\.[0-9]|-[0-9A-Za-z]| [0-9])"
 )
 _ISSUERS: tuple[tuple[re.Pattern[bytes], frozenset[int]], ...] = tuple(
@@ -41,13 +42,16 @@ _ISSUERS: tuple[tuple[re.Pattern[bytes], frozenset[int]], ...] = tuple(
 UnionPay; Discover and RuPay; Maestro. From the issuers' public ranges, as ISO/IEC 7812 assigns them."""
 
 _CARD_WORD = re.compile(
-    rb"(?i)card|visa|amex|american.?express|discover|maestro|\bcc\b|cc_?num|credit|debit|\bpan\b|payment|jcb|diners|"
-    rb"carte|tarjeta|karte|carta\b|cart[\xc3\xa3a]o|cvv|expir|billing|charge|\bpay\b|\bpaid\b|purchas|checkout|refund|stolen|\batm\b|withdraw|declined"
+    rb"(?i)card|visa|amex|american.?express|discover|maestro|\bcc\b|cc_?num|credit|debit|\bpan\b|"
+    rb"payment|jcb|diners|"
+    rb"carte|tarjeta|karte|carta\b|cart[\xc3\xa3a]o|cvv|expir|billing|charge|\bpay\b|\bpaid\b|"
+    rb"purchas|checkout|refund|stolen|\batm\b|withdraw|declined"
 )
 _SAID_ISSUER = re.compile(rb"35[0-9]{14}$")
 """JCB begins with 3528 to 3589; where a word says that it is a card, the rest of 35 is taken for one."""
 _ID_WORD = re.compile(
-    rb"(?i)\b(?:ids?|no|nr|ref(?:erence)?|order|serial|tracking|ticket|invoice|timestamp|time|hash|version|size|offset)\b\W{0,4}$"
+    rb"(?i)\b(?:ids?|no|nr|ref(?:erence)?|order|serial|tracking|ticket|invoice|timestamp|time|hash|"
+    rb"version|size|offset)\b\W{0,4}$"
 )
 """A number after a word for an id is one, whatever its checksum says: one in ten has it by chance."""
 _PROSE_AFTER = re.compile(rb"[,.]? (?:[A-Za-z',]{1,20} ){2}")

@@ -32,19 +32,21 @@ _NAME = re.compile(rb"[A-Za-z0-9_.-]{1,80}$")
 _REST = re.compile(rb"[A-Za-z0-9_.-]{0,60}")
 _VALUE_LABEL = rb"(?:param(?:eter)?)?(?:value|val|v|content|default(?:value)?|secret|data)"
 _VALUE_AFTER = re.compile(
-    rb"(?i)^\\{0,3}['\"]?(?:[\s,;]{1,40}(?:['\"\\]{0,4}[\w-]{1,24}['\"\\]{0,4}[ ]?(?:=>|[:=])[ ]?['\"\\]{0,4}[\w /.-]{0,40}['\"\\]{0,4}[\s,]{1,40}){0,3}"
+    rb"(?i)^\\{0,3}['\"]?(?:[\s,;]{1,40}(?:['\"\\]{0,4}[\w-]{1,24}['\"\\]{0,4}[ ]?(?:=>|[:=])[ "
+    rb"]?['\"\\]{0,4}[\w /.-]{0,40}['\"\\]{0,4}[\s,]{1,40}){0,3}"
     rb"(?:\w{1,12}:)?['\"\\]{0,4}"
     + _VALUE_LABEL
-    + rb"['\"\\]{0,4}[ ]{0,4}(?:=>|[:=])[ ]{0,4}(?:\\{0,3}['\"](?P<quoted>[^'\"\\\r\n]{4,256})|(?P<bare>[^\s'\",;<>(){}\[\]\\]{6,256}))"
+    + rb"['\"\\]{0,4}[ ]{0,4}(?:=>|[:=])[ ]{0,4}(?:\\{0,3}['\"](?P<quoted>[^'\"\\\r\n]{4,256})|"
+    rb"(?P<bare>[^\s'\",;<>(){}\[\]\\]{6,256}))"
     rb"|</(?:key|name|string)>\s{0,40}(?:<(?:string|value|data)>\s{0,40}){1,2}(?P<tag>[^<\r\n]{4,512})<|"
     rb"['\"][ ]?\{[^{}]{0,200}?\bdefault[ ]{0,8}=[ ]?['\"](?P<declared>[^'\"\\\r\n]{4,256})['\"]|"
     rb"['\"], ?['\"]\\?['\"]?(?P<field>[^'\"\\\r\n]{4,256})\\?['\"])"
 )
 _VALUE_BEFORE = re.compile(
-    rb"(?i)['\"\\]{0,4}"
-    + _VALUE_LABEL
-    + rb"['\"\\]{0,4}[ ]{0,4}(?:=>|[:=])[ ]{0,4}\\{0,3}['\"](?P<quoted>[^'\"\\\r\n]{4,256})\\{0,3}['\"][\s,]{1,40}"
-    rb"(?:['\"\\]{0,4}[\w-]{1,24}['\"\\]{0,4}[ ]?(?:=>|[:=])[ ]?['\"\\]{0,4}[\w /.-]{0,40}['\"\\]{0,4}[\s,]{1,40}){0,3}"
+    rb"(?i)['\"\\]{0,4}" + _VALUE_LABEL + rb"['\"\\]{0,4}[ ]{0,4}(?:=>|[:=])[ "
+    rb"]{0,4}\\{0,3}['\"](?P<quoted>[^'\"\\\r\n]{4,256})\\{0,3}['\"][\s,]{1,40}"
+    rb"(?:['\"\\]{0,4}[\w-]{1,24}['\"\\]{0,4}[ ]?(?:=>|[:=])[ ]?['\"\\]{0,4}[\w "
+    rb"/.-]{0,40}['\"\\]{0,4}[\s,]{1,40}){0,3}"
     rb"['\"\\]{0,4}" + _LABEL + rb"['\"\\]{0,4}[ ]{0,4}(?:=>|[:=])[ ]{0,4}['\"\\]{0,4}$"
 )
 
@@ -90,7 +92,8 @@ JWK_BYTES = 6000
 """Bytes of a key of 4,096 bits in base64url with all of its numbers."""
 
 _PRIVATE = re.compile(
-    rb"(?:[{,\s'\"\\])(?:d|p|q|dp|dq|qi|k)['\"\\]{0,4}[ ]{0,4}:[ ]{0,4}['\"\\]{0,4}(?P<value>[A-Za-z0-9_-]{16,1400})(?![A-Za-z0-9_-])"
+    rb"(?:[{,\s'\"\\])(?:d|p|q|dp|dq|qi|k)['\"\\]{0,4}[ ]{0,4}:[ "
+    rb"]{0,4}['\"\\]{0,4}(?P<value>[A-Za-z0-9_-]{16,1400})(?![A-Za-z0-9_-])"
 )
 _PRIVATE_TAG = re.compile(
     rb"<(?P<tag>D|P|Q|DP|DQ|InverseQ)>\s{0,8}(?P<value>[A-Za-z0-9+/=\s]{16,1400})</(?P=tag)>"
@@ -116,11 +119,17 @@ def xml_key(text: bytes, end: int) -> Iterator[Finding]:
 
 
 COMMAND_ANCHOR = (
-    rb"(?:sshpass|mysql[a-z]{0,6}|mariadb[a-z-]{0,6}|mongo(?:sh|dump|restore|import)?|redis-cli|docker|podman|buildah|helm|"
-    rb"ldap[a-z]{3,7}|keytool|jarsigner|htpasswd|smbclient|net use|net user|sqlcmd|(?i:identified by)|7z|zip|rar|gpg|az|oc|"
-    rb"http|skopeo|twine|mosquitto_[ps]ub|rabbitmqctl|wpa_passphrase|openssl enc|vault login|sp_addlogin|sp_password|sqlplus|expdp|impdp)[ ]|"
-    rb"-pass(?:in|out)?[ =]['\"]?pass:|CURLOPT_(?:PROXY)?USERPWD,|(?i:connect)(?: |\(['\"])[A-Za-z0-9_]{1,32}/|"
-    rb"(?:ENV|set -g?x|setenv|proxy_set_header|insecure-password|openssl passwd -\w{1,6}|-setcookie|enable (?:secret|password)|snmp-server community|secret [057]|password [057]) [A-Z0-9a-z]|\n\[[\w.-]{1,64}\](?::[0-9]{1,5})?[ \t]{1,8}[\w.@-]{1,64}:"
+    rb"(?:sshpass|mysql[a-z]{0,6}|mariadb[a-z-]{0,6}|mongo(?:sh|dump|restore|import)?|redis-cli|"
+    rb"docker|podman|buildah|helm|"
+    rb"ldap[a-z]{3,7}|keytool|jarsigner|htpasswd|smbclient|net use|net user|sqlcmd|(?i:identified "
+    rb"by)|7z|zip|rar|gpg|az|oc|"
+    rb"http|skopeo|twine|mosquitto_[ps]ub|rabbitmqctl|wpa_passphrase|openssl enc|vault login|"
+    rb"sp_addlogin|sp_password|sqlplus|expdp|impdp)[ ]|"
+    rb"-pass(?:in|out)?[ =]['\"]?pass:|CURLOPT_(?:PROXY)?USERPWD,|(?i:connect)(?: |"
+    rb"\(['\"])[A-Za-z0-9_]{1,32}/|"
+    rb"(?:ENV|set -g?x|setenv|proxy_set_header|insecure-password|openssl passwd -\w{1,6}|"
+    rb"-setcookie|enable (?:secret|password)|snmp-server community|secret [057]|password [057]) "
+    rb"[A-Z0-9a-z]|\n\[[\w.-]{1,64}\](?::[0-9]{1,5})?[ \t]{1,8}[\w.@-]{1,64}:"
 )
 _Q = rb"(?:\\?['\"])?"
 _V = rb"(?P<value>[^\s'\"\\|;&<>()]{4,128})"
@@ -130,7 +139,10 @@ _COMMANDS = tuple(
         (rb"sshpass ", rb" -p ?" + _Q + _V),
         (rb"(?:mysql|mariadb)[a-z-]* ", rb" -p" + _Q + _V),
         (
-            rb"(?:mongo\w*|docker|podman|buildah|helm|oc|az|twine) (?:[^\n|;]{0,80} )?(?:-u|--username|login)[ =]",
+            (
+                rb"(?:mongo\w*|docker|podman|buildah|helm|oc|az|twine) (?:[^\n|;]{0,80} )?(?:-u|"
+                rb"--username|login)[ =]"
+            ),
             rb" -p[ =]?" + _Q + _V,
         ),
         (rb"redis-cli ", rb" -a ?" + _Q + _V),
@@ -147,7 +159,10 @@ _COMMANDS = tuple(
         (rb"sp_password ", rb"sp_password [^,\n]{1,80}, ?(?:@\w+ ?= ?)?N?'(?P<value>[^']{4,64})'"),
         (
             rb"(?i)sqlplus |expdp |impdp |connect(?: |\(['\"])",
-            rb"(?i)(?:sqlplus(?: -\w+)*|expdp|impdp|connect)[ (]['\"]?\w{1,32}/(?P<value>[^\s/@'\"]{4,64})@[\w/]",
+            (
+                rb"(?i)(?:sqlplus(?: -\w+)*|expdp|impdp|connect)[ "
+                rb"(]['\"]?\w{1,32}/(?P<value>[^\s/@'\"]{4,64})@[\w/]"
+            ),
         ),
         (rb"CURLOPT_(?:PROXY)?USERPWD,", rb"USERPWD, ?['\"][^'\":\s]{1,64}:" + _V),
         (
@@ -159,7 +174,10 @@ _COMMANDS = tuple(
         (rb"-setcookie ", rb"-setcookie " + _Q + _V),
         (
             rb"ENV |set -g?x |setenv ",
-            rb"(?:ENV|set -g?x|setenv) [A-Z0-9_]{0,40}(?:PASSWORD|PASSWD|PASS|SECRET|TOKEN)[ \t]+(?P<value>[^\s$'\"=]{4,128})[ \t]*$",
+            (
+                rb"(?:ENV|set -g?x|setenv) [A-Z0-9_]{0,40}(?:PASSWORD|PASSWD|PASS|SECRET|TOKEN)[ "
+                rb"\t]+(?P<value>[^\s$'\"=]{4,128})[ \t]*$"
+            ),
         ),
         (
             rb"enable (?:secret|password) ",
@@ -198,9 +216,15 @@ _PIPED = tuple(
     for line in (
         rb"['\"][\w.-]{1,32}:(?P<value>[^\s'\"\\:]{4,128})['\"][ ]?\|[^\n]{0,40}chpasswd",
         rb"['\"](?P<value>[^\s'\"]{4,128})['\"][ ]?\|[ ]?(?i:ConvertTo-SecureString)",
-        rb"(?:echo|printf)(?: -n| -e)? ['\"]?(?P<value>[^\s'\"|\\]{4,128})(?:\\n)?['\"]?[ ]?\|[ ]?(?:sudo -\w*S|(?:sudo )?passwd --stdin)",
+        (
+            rb"(?:echo|printf)(?: -n| -e)? ['\"]?(?P<value>[^\s'\"|\\]{4,128})(?:\\n)?['\"]?[ ]?\|[ "
+            rb"]?(?:sudo -\w*S|(?:sudo )?passwd --stdin)"
+        ),
         rb":(?P<value>[^\s:/@'\"]{4,64})@(?:tcp|unix)[(]",
-        rb"(?:echo|printf)(?: -n)? ['\"]?(?P<value>[^\s'\"|]{4,512})['\"]?[ ]?\|[^\n|]{0,120}--password-stdin",
+        (
+            rb"(?:echo|printf)(?: -n)? ['\"]?(?P<value>[^\s'\"|]{4,512})['\"]?[ ]?\|[^\n|"
+            rb"]{0,120}--password-stdin"
+        ),
     )
 )
 LINE_BYTES = 400
@@ -217,7 +241,10 @@ def command(text: bytes, end: int) -> Iterator[Finding]:
                 yield from _password(text, match.span("value"))
 
 
-PIPED_ANCHOR = rb"[|][ ]?(?:sudo )?passwd --stdin|@(?:tcp|unix)[(]|[|][ ]?sudo -[A-Za-z]{0,4}S|[|][ ]?(?:sudo )?chpasswd|[|][ ]?(?i:ConvertTo-SecureString)|--password-stdin"
+PIPED_ANCHOR = (
+    rb"[|][ ]?(?:sudo )?passwd --stdin|@(?:tcp|unix)[(]|[|][ ]?sudo -[A-Za-z]{0,4}S|[|"
+    rb"][ ]?(?:sudo )?chpasswd|[|][ ]?(?i:ConvertTo-SecureString)|--password-stdin"
+)
 
 
 def piped(text: bytes, end: int) -> Iterator[Finding]:
@@ -234,7 +261,10 @@ def _password(text: bytes, span: tuple[int, int]) -> Iterator[Finding]:
     yield from _found(text, span, "secret_keyword", "command", score)
 
 
-COOKIE_ANCHOR = rb"cookie['\"\\]{0,4}\]?[ ]{0,4}[:,=][ \[]{0,4}(?:\r?\n[ ]{0,40}(?:- )?)?['\"\\]{0,4}[A-Za-z0-9_.%-]{1,60}="
+COOKIE_ANCHOR = (
+    rb"cookie['\"\\]{0,4}\]?[ ]{0,4}[:,=][ \[]{0,4}(?:\r?\n[ ]{0,40}(?:- "
+    rb")?)?['\"\\]{0,4}[A-Za-z0-9_.%-]{1,60}="
+)
 COOKIE_OPTION_ANCHOR = rb" (?:-b|--cookie)[ =]['\"]?[A-Za-z0-9_.%-]{1,60}="
 _COOKIE_NAME = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.%-"
 _COOKIE = re.compile(rb"[ '\"\\;:]*(?P<name>[\w.%-]{1,60})=(?P<value>[^;\s'\"\\,]{0,2000})")

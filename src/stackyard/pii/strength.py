@@ -17,13 +17,18 @@ VALUE_CHARS_READ = 256
 """Characters of a value that are looked at; longer ones are data rather than keys."""
 
 _PROSE = re.compile(
-    r"\s|\\[xuU]|^(?:\.{1,2}/|/[a-z][a-z0-9_.-]*/|[A-Za-z]:\\|~/|//)|^[a-z][a-z0-9+._-]{1,16}:|://|::|->|^[\w.:>$-]*\(|\(\)|"
+    r"\s|\\[xuU]|^(?:\.{1,2}/|/[a-z][a-z0-9_.-]*/|[A-Za-z]:\\|~/|//)|^[a-z][a-z0-9+._-]{1,16}:|"
+    r"://|::|->|^[\w.:>$-]*\(|\(\)|"
     r"^\d{4}-\d\d-\d\d|^[\d.:-]+$|^(?:[A-Za-z]+[._/-])+[A-Za-z]*$|^[#.][a-z][\w-]*$|"
-    r"^[A-Za-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^[A-Za-z]+[:.!?*]+$|^[A-Za-z]+\d:$|^[\w.-]+\.(?:pem|key|crt|cer|der|p12|pfx|jks|csr|pub|gpg|json|ya?ml|txt|xml|html?|php|py|rb|js|"
-    r"ts|java|kt|go|c|h|cpp|cs|sh|conf|cfg|ini|env|log|md|png|svg|jpe?g|css|sql|db|properties|tpl|erb|jsp|aspx?)$|^[\w.-]+(?:/[\w.-]+)+\.[a-z]{1,5}\d?$|^/?\$[A-Za-z_]|^[a-z_]+(?:[|,][a-z0-9_:]+)+$|"
-    r"^[-+]?(?:0[xX][0-9a-fA-F]{1,16}|(?:0[xX])?[\d_.]*(?:[eEpP][-+]?\d+)?i?)$|^(?:[a-z_]{2,24}\.){2,8}[A-Za-z]\w*$|^[a-z_]{3,24}\.[A-Z][A-Za-z]{2,}\d{0,3}[A-Za-z]{3,}$|"
+    r"^[A-Za-z_]\w*(?:\.\w+)+:[A-Za-z_]\w*$|^[A-Za-z]+[:.!?*]+$|^[A-Za-z]+\d:$|^[\w.-]+\.(?:pem|"
+    r"key|crt|cer|der|p12|pfx|jks|csr|pub|gpg|json|ya?ml|txt|xml|html?|php|py|rb|js|"
+    r"ts|java|kt|go|c|h|cpp|cs|sh|conf|cfg|ini|env|log|md|png|svg|jpe?g|css|sql|db|properties|tpl|"
+    r"erb|jsp|aspx?)$|^[\w.-]+(?:/[\w.-]+)+\.[a-z]{1,5}\d?$|^/?\$[A-Za-z_]|^[a-z_]+(?:[|,][a-z0-9_:]+)+$|"
+    r"^[-+]?(?:0[xX][0-9a-fA-F]{1,16}|(?:0[xX])?[\d_.]*(?:[eEpP][-+]?\d+)?i?)$|"
+    r"^(?:[a-z_]{2,24}\.){2,8}[A-Za-z]\w*$|^[a-z_]{3,24}\.[A-Z][A-Za-z]{2,}\d{0,3}[A-Za-z]{3,}$|"
     r"\[[aA0]-[zZ9]|^[a-z]+%3[aA]%2[fF]|"
-    r"^[A-Z]{2,}(?:_[A-Z0-9]+)+$|^\\{0,2}[A-Z]\w*(?:\\{1,2}[A-Z]\w*)+$|^\w+(?:\[\w*\])+$|^(?i:sha|md|aes|rsa|utf|oauth|base|ed|hs|rs|es|ps|bcrypt|argon|pbkdf|ripemd|x|des)[-_]?\d+[a-z]*$"
+    r"^[A-Z]{2,}(?:_[A-Z0-9]+)+$|^\\{0,2}[A-Z]\w*(?:\\{1,2}[A-Z]\w*)+$|^\w+(?:\[\w*\])+$|^(?i:sha|"
+    r"md|aes|rsa|utf|oauth|base|ed|hs|rs|es|ps|bcrypt|argon|pbkdf|ripemd|x|des)[-_]?\d+[a-z]*$"
 )
 """Prose, paths, URLs, calls, dates, numbers, selectors, labels, entry points (`package.module:name`), and
 words joined by one sign."""
@@ -165,10 +170,14 @@ def is_strong(value: str) -> bool:
 
 _PLAIN_WORD = re.compile(r"[A-Za-z]{5,20}|[a-z]{3,12}[-_ ]?\d{0,4}")
 _NAMELIKE = re.compile(
-    r"(?i)pass|pwd|secret|token|key|user|login|admin|auth|cred|name|field|label|value|required|invalid|true|false|null|"
-    r"none|undefined|string|text|type|default|input|empty|hidden|plain|hash|crypt|kennwort|contrase|senha|wachtwoord|"
-    r"haslo|heslo|losenord|salasana|parola|function|return|object|number|boolean|config|optional|unknown|error|"
-    r"basic|bearer|digest|oauth|ldap|kerberos|prompt|enter|confirm|change|reset|forgot|update|create|your|example|wrong|match|"
+    r"(?i)pass|pwd|secret|token|key|user|login|admin|auth|cred|name|field|label|value|required|"
+    r"invalid|true|false|null|"
+    r"none|undefined|string|text|type|default|input|empty|hidden|plain|hash|crypt|kennwort|"
+    r"contrase|senha|wachtwoord|"
+    r"haslo|heslo|losenord|salasana|parola|function|return|object|number|boolean|config|optional|"
+    r"unknown|error|"
+    r"basic|bearer|digest|oauth|ldap|kerberos|prompt|enter|confirm|change|reset|forgot|update|"
+    r"create|your|example|wrong|match|"
     r"incorrect|ignored|different|bad|^new|^old|another|other|nothing|whatever"
 )
 

@@ -59,28 +59,58 @@ class Rule:
 
 
 RULES = (
-    Rule(1, "totals add up", "`files_seen` = `files_kept` + dropped, `bytes_kept` is no more than `bytes_seen`, and nothing is dropped for opt-outs where none is in force, or by a rule that these have not"),
-    Rule(1, "totals match the shards", "files, bytes, languages, licences and redactions are those that the shards have; no file is in two editions, and `ids` says what the others say"),
-    Rule(1, "decisions", "decisions/ can be read, is sorted, has a file once, in its range, with well-formed names and evidence, none of stage `optout`; their numbers are the manifest's; what stands for a duplicate is there, or was dropped by a later stage"),
+    Rule(1, "totals add up", "`files_seen` = `files_kept` + dropped, `bytes_kept` is no more "
+                             "than `bytes_seen`, and nothing is dropped for opt-outs where none "
+                             "is in force, or by a rule that these have not"),
+    Rule(1, "totals match the shards", "files, bytes, languages, licences and redactions are "
+                                       "those that the shards have; no file is in two editions, "
+                                       "and `ids` says what the others say"),
+    Rule(1, "decisions", "decisions/ can be read, is sorted, has a file once, in its range, with "
+                         "well-formed names and evidence, none of stage `optout`; their numbers "
+                         "are the manifest's; what stands for a duplicate is there, or was "
+                         "dropped by a later stage"),
     Rule(1, "no released file is dropped", "no released row has a decision"),
-    Rule(2, "files are those listed", "the tree has the listed files and the two that cannot be listed; names at its top that start with a dot are no part of it"),
+    Rule(2, "files are those listed", "the tree has the listed files and the two that cannot be "
+                                      "listed; names at its top that start with a dot are no part of it"),
     Rule(2, "hashes match", "size and SHA-256 of every file are the listed ones"),
-    Rule(2, "documents are generated", "card, citation and Croissant are what the manifest generates, and the changelog begins with this version; the changelog is text and can do no more than be read"),
-    Rule(2, "layout", "the manifest names the section `release` that says how rows are laid out, and has the editions, the dataset and the ranges that it says; every file has a name that a release gives"),
-    Rule(3, "removals", "removals.jsonl is there, well-formed and in order, and no released content is one that it says is gone; where the changelog has removed rows it has lines of this version, and what these call moved or restored is there"),
-    Rule(3, "registry", "the log is what its checkpoint was signed for and what the manifest names; `optouts` is how many requests are in force; nothing that a listed request names is released"),
+    Rule(2, "documents are generated", "card, citation and Croissant are what the manifest "
+                                       "generates, and the changelog begins with this version; "
+                                       "the changelog is text and can do no more than be read"),
+    Rule(2, "layout", "the manifest names the section `release` that says how rows are laid out, "
+                      "and has the editions, the dataset and the ranges that it says; every file "
+                      "has a name that a release gives"),
+    Rule(3, "removals", "removals.jsonl is there, well-formed and in order, and no released "
+                        "content is one that it says is gone; where the changelog has removed "
+                        "rows it has lines of this version, and what these call moved or restored is there"),
+    Rule(3, "registry", "the log is what its checkpoint was signed for and what the manifest "
+                        "names; `optouts` is how many requests are in force; nothing that a "
+                        "listed request names is released"),
     Rule(3, "presence", "the root in registry/presence.json is that of the rows"),
     Rule(5, "repo_name and path unique in an edition", "over all its shards"),
     Rule(5, "content unique in an edition", "over all its shards, by the hash of the text read"),
-    Rule(6, "redactions", "what a row counts is of named entities, each once, in order, at least 1; the text has as many stand-ins"),
-    Rule(7, "licence evidence", "each row's `license_type` is one that its edition allows; a permissive one has an expression and evidence; no evidence lacks a part or is out of range; `detected_licenses` are those of the expression, each in the evidence; no licence stands in the edition `no_license`"),
-    Rule(7, "attribution", "ATTRIBUTION/ has the repositories of its rows and no other, a text for each that evidence names, and conflicts.json counts licences of the rows"),
-    Rule(7, "origins", "the row's own file is among its `origins`, which are sorted, each once, with well-formed names, and are of no other row; each of the others was dropped as a copy of it"),
+    Rule(6, "redactions", "what a row counts is of named entities, each once, in order, at least "
+                          "1; the text has as many stand-ins"),
+    Rule(7, "licence evidence", "each row's `license_type` is one that its edition allows; a "
+                                "permissive one has an expression and evidence; no evidence "
+                                "lacks a part or is out of range; `detected_licenses` are those "
+                                "of the expression, each in the evidence; no licence stands in "
+                                "the edition `no_license`"),
+    Rule(7, "attribution", "ATTRIBUTION/ has the repositories of its rows and no other, a text "
+                           "for each that evidence names, and conflicts.json counts licences of the rows"),
+    Rule(7, "origins", "the row's own file is among its `origins`, which are sorted, each once, "
+                       "with well-formed names, and are of no other row; each of the others was "
+                       "dropped as a copy of it"),
     Rule(8, "version order", "the version is a step above the one of `previous`; the first is 0.1.0"),
-    Rule(9, "read-back", "Arrow reads every shard: columns, counts, order, places, row groups, statistics and `content_sha256` are right, and nothing else steers who reads it"),
-    Rule(9, "identifiers", "ids are SWHIDs or hex of their length, and a row stands for its own cluster; rows of a revision say the same of it; a text that was not redacted is the blob that it is said to be, in its encoding"),
-    Rule(9, "sizes", "lengths and counts are not negative; a row stands for one file and those that were dropped for it"),
-    Rule(9, "names", "repositories are `owner/repo`; paths stay in their folder and hold no control character; `filename` and `extension` are the path's; `src_encoding` is one that we read"),
+    Rule(9, "read-back", "Arrow reads every shard: columns, counts, order, places, row groups, "
+                         "statistics and `content_sha256` are right, and nothing else steers who reads it"),
+    Rule(9, "identifiers", "ids are SWHIDs or hex of their length, and a row stands for its own "
+                           "cluster; rows of a revision say the same of it; a text that was not "
+                           "redacted is the blob that it is said to be, in its encoding"),
+    Rule(9, "sizes", "lengths and counts are not negative; a row stands for one file and those "
+                     "that were dropped for it"),
+    Rule(9, "names", "repositories are `owner/repo`; paths stay in their folder and hold no "
+                     "control character; `filename` and `extension` are the path's; "
+                     "`src_encoding` is one that we read"),
     Rule(9, "columns", "`schema_sha256` is that of the columns that were written"),
 )  # fmt: skip
 """In the order of the laws; names are unique."""

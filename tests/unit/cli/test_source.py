@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import subprocess
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,19 +17,10 @@ from stackyard.ingest.written import with_entry
 from stackyard.pipeline.execute import run_stage, run_units_here
 from stackyard.pipeline.project import Project
 from stackyard.stages import stage_named
+from tests.unit.ingest.archives import tarball
 
 Typed = Callable[..., Result]
 Served = tuple[Path, str]
-
-
-def tarball(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 PKG_INFO = b"""Metadata-Version: 2.1

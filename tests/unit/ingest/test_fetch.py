@@ -4,13 +4,11 @@ import base64
 import functools
 import hashlib
 import http.server
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +22,7 @@ from stackyard.ingest import download
 from stackyard.ingest.fetch import Fetched, fetch
 from stackyard.ingest.params import Params
 from stackyard.ingest.sources import Source, load_sources
+from tests.unit.ingest.archives import tarball
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
@@ -99,16 +98,6 @@ def _machine(monkeypatch: pytest.MonkeyPatch, server: Server) -> Iterator[None]:
     download.pip_settings.cache_clear()
     yield
     download.pip_settings.cache_clear()
-
-
-def tarball(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 Get = Callable[..., Fetched]

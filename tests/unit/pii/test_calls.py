@@ -53,14 +53,16 @@ GONE = {
         f"\n[smtp.initech.net]:587 mailer:{P}\n", f"set -x API_TOKEN {P}", f"login=bob:{P}",
     ],
     "services by name": [
-        f'shodan_key = "{K}"', "OPENWEATHER=<hex 32>", "'virustotal': '<hex 64>',", "abuseipdb: '<hex 80>'", "APP_PREVIOUS_KEYS=base64:<b64 43>=,base64:<b64 43>=",
+        f'shodan_key = "{K}"', "OPENWEATHER=<hex 32>", "'virustotal': '<hex 64>',", "abuseipdb: '<hex 80>'", ("APP_PREVIOUS_KEYS=base64:<b64 "
+                                                                                                             "43>=,base64:<b64 43>="),
     ],
 }  # fmt: skip
 
 STAYS = {
     "names and constants": [
         "case 0x40107447: PPPIOCSPASS = 0x40107447", "hashers = ['django.contrib.auth.hashers.PBKDF2PasswordHasher']", "'password1': 'FORBIDDEN_VALUE2',",
-        "->add('password', 'Symfony\\Component\\Form\\Extension\\Core\\Type\\PasswordType')", "--- PASS: TestVet/0 (0.13s)", "// Pass: dynamic=0, static=1",
+        ("->add('password', "
+        "'Symfony\\Component\\Form\\Extension\\Core\\Type\\PasswordType')"), "--- PASS: TestVet/0 (0.13s)", "// Pass: dynamic=0, static=1",
         '{token.FLOAT, "0x1.0_p0"}', "f.pass = &emptyPass", 'password_parameter: "user_login[password]"', "filter(password__startswith='sha1$$')",
         'id="crowdin:5fd89b8542e5aa5cc27457e2"', "Client('ip-addr-of-scheduler:8786')", "password: *default_password", "set PASS=%DB_PASS%",
     ],
@@ -71,7 +73,8 @@ STAYS = {
     ],
     "calls": [
         "cy.get('#password').type('Enter')", 'fill_in "Name", with: "Bob2021x"', "const t = process.env.TOKEN || 'token';",
-        "INSERT INTO users (name, age) VALUES ('admin1x', 'b4nana')", "jwt.verify(token, secret, done)", '"0123456789ABCDEF".toCharArray()',
+        ("INSERT INTO users (name, age) VALUES ('admin1x', "
+        "'b4nana')"), "jwt.verify(token, secret, done)", '"0123456789ABCDEF".toCharArray()',
         "The password is required", "the password was hashed with sha256", "send 'hello99'", "login = user:password",
     ],
     "addresses": [

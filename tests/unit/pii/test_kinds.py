@@ -41,7 +41,8 @@ GONE = {
         f'const char *db_password = "{P}";', f'let password: string = "{P}";', f'val dbPassword: String = "{P}"',
         'var apiToken string = "<alnum 32>"', 'public const string ApiKey = "<alnum 32>";', f'#define WIFI_PASSWORD "{P}"',
         f'password: str = "{P}"', 'secret_key: Final[str] = "<alnum 32>"', f'private readonly password?: string = "{P}";',
-        '#define API_TOKEN ("<alnum 32>")', 'static const uint8_t secret_key[32] = "<alnum 32>";', f"my $db_password = '{P}';",
+        '#define API_TOKEN ("<alnum 32>")', ('static const uint8_t secret_key[32] = '
+                                            '"<alnum 32>";'), f"my $db_password = '{P}';",
         'String.valueOf("x"); setPassword(new String("<alnum 20>"))', 'secret := []byte("<alnum 32>")',
         f'password = os.getenv("DB_PASSWORD", "{P}")', f"define('DB_PASSWORD', '{P}');", f'.setProperty("password", "{P}")',
         f'(setq smtp-password "{P}")', f'password => "{P}",', f':password "{P}"', f'password = <<"{P}">>',
@@ -51,7 +52,8 @@ GONE = {
         f"<password>{P}</password>", f'<add key="Password" value="{P}"/>', f'<property name="password" value="{P}"/>',
         f'<property name="javax.persistence.jdbc.password" value="{P}" />', f'<property name="password">{P}</property>',
         '<input type="hidden" name="api_token" value="<alnum 32>">', f"<Password><![CDATA[{P}]]></Password>",
-        f'<param value="{P}" name="password"/>', f'<entry key="db.password">{P}</entry>', '<setting name="secret" value="<alnum 24>"/>',
+        f'<param value="{P}" name="password"/>', f'<entry key="db.password">{P}</entry>', ('<setting name="secret" '
+                                                                                          'value="<alnum 24>"/>'),
         f'<user username="bob" password="{P}" roles="admin"/>', f"<name>db.password</name>\n<value>{P}</value>",
         f'<server id="x"><username>u</username><password>{P}</password></server>', '<string name="api_secret"><alnum 32></string>',
     ],
@@ -74,7 +76,8 @@ GONE = {
         "Bearer <alnum 40>", '"value": "Bearer <alnum 32>"', "- Bearer <hex 40>", "Basic <pair64>", '["Basic <pair64>"]',
         "headers = {'X': 'Bearer <alnum 36>'}", "Authorization: Basic <pair64>", "authorization: Bearer <b64url 60>",
         "Set-Cookie: session=<alnum 32>; Path=/", "Cookie: PHPSESSID=<base36 26>; a=b", '"cookie": "sid=<alnum 32>"',
-        "Authorization: NTLM TlRMTVNTUAADAAAAGAAYAHAAAAAYABgA<b64 80>", "Negotiate YIIG<b64 200>", "curl -b 'sessionid=<alnum 32>' h",
+        ("Authorization: NTLM "
+        "TlRMTVNTUAADAAAAGAAYAHAAAAAYABgA<b64 80>"), "Negotiate YIIG<b64 200>", "curl -b 'sessionid=<alnum 32>' h",
         "X-Vault-Token: <alnum 26>", "Proxy-Authorization: Basic <pair64>", "JSESSIONID=<hexu 32>",
         "connect.sid=s%3A<b64url 32>.<b64url 43>", "Authorization: token <hex 40>", "X-Auth-Key: <hex 37>",
     ],
@@ -87,15 +90,20 @@ GONE = {
     ],
     "keys that are not PEM": [
         '{"kty":"EC","crv":"P-256","x":"<b64url 43>","y":"<b64url 43>","d":"<b64url 43>"}',
-        '{"d": "<b64url 43>", "kty": "OKP", "crv": "Ed25519", "x": "<b64url 43>"}', '{"kty":"oct","k":"<b64url 43>","alg":"HS256"}',
-        '"kty":"RSA","n":"<b64url 342>","e":"AQAB","d":"<b64url 342>"', "<RSAKeyValue><Modulus><b64 171>=</Modulus><D><b64 171>=</D></RSAKeyValue>",
+        ('{"d": "<b64url 43>", "kty": "OKP", "crv": "Ed25519", "x": '
+        '"<b64url 43>"}'), '{"kty":"oct","k":"<b64url 43>","alg":"HS256"}',
+        '"kty":"RSA","n":"<b64url 342>","e":"AQAB","d":"<b64url 342>"', ("<RSAKeyValue><Modulus><b64 "
+                                                                        "171>=</Modulus><D><b64 "
+                                                                        "171>=</D></RSAKeyValue>"),
         '{"p":"<b64url 171>","kty":"RSA","q":"<b64url 171>"}', "<RSAKeyValue><P><b64 86>==</P></RSAKeyValue>",
         "{'kty': 'EC', 'd': '<b64url 43>'}", "kty: oct\nk: <b64url 43>\n", '{\\"kty\\":\\"oct\\",\\"k\\":\\"<b64url 43>\\"}',
-        "-----BEGIN RSA PRIVATE KEY----- <b64 300> -----END RSA PRIVATE KEY-----", 'PRIVATE_KEY="-----BEGIN PRIVATE KEY-----<b64 300>"',
+        ("-----BEGIN RSA PRIVATE KEY----- <b64 300> -----END RSA PRIVATE "
+        "KEY-----"), 'PRIVATE_KEY="-----BEGIN PRIVATE KEY-----<b64 300>"',
     ],
     "framework keys": [
         "APP_KEY=base64:<b64 43>=", "secret_key_base: <hex 128>", "SECRET_KEY = 'django-insecure-<b64url 50>'", "SECRET_KEY = '<alnum 50>'",
-        "APP_SECRET=<hex 32>", "define('AUTH_KEY', '<alnum 64>');", "define( 'SECURE_AUTH_SALT',  '<alnum 64>' );", "'key' => 'base64:<b64 43>=',",
+        "APP_SECRET=<hex 32>", "define('AUTH_KEY', '<alnum 64>');", ("define( 'SECURE_AUTH_SALT',  "
+                                                                    "'<alnum 64>' );"), "'key' => 'base64:<b64 43>=',",
         "config.secret_key = '<hex 128>'", "app.secret_key = b'<alnum 24>'", "JWT_SECRET=<alnum 32>", "NEXTAUTH_SECRET=<b64 43>=", "'cookieValidationKey' => '<alnum 32>',",
         "session.secret: '<alnum 32>'", "app.use(session({secret: '<alnum 24>'}))", "config.pepper = '<hex 128>'", "encryption_key: <hex 64>", 'play.http.secret.key="<alnum 64>"',
     ],
@@ -108,30 +116,40 @@ GONE = {
         "Authorization:\n  - Bearer <alnum 40>\n", "authorization:\n- 'Bearer <alnum 40>'\n", "Authorization:\n    - Basic <pair64>\n",
         "Authorization:\n  - token <hex 40>\n", 'Authorization:\n  - "token <hex 40>"\n', "Authorization:\n  - <alnum 40>\n", "X-Api-Key:\n  - <alnum 32>\n",
         'X-Auth-Token:\n  - "<hex 32>"\n', "Private-Token:\n  - <alnum 20>\n", "X-Vault-Token:\r\n    - <alnum 26>\r\n", '"X-Api-Key": [\n    "<alnum 32>"\n]',
-        "Cookie:\n  - sessionid=<alnum 32>; a=b\n", "Set-Cookie:\n- sid=<alnum 32>; Path=/\n", '"Set-Cookie": [\n  "sid=<alnum 32>; Path=/"\n]',
+        "Cookie:\n  - sessionid=<alnum 32>; a=b\n", "Set-Cookie:\n- sid=<alnum 32>; Path=/\n", ('"Set-Cookie": [\n  '
+                                                                                               '"sid=<alnum 32>; Path=/"\n]'),
     ],
     "pairs as arguments": [
-        "auth=('admin', '<alnum 14>')", 'requests.get(url, auth=("svc", "<alnum 14>"))', "auth=(u'admin', u'<alnum 14>')", "auth=(\n    'admin',\n    '<alnum 14>',\n)",
+        "auth=('admin', '<alnum 14>')", ('requests.get(url, auth=("svc", '
+                                        '"<alnum 14>"))'), "auth=(u'admin', u'<alnum 14>')", "auth=(\n    'admin',\n    '<alnum 14>',\n)",
         "auth=('admin', r'<alnum 14>')", "'auth': ['bob', '<alnum 20>']", "auth => ['bob', '<alnum 20>', 'digest']", "http_auth=('elastic', '<alnum 16>')",
         "auth=HTTPDigestAuth('root', '<alnum 14>')", 's.auth = "bob", "<alnum 14>"', "proxy_auth = ('u1', '<alnum 14>')",
     ],
     "jars of cookies": [
         "headers['Cookie'] = 'sessionid=<alnum 32>'", "cookies={'sessionid': '<alnum 32>'}", "cookies = dict(sessionid='<alnum 32>')", 'cookies: { sid: "<hex 32>" }',
-        "document.cookie = 'token=<alnum 32>'", "setRequestHeader('Cookie', 'sid=<alnum 32>')", "HTTP_COOKIE='sessionid=<alnum 32>'", "Cookie: a=1; b=2; session=<alnum 43>",
+        "document.cookie = 'token=<alnum 32>'", ("setRequestHeader('Cookie', "
+                                                "'sid=<alnum 32>')"), "HTTP_COOKIE='sessionid=<alnum 32>'", "Cookie: a=1; b=2; session=<alnum 43>",
     ],
     "words between": [
-        'ConvertTo-SecureString -AsPlainText "<alnum 16>" -Force', "ConvertTo-SecureString -AsPlainText -Force -String '<alnum 16>'",
-        "$pw='<alnum 16>'|ConvertTo-SecureString -AsPlainText -Force", "net user bob <alnum 14> /add", "sqlcmd -S db -U sa -P <alnum 14>",
-        "alter user scott identified by <alnum 14>;", "echo <alnum 14> | docker login -u a --password-stdin", "svn co --username a --password <alnum 14> http://x",
-        'Const API_KEY As String = "<alnum 32>"', 'password : constant String := "<alnum 14>";', 'const std::string kApiKey{"<alnum 32>"};',
+        'ConvertTo-SecureString -AsPlainText "<alnum 16>" -Force', ("ConvertTo-SecureString "
+                                                                   "-AsPlainText -Force -String '<alnum 16>'"),
+        ("$pw='<alnum 16>'|ConvertTo-SecureString "
+        "-AsPlainText -Force"), "net user bob <alnum 14> /add", "sqlcmd -S db -U sa -P <alnum 14>",
+        "alter user scott identified by <alnum 14>;", ("echo <alnum 14> | docker login -u a "
+                                                      "--password-stdin"), ("svn co --username a "
+                                                                          "--password <alnum 14> http://x"),
+        'Const API_KEY As String = "<alnum 32>"', ('password : constant String := '
+                                                  '"<alnum 14>";'), 'const std::string kApiKey{"<alnum 32>"};',
         'pub const SECRET_KEY: [u8; 32] = *b"<alnum 32>";', '<void property="password"><string><alnum 14></string></void>', '{"k": "password", "v": "<alnum 16>"}',
-        "<entry><string>password</string><string><alnum 14></string></entry>", "<name>password</name><value><string><alnum 14></string></value>",
+        ("<entry><string>password</string><string><alnum "
+        "14></string></entry>"), "<name>password</name><value><string><alnum 14></string></value>",
     ],
 }  # fmt: skip
 
 STAYS = {
     "hashes": [
-        "add_header Content-Security-Policy \"script-src 'sha256-<b64 43>='\";", "script-src 'sha384-<b64 64>'", "'sha512-<b64 86>=='",
+        ("add_header Content-Security-Policy \"script-src 'sha256-<b64 "
+        "43>='\";"), "script-src 'sha384-<b64 64>'", "'sha512-<b64 86>=='",
         'integrity="sha384-<b64 64>"', '"integrity": "sha512-<b64 86>=="', 'ETag: "<hex 32>"', "etag = '<hex 32>'", 'If-None-Match: W/"<hex 40>"',
         "commit <hex 40>", "uses: actions/checkout@<hex 40>", "sha256:<hex 64>", "h1:<b64 43>=", "gem 'x', ref: '<hex 40>'", '"resolved": "https://r/x.tgz#<hex 40>"',
         'uuid = "<uuid>"', 'checksum = "<hex 64>"', "nonce='<b64 22>=='", "Content-MD5: <b64 22>==", "script-src 'nonce-<b64 22>=='", 'etag: "<alnum 27>"',
@@ -156,17 +174,21 @@ STAYS = {
     ],
     "labels": [
         '"password": "Password"', "<label for='pw1'>Password:</label>", "password_label = 'Enter your password'", "'password' => 'Passwort eingeben',", 'passwordHint: "min 8 chars"',
-        '<input type="password" name="password" id="password1">', "password.required=Password is required", 'msgid "password"', '"token_type": "bearer"', 'error = "invalid_password2"',
+        ('<input type="password" name="password" '
+        'id="password1">'), "password.required=Password is required", 'msgid "password"', '"token_type": "bearer"', 'error = "invalid_password2"',
         "'password' => 'required|min:8',", 'type: "password", name: "pass1"', 'key = "user.profile.name2"', 'primary_key = "user_id_2"', "password = models.CharField(max_length=128)",
         "field: 'password'", '"key": "password_field"', 'get("/password/reset1")', 'input[name="password1"]', 'auth: "oauth2"', "keyboard='qwerty123'", '$pwd = "/usr/lib"', "token = 'TOKEN_EOF2'",
     ],
     "lists": [
         "password:\n  - required\n  - string\n", "auth:\n  - user_service\n", "tokens:\n  - name: token_one\n", "keys:\n  - <alnum 24>\n", "secrets:\n  - db_password_2\n",
-        "__all__ = ('V3SomePassword', 'V3OtherPassword')", "methods=['v2password', 'v2code1']", 'v2password = "package_a.module._part:Password2"',
+        ("__all__ = ('V3SomePassword', "
+        "'V3OtherPassword')"), "methods=['v2password', 'v2code1']", ('v2password = '
+                                                                   '"package_a.module._part:Password2"'),
         'user="scott",\n  password="tiger",',
         "V2PASS = 'v2password'", "https://c.example.org/gh/octo-org/yard/graph/badge.svg?token=<alnum 10>",
         "'auth' => ['web', 'auth:api']", "credentials: ['same-origin', 'include']", "key: [\n  'user_id',\n  'created_at'\n]", "authors:\n- name2, other\n",
-        "cookies={'theme': 'dark-mode-with-contrast'}", "is identified by name2 of it", "(password)\n  - see section2\n",
+        ("cookies={'theme': "
+        "'dark-mode-with-contrast'}"), "is identified by name2 of it", "(password)\n  - see section2\n",
     ],
 }  # fmt: skip
 
