@@ -465,6 +465,9 @@ _LIMITS = (
     rb"internal)[^.]{0,60} only"),
     (rb"(?:only|solely|exclusively|restricted|limited) [^.]{0,30}(?:research|academic|educational|"
     rb"personal|evaluation|private|non-?profit|study|trial)"),
+    (rb"licen[cs]ed? for [^.]{0,40}(?: only|students?|pupils?|schools?|classrooms?|teachers?|hobbyists?|"
+    rb"charities|academics|universities|members|employees|customers)"),
+    rb"for use (?:in|by|within|at|with|on) [^.]{0,40} only",
     rb"(?:needs?|requires?|have|get|obtain|ask for) (?:our|my|his|her|their|the author) ",
     (rb"(?:separate|written|commercial|end[- ]user|non-?disclosure|enterprise|paid|signed|valid) "
     rb"(?:[a-z]+ )?(?:[a-z]+ )?(?:agreement|contract|licen[cs]e)|licen[cs]ed only"),

@@ -202,6 +202,10 @@ _LIMITS: Final = (
     # what for
     r"\b(?:not|never|no)\b(?: [a-z]+){0,4} (?:for )?(?:any )?commercial(?:ly)?\b",
     rf"\bfor (?:strictly |purely )?(?:[a-z-]+,? (?:or |and |/ ?)?){{0,5}}{_PURPOSE}(?: [a-z-]+){{0,5}} only\b",
+    r"\blicen[cs]ed? for (?:[a-z-]+ ){1,4}use only\b",
+    r"\blicen[cs]ed?\b.{0,60}\bfor use (?:in|by|within|at|with|on) (?:[a-z-]+ ){1,4}only\b",
+    (r"\blicen[cs]ed? for (?:[a-z-]+ )?(?:students?|pupils?|schools?|classrooms?|teachers?|"
+    r"hobbyists?|charities|academics|universities|members|employees|customers)\b"),
     rf"\b(?:only|solely|exclusively|limited|restricted) (?:[a-z]+ ){{0,3}}(?:for|to) (?:[a-z-]+,? ){{0,4}}{_PURPOSE}\b",
     (r"\bnon-? ?commercial(?:ly)?\b(?: [a-z]+){0,3} only\b|\bfree for (?:[a-z]+,? (?:and |or "
     r")?){0,3}(?:non-? ?commercial|personal|private|academic|educational)"),

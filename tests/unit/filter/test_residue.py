@@ -160,3 +160,8 @@ def test_reviewed_sentences_are_digests_without_repeats_each_with_a_reason() -> 
 )
 def test_denials_and_titles_that_no_list_has_are_not_harmless(words: str) -> None:
     assert not set(kinds(words)) <= HARMLESS
+
+
+@pytest.mark.parametrize("words", ["For pupils.", "For adults", "for members"])
+def test_a_word_behind_for_is_no_title(words: str) -> None:
+    assert not set(kinds(words)) <= HARMLESS

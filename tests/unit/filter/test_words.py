@@ -19,6 +19,9 @@ LONG = b"".join(b"int value_%d(void) { return %d; }\n" % (n, n) for n in range(4
 DENIED = [
     b"/* CONFIDENTIAL AND PROPRIETARY of Sample Works. Copying this file, by any medium, is forbidden. */\n",
     b"// For internal use at Sample Works only.\n",
+    b"// MIT License for classroom use only.\n",
+    b"// MIT licence for students\n",
+    b"// Licensed under the MIT license for use in schools only.\n",
     b"// Sample Works Confidential\n",
     b"/* This file contains trade secrets of Sample Works and must not be disclosed. */\n",
     b"// Copyright 2020 Sample Works. Unauthorized copying of this file is strictly prohibited.\n",
