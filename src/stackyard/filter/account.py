@@ -283,8 +283,9 @@ class _File:
                     Piece("named", "spdx", expression, 1.0, match.start(), match.end())
                 )
         text = self.plain.strip()
-        if len(text) <= _NAME_BYTES_MAX and b"\n" not in text:
-            expression = canonical(text.decode(errors="replace"))
+        name = text.decode(errors="replace")
+        if len(text) <= _NAME_BYTES_MAX and b"\n" not in text and not residue.tells_by_sign(name):
+            expression = canonical(name)
             if expression is not None and UNRECOGNIZED not in expression:
                 self.taken[:] = True
                 self.pieces.append(Piece("named", "name", expression, 1.0, 0, len(self.plain)))

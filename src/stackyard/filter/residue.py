@@ -359,7 +359,7 @@ def _is_read(unit: Unit) -> bool:
     return (
         unit.whole
         and unit.size <= _SENTENCE_WORDS_MAX
-        and not _tells_by_sign(unit.raw)
+        and not tells_by_sign(unit.raw)
         and rider_kind(unit.words) not in _NEVER_HARMLESS
         and _FILE_OF_TERMS.search(unit.raw) is None
     )
@@ -383,7 +383,8 @@ def _is_fragment(unit: Unit) -> bool:
     return all(_FRAGMENT.fullmatch(token.word) for token in unit.tokens)
 
 
-def _tells_by_sign(raw: str) -> bool:
+def tells_by_sign(raw: str) -> bool:
+    """Whether a sign says what no word says, as in `MIT++`."""
     return _TELLING.search(_KEYWORD.sub("", raw)) is not None
 
 

@@ -344,3 +344,8 @@ def test_exception_that_takes_is_no_harmless_one() -> None:
 def test_words_in_a_notice_of_an_exact_text_are_read(more: str) -> None:
     text = MIT.decode().replace("The Example Authors", f"The Example Authors, {more}")
     assert not is_permissive(read_license(text))
+
+
+@pytest.mark.parametrize("name", ["MIT++", "Apache*", "BSD+"])
+def test_name_with_a_sign_alone_is_no_name_of_a_listed_licence(name: str) -> None:
+    assert not read_license(f"{name}\n").is_plain
