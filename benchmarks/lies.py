@@ -124,9 +124,10 @@ class Liar:
             return  # No tree can be made of names that are none: the old one stays.
 
     def _files(self, tables: dict[str, pa.Table]) -> Iterator[File]:
-        listed = sorted(p for p in self.folder.rglob("*") if p.is_file())
-        for place in listed:
-            path = place.relative_to(self.folder).as_posix()
+        places = (p for p in self.folder.rglob("*") if p.is_file())
+        # by their texts, as a manifest has them: paths as such go by their parts
+        for path in sorted(place.relative_to(self.folder).as_posix() for place in places):
+            place = self.folder / path
             if path in UNLISTED or path in self.hidden:
                 continue
             content = place.read_bytes()
