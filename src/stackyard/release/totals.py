@@ -7,7 +7,7 @@ by one, in any order, also those that were not written anew.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -48,7 +48,7 @@ class Tally:
         return Tally(
             _sum_shares((*self.languages, *other.languages)),
             _sum_shares((*self.licenses, *other.licenses)),
-            tuple(Redacted(entity, redactions[entity]) for entity in sorted(redactions)),
+            _redacted(redactions),
             max(self.revision_date_max, other.revision_date_max),
         )
 
@@ -67,9 +67,14 @@ def tally(rows: pa.Table) -> Tally:
     return Tally(
         _shares(rows["language"], content),
         _shares(pc.fill_null(rows["license_expression"], NO_LICENSE), content),
-        tuple(Redacted(entity, redactions[entity]) for entity in sorted(redactions)),
+        _redacted(redactions),
         _newest(rows["revision_date"]),
     )
+
+
+def _redacted(counts: Mapping[str, int]) -> tuple[Redacted, ...]:
+    """Counts in the order of their names; by `str`, as a hostile release may have a null among them."""
+    return tuple(Redacted(entity, counts[entity]) for entity in sorted(counts, key=str))
 
 
 def _newest(dates: pa.ChunkedArray) -> str:
@@ -127,4 +132,4 @@ def _sum_shares(shares: Iterable[Share]) -> tuple[Share, ...]:
     for share in shares:
         rows[share.name] += share.rows
         content[share.name] += share.content_bytes
-    return tuple(Share(name, rows[name], content[name]) for name in sorted(rows))
+    return tuple(Share(name, rows[name], content[name]) for name in sorted(rows, key=str))
